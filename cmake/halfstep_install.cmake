@@ -1,0 +1,2 @@
+# halfstep_install.cmake: what `cmake --install` puts where.
+include(CMakePackageConfigHelpers)

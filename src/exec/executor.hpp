@@ -1,0 +1,41 @@
+// executor.hpp: runs a Program over inputs.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/tensor.hpp"
+#include "graph/graph.hpp"
+#include "halfstep/result.hpp"
+#include "lower/program.hpp"
+
+namespace halfstep::exec {
+
+/// Sees each tensor once, when its value is final and before its storage is
+/// reused: graph inputs first, then step outputs in order. Not called for constants.
+using Tap = std::function<Result<void>(graph::ValueId, const ConstView&)>;
+
+/// Owns the arena for one run at a time. One Executor a thread; the Program is shared.
+class Executor {
+ public:
+  explicit Executor(std::shared_ptr<const lower::Program> program);
+  ~Executor();
+  Executor(Executor&&) noexcept;
+  Executor& operator=(Executor&&) noexcept;
+
+  /// Runs every step. `inputs` in the order of Graph::inputs.
+  /// Errors: kInvalidInput if an input's type is not the Program's, or on data
+  /// errors of a step (named); the tap's error.
+  Result<void> run(std::span<const Tensor> inputs, const Tap& tap = {});
+
+  /// Output `index` of the last run; valid until the next.
+  ConstView output(std::size_t index) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace halfstep::exec

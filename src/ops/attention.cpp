@@ -1,0 +1,8 @@
+// attention.cpp: (to be written).
+#include "ops/families.hpp"
+
+namespace halfstep::ops {
+
+std::span<const OpDef> attention_ops() { return {}; }
+
+}  // namespace halfstep::ops

@@ -1,0 +1,8 @@
+// binary.cpp: (to be written).
+#include "ops/families.hpp"
+
+namespace halfstep::ops {
+
+std::span<const OpDef> binary_ops() { return {}; }
+
+}  // namespace halfstep::ops

@@ -1,0 +1,8 @@
+// cast.cpp: (to be written).
+#include "ops/families.hpp"
+
+namespace halfstep::ops {
+
+std::span<const OpDef> cast_ops() { return {}; }
+
+}  // namespace halfstep::ops

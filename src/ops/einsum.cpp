@@ -1,0 +1,8 @@
+// einsum.cpp: (to be written).
+#include "ops/families.hpp"
+
+namespace halfstep::ops {
+
+std::span<const OpDef> einsum_ops() { return {}; }
+
+}  // namespace halfstep::ops

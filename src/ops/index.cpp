@@ -1,0 +1,8 @@
+// index.cpp: (to be written).
+#include "ops/families.hpp"
+
+namespace halfstep::ops {
+
+std::span<const OpDef> index_ops() { return {}; }
+
+}  // namespace halfstep::ops

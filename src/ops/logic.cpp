@@ -1,0 +1,8 @@
+// logic.cpp: (to be written).
+#include "ops/families.hpp"
+
+namespace halfstep::ops {
+
+std::span<const OpDef> logic_ops() { return {}; }
+
+}  // namespace halfstep::ops

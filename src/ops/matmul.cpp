@@ -1,0 +1,8 @@
+// matmul.cpp: (to be written).
+#include "ops/families.hpp"
+
+namespace halfstep::ops {
+
+std::span<const OpDef> matmul_ops() { return {}; }
+
+}  // namespace halfstep::ops

@@ -1,0 +1,8 @@
+// normalization.cpp: (to be written).
+#include "ops/families.hpp"
+
+namespace halfstep::ops {
+
+std::span<const OpDef> normalization_ops() { return {}; }
+
+}  // namespace halfstep::ops

@@ -1,0 +1,8 @@
+// pool.cpp: (to be written).
+#include "ops/families.hpp"
+
+namespace halfstep::ops {
+
+std::span<const OpDef> pool_ops() { return {}; }
+
+}  // namespace halfstep::ops

@@ -1,0 +1,8 @@
+// resize.cpp: (to be written).
+#include "ops/families.hpp"
+
+namespace halfstep::ops {
+
+std::span<const OpDef> resize_ops() { return {}; }
+
+}  // namespace halfstep::ops

@@ -1,0 +1,8 @@
+// scan.cpp: (to be written).
+#include "ops/families.hpp"
+
+namespace halfstep::ops {
+
+std::span<const OpDef> scan_ops() { return {}; }
+
+}  // namespace halfstep::ops

@@ -1,0 +1,8 @@
+// shape.cpp: (to be written).
+#include "ops/families.hpp"
+
+namespace halfstep::ops {
+
+std::span<const OpDef> shape_ops() { return {}; }
+
+}  // namespace halfstep::ops

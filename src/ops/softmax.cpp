@@ -1,0 +1,8 @@
+// softmax.cpp: (to be written).
+#include "ops/families.hpp"
+
+namespace halfstep::ops {
+
+std::span<const OpDef> softmax_ops() { return {}; }
+
+}  // namespace halfstep::ops

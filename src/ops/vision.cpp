@@ -1,0 +1,8 @@
+// vision.cpp: (to be written).
+#include "ops/families.hpp"
+
+namespace halfstep::ops {
+
+std::span<const OpDef> vision_ops() { return {}; }
+
+}  // namespace halfstep::ops

@@ -11,11 +11,11 @@ namespace halfstep {
 
 /// Why something failed. Each code maps to one documented exit code.
 enum class ErrorCode {
-  kUsage,          ///< The command line or a request contradicts itself. Exit 2.
-  kInvalidInput,   ///< A file is missing, unreadable, malformed or not writable. Exit 3.
-  kUnsupported,    ///< The model uses something this tool has no form for. Exit 4.
-  kCalibration,    ///< The data allows no encoding (NaN, infinity, no samples). Exit 5.
-  kAccuracyGate,   ///< A threshold was missed. Exit 6.
+  kUsage,         ///< The command line or a request contradicts itself. Exit 2.
+  kInvalidInput,  ///< A file is missing, unreadable, malformed or not writable. Exit 3.
+  kUnsupported,   ///< The model uses something this tool has no form for. Exit 4.
+  kCalibration,   ///< The data allows no encoding (NaN, infinity, no samples). Exit 5.
+  kAccuracyGate,  ///< A threshold was missed. Exit 6.
 };
 
 /// Process exit status for `code`, as README.md documents it.

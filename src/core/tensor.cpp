@@ -11,9 +11,9 @@ constexpr std::size_t kAlignmentBytes = 64;
 
 std::shared_ptr<std::byte> allocate_zeroed(std::int64_t num_bytes) {
   const auto size = static_cast<std::size_t>(num_bytes > 0 ? num_bytes : 1);
-  auto* bytes = static_cast<std::byte*>(::operator new(size, std::align_val_t{kAlignmentBytes}));
+  auto* bytes = static_cast<std::byte*>(::operator new (size, std::align_val_t{kAlignmentBytes}));
   std::memset(bytes, 0, size);
-  return {bytes, [](std::byte* p) { ::operator delete(p, std::align_val_t{kAlignmentBytes}); }};
+  return {bytes, [](std::byte* p) { ::operator delete (p, std::align_val_t{kAlignmentBytes}); }};
 }
 
 }  // namespace

@@ -16,9 +16,7 @@ struct TensorType {
   DType dtype = DType::kFloat32;
   Shape shape;
 
-  std::int64_t num_bytes() const {
-    return shape.num_elements() * static_cast<std::int64_t>(size_in_bytes(dtype));
-  }
+  std::int64_t num_bytes() const { return shape.num_elements() * static_cast<std::int64_t>(size_in_bytes(dtype)); }
   friend bool operator==(const TensorType&, const TensorType&) = default;
 };
 
@@ -27,7 +25,7 @@ std::string to_string(const TensorType& type);
 
 /// Read-only look at row-major data that somebody else owns.
 struct ConstView {
-  const TensorType* type = nullptr;   ///< nullptr: an absent optional operand.
+  const TensorType* type = nullptr;  ///< nullptr: an absent optional operand.
   const std::byte* bytes = nullptr;
 
   bool present() const { return type != nullptr; }

@@ -60,7 +60,7 @@ class Encoding {
   static Result<Encoding> per_channel(IntGrid grid, int axis, std::vector<QuantParams> params);
 
   IntGrid grid() const { return grid_; }
-  std::optional<int> axis() const { return axis_; }          ///< Empty: per tensor.
+  std::optional<int> axis() const { return axis_; }                   ///< Empty: per tensor.
   const std::vector<QuantParams>& params() const { return params_; }  ///< Size 1 if per tensor.
 
   /// The real numbers at the ends of the grid of params()[channel].

@@ -8,6 +8,15 @@
 
 namespace halfstep::graph {
 
+std::string to_string(const std::vector<Dim>& dims) {
+  std::string text = "[";
+  for (const Dim& dim : dims) {
+    if (text.size() > 1) text += ", ";
+    text += dim.fixed() ? std::to_string(dim.extent) : dim.symbol.empty() ? "?" : dim.symbol;
+  }
+  return text + "]";
+}
+
 std::string describe(const Graph& graph, const Node& node) {
   std::string name = node.name;
   if (name.empty() && !node.outputs.empty() && node.outputs[0] != kNoValue) name = graph.value(node.outputs[0]).name;

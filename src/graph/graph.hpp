@@ -35,6 +35,9 @@ struct Dim {
   friend bool operator==(const Dim&, const Dim&) = default;
 };
 
+/// "[N, 3, 224, ?]".
+std::string to_string(const std::vector<Dim>& dims);
+
 /// What the model declares of a graph input or output.
 struct Declared {
   DType dtype = DType::kFloat32;
@@ -43,8 +46,8 @@ struct Declared {
 
 /// A tensor's place in the graph.
 struct Value {
-  std::string name;                      ///< Unique and not empty.
-  std::optional<Tensor> constant;        ///< Set: an initializer.
+  std::string name;                ///< Unique and not empty.
+  std::optional<Tensor> constant;  ///< Set: an initializer.
   /// Set on integer constants whose file type is narrower than the DType that
   /// holds them: 4 for int4 and uint4, 2 for int2 and uint2. Else 0.
   int narrow_bits = 0;
@@ -63,9 +66,9 @@ struct FusedClamp {
 };
 
 struct Node {
-  std::string name;     ///< As in the file; may be empty or repeated.
-  std::string op_type;  ///< "Conv", ...
-  std::string domain;   ///< "" for ONNX, or "com.microsoft" and others.
+  std::string name;              ///< As in the file; may be empty or repeated.
+  std::string op_type;           ///< "Conv", ...
+  std::string domain;            ///< "" for ONNX, or "com.microsoft" and others.
   std::vector<ValueId> inputs;   ///< kNoValue: absent.
   std::vector<ValueId> outputs;  ///< kNoValue: not wanted.
   Attributes attributes;
@@ -95,9 +98,9 @@ struct Graph {
   std::vector<Node> nodes;  ///< Topological order after the reader and after every pass.
   std::vector<GraphInput> inputs;
   std::vector<GraphOutput> outputs;
-  std::vector<Capture> captures;  ///< Empty in a whole model.
-  int opset = 0;                  ///< Of the default domain, as in the file.
-  int ir_version = 0;             ///< As in the file.
+  std::vector<Capture> captures;                              ///< Empty in a whole model.
+  int opset = 0;                                              ///< Of the default domain, as in the file.
+  int ir_version = 0;                                         ///< As in the file.
   std::vector<std::pair<std::string, std::string>> metadata;  ///< metadata_props of the file.
 
   Value& value(ValueId id) { return values[static_cast<std::size_t>(id)]; }
@@ -120,9 +123,9 @@ const Tensor* constant_of(const Graph& graph, ValueId id);
 
 /// Who writes and reads each value. Invalid after any edit of the graph.
 struct Links {
-  std::vector<NodeId> producer;                 ///< By ValueId; kNoNode for inputs and constants.
-  std::vector<std::vector<NodeId>> consumers;   ///< By ValueId; a node appears once per use.
-  std::vector<bool> is_output;                  ///< By ValueId: a graph output.
+  std::vector<NodeId> producer;                ///< By ValueId; kNoNode for inputs and constants.
+  std::vector<std::vector<NodeId>> consumers;  ///< By ValueId; a node appears once per use.
+  std::vector<bool> is_output;                 ///< By ValueId: a graph output.
 
   /// The only node that reads `id`, or kNoNode (also if `id` is a graph output).
   NodeId single_consumer(ValueId id) const;

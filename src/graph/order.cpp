@@ -10,9 +10,7 @@ namespace {
 
 Error broken(std::string fact) { return {ErrorCode::kInvalidInput, std::move(fact)}; }
 
-bool in_range(const Graph& graph, ValueId id) {
-  return id >= 0 && static_cast<std::size_t>(id) < graph.values.size();
-}
+bool in_range(const Graph& graph, ValueId id) { return id >= 0 && static_cast<std::size_t>(id) < graph.values.size(); }
 
 }  // namespace
 

@@ -38,8 +38,8 @@ struct Step {
   ops::Prepared prepared;
   /// Types are decided while running: infer and lower again with all operand values.
   bool late = false;
-  graph::Node late_node;                    ///< Only when late: what to infer and lower again.
-  std::vector<SlotId> completes;            ///< Slots whose final value stands after this step (for taps).
+  graph::Node late_node;          ///< Only when late: what to infer and lower again.
+  std::vector<SlotId> completes;  ///< Slots whose final value stands after this step (for taps).
 };
 
 struct Program {

@@ -1,0 +1,287 @@
+// lower.cpp: chooses a prepared step for every node that a result needs.
+#include "lower/lower.hpp"
+
+#include <algorithm>
+
+#include "core/text.hpp"
+#include "lower/program_builder.hpp"
+#include "lower/round_to_grid.hpp"
+#include "ops/evaluate.hpp"
+#include "ops/op_def.hpp"
+
+namespace halfstep::lower {
+namespace {
+
+using graph::Graph;
+using graph::kNoValue;
+using graph::Node;
+using graph::NodeId;
+using graph::ValueId;
+
+/// Position after which no node reads a value any more, by ValueId.
+std::vector<int> last_reads(const Graph& graph, const std::vector<bool>& node_needed) {
+  std::vector<int> last(graph.values.size(), -1);
+  for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+    if (!node_needed[n]) continue;
+    for (ValueId id : graph.nodes[n].inputs) {
+      if (id != kNoValue) last[static_cast<std::size_t>(id)] = static_cast<int>(n);
+    }
+  }
+  for (const graph::GraphOutput& output : graph.outputs) {
+    last[static_cast<std::size_t>(output.value)] = static_cast<int>(graph.nodes.size());
+  }
+  return last;
+}
+
+class Lowering {
+ public:
+  Lowering(const Graph& graph, ops::Facts facts, const EncodingSet* encodings)
+      : graph_(graph), facts_(std::move(facts)), encodings_(encodings), builder_(graph) {}
+
+  Result<Program> run() {
+    find_needed_nodes();
+    last_read_ = last_reads(graph_, node_needed_);
+    group_last_read_ = last_read_;
+    std::vector<SlotId> inputs;
+    for (const graph::GraphInput& input : graph_.inputs) {
+      inputs.push_back(builder_.add_input(input.value, *facts_[index(input.value)].type));
+      if (Result<void> rounded = round_to_grid(input.value, "input " + quoted(graph_.value(input.value).name));
+          !rounded.ok()) {
+        return rounded.error();
+      }
+    }
+    for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
+      if (!node_needed_[n]) continue;
+      if (Result<void> lowered = lower_node(static_cast<NodeId>(n)); !lowered.ok()) {
+        return lowered.error().at(graph::describe(graph_, graph_.nodes[n]));
+      }
+    }
+    std::vector<SlotId> outputs;
+    for (const graph::GraphOutput& output : graph_.outputs) {
+      Result<SlotId> slot = operand(output.value);
+      if (!slot.ok()) return slot.error();
+      outputs.push_back(*slot);
+    }
+    return builder_.finish(std::move(inputs), std::move(outputs));
+  }
+
+ private:
+  static std::size_t index(ValueId id) { return static_cast<std::size_t>(id); }
+
+  /// A node runs only if something needs an output whose value is not known.
+  void find_needed_nodes() {
+    node_needed_.assign(graph_.nodes.size(), false);
+    std::vector<bool> value_needed(graph_.values.size(), false);
+    for (const graph::GraphOutput& output : graph_.outputs) value_needed[index(output.value)] = true;
+    for (std::size_t n = graph_.nodes.size(); n-- > 0;) {
+      const Node& node = graph_.nodes[n];
+      node_needed_[n] = std::ranges::any_of(node.outputs, [&](ValueId id) {
+        return id != kNoValue && value_needed[index(id)] && !facts_[index(id)].value;
+      });
+      if (!node_needed_[n]) continue;
+      for (ValueId id : node.inputs) {
+        if (id != kNoValue) value_needed[index(id)] = true;
+      }
+    }
+  }
+
+  const Encoding* encoding_of(ValueId id) const {
+    if (encodings_ == nullptr) return nullptr;
+    const TensorEncoding* found = find_encoding(*encodings_, graph_.value(id).name);
+    return found == nullptr ? nullptr : &found->encoding;
+  }
+
+  /// The known value of `id`, already on its grid in a simulated Program; nullptr if unknown.
+  Result<const Tensor*> known_value(ValueId id) {
+    ops::Fact& fact = facts_[index(id)];
+    if (!fact.value) return static_cast<const Tensor*>(nullptr);
+    if (rounded_constants_.size() < graph_.values.size()) rounded_constants_.resize(graph_.values.size(), false);
+    const bool is_float = fact.type->dtype == DType::kFloat32;
+    if (is_float && encoding_of(id) != nullptr && !rounded_constants_[index(id)]) {
+      const TensorEncoding& entry = *find_encoding(*encodings_, graph_.value(id).name);
+      const std::string place = "tensor " + quoted(graph_.value(id).name);
+      if (Result<void> fits = check_fits(entry.encoding, fact.type->shape); !fits.ok()) return fits.error().at(place);
+      fact.value = dequantize(entry.codes ? *entry.codes : quantize(*fact.value, entry.encoding), entry.encoding);
+      rounded_constants_[index(id)] = true;
+    }
+    return &*fact.value;
+  }
+
+  Result<SlotId> operand(ValueId id) {
+    if (id == kNoValue) return kNoSlot;
+    if (const SlotId slot = builder_.slot_of(id); slot != kNoSlot) return slot;
+    Result<const Tensor*> value = known_value(id);
+    if (!value.ok()) return value.error();
+    return builder_.add_constant(id, **value);
+  }
+
+  /// True if no node after position `n` reads the storage group of `slot`.
+  bool dies_at(SlotId slot, NodeId n) const {
+    const ValueId root_value = builder_.slot(builder_.root(slot)).value;
+    return group_last_read_[index(root_value)] <= n && group_last_read_[index(builder_.slot(slot).value)] <= n;
+  }
+
+  /// Decides where output `i` of a statically typed node lives.
+  SlotId place_output(const ops::OpDef& op, NodeId n, std::size_t i, const Step& step) {
+    const ValueId id = graph_.node(n).outputs[i];
+    const TensorType& type = *facts_[index(id)].type;
+    const SlotId source = i == 0 && !step.inputs.empty() ? step.inputs[0] : kNoSlot;
+    const bool reusable = source != kNoSlot && builder_.is_static_variable(source) && op.in_place &&
+                          *builder_.slot(source).type == type && dies_at(source, n) &&
+                          std::count(step.inputs.begin(), step.inputs.end(), source) == 1;
+    if (!reusable) return builder_.add_variable(id, type);
+    const ValueId root_value = builder_.slot(builder_.root(source)).value;
+    group_last_read_[index(root_value)] = std::max(group_last_read_[index(root_value)], last_read_[index(id)]);
+    return builder_.add_in_place(id, type, source);
+  }
+
+  /// Reshape and the like: the output is the input's storage, nothing runs.
+  bool try_alias(const ops::OpDef& op, NodeId n, Step& step) {
+    const Node& node = graph_.node(n);
+    const ValueId output = node.outputs[0];
+    const bool other_outputs =
+        std::any_of(node.outputs.begin() + 1, node.outputs.end(), [](ValueId id) { return id != kNoValue; });
+    if (!op.aliases_input || other_outputs || node.clamp || step.inputs.empty() || step.inputs[0] == kNoSlot)
+      return false;
+    const SlotId source = step.inputs[0];
+    const TensorType& type = *facts_[index(output)].type;
+    if (!builder_.is_static_variable(source) || builder_.slot(source).type->num_bytes() != type.num_bytes())
+      return false;
+    const Encoding* on_output = encoding_of(output);
+    const Encoding* on_input = encoding_of(node.inputs[0]);
+    if (on_output != nullptr && !(on_input != nullptr && *on_input == *on_output && !on_input->axis())) return false;
+    const ValueId root_value = builder_.slot(builder_.root(source)).value;
+    group_last_read_[index(root_value)] = std::max(group_last_read_[index(root_value)], last_read_[index(output)]);
+    const SlotId slot = builder_.add_alias(output, type, source);
+    step.inputs = {source};
+    step.outputs = {slot};
+    step.completes = {slot};
+    builder_.add_step(std::move(step));
+    return true;
+  }
+
+  Result<void> lower_node(NodeId n) {
+    const Node& node = graph_.node(n);
+    const ops::OpDef* op = ops::find_op(node);
+    if (op == nullptr) {
+      return Error{ErrorCode::kUnsupported,
+                   "operator is not supported (opset " + std::to_string(node.file_opset) + ")"};
+    }
+    Step step;
+    step.label = graph::describe(graph_, node);
+    step.node = n;
+    bool all_typed = true;
+    for (ValueId id : node.inputs) {
+      Result<SlotId> slot = operand(id);
+      if (!slot.ok()) return slot.error();
+      step.inputs.push_back(*slot);
+      all_typed = all_typed && (id == kNoValue || facts_[index(id)].type.has_value());
+    }
+    for (ValueId id : node.outputs) all_typed = all_typed && (id == kNoValue || facts_[index(id)].type.has_value());
+
+    if (all_typed && !node.outputs.empty() && try_alias(*op, n, step)) return {};
+    bool clamps = true;
+    if (all_typed) {
+      Result<ops::Prepared> prepared = prepare(*op, node);
+      if (!prepared.ok()) return prepared.error();
+      step.prepared = *std::move(prepared);
+      clamps = step.prepared.clamps;
+    } else {
+      step.late = true;
+      step.late_node = node;
+    }
+    std::vector<SlotId> outputs;
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+      const ValueId id = node.outputs[i];
+      if (id == kNoValue) {
+        outputs.push_back(kNoSlot);
+      } else if (all_typed) {
+        outputs.push_back(place_output(*op, n, i, step));
+      } else {
+        outputs.push_back(builder_.add_variable(id, std::nullopt));
+      }
+    }
+    step.outputs = outputs;
+    const std::string label = step.label;
+    builder_.add_step(std::move(step));
+    if (node.clamp && !clamps) add_in_place_step(label, n, outputs[0], ops::clamp_kernel(*node.clamp));
+    for (ValueId id : node.outputs) {
+      if (id == kNoValue) continue;
+      if (Result<void> rounded = round_to_grid(id, label, n); !rounded.ok()) return rounded;
+    }
+    return {};
+  }
+
+  Result<ops::Prepared> prepare(const ops::OpDef& op, const Node& node) {
+    std::vector<const TensorType*> types;
+    std::vector<const Tensor*> values;
+    for (ValueId id : node.inputs) {
+      types.push_back(id == kNoValue ? nullptr : &*facts_[index(id)].type);
+      Result<const Tensor*> value = id == kNoValue ? Result<const Tensor*>(nullptr) : known_value(id);
+      if (!value.ok()) return value.error();
+      values.push_back(*value);
+    }
+    std::vector<TensorType> outputs;
+    for (ValueId id : node.outputs) outputs.push_back(id == kNoValue ? TensorType{} : *facts_[index(id)].type);
+    return op.lower_float(ops::LowerArgs{{node, types, values}, outputs});
+  }
+
+  void add_in_place_step(const std::string& label, NodeId n, SlotId slot, ops::Kernel kernel) {
+    Step step;
+    step.label = label;
+    step.node = n;
+    step.inputs = {slot};
+    step.outputs = {slot};
+    step.prepared.run = std::move(kernel);
+    builder_.add_step(std::move(step));
+  }
+
+  /// Rounds `id` in place if it has an encoding, and marks it complete.
+  Result<void> round_to_grid(ValueId id, const std::string& label, NodeId n = graph::kNoNode) {
+    const SlotId slot = builder_.slot_of(id);
+    const std::optional<TensorType>& type = facts_[index(id)].type;
+    const Encoding* encoding = encoding_of(id);
+    const bool rounds = encoding != nullptr && (!type || type->dtype == DType::kFloat32);
+    if (rounds) {
+      if (type) {
+        if (Result<void> fits = check_fits(*encoding, type->shape); !fits.ok()) {
+          return fits.error().at("tensor " + quoted(graph_.value(id).name));
+        }
+      }
+      add_in_place_step(label, n, slot, round_to_grid_kernel(*encoding));
+    }
+    Step done;
+    done.label = label;
+    done.node = n;
+    done.completes = {slot};
+    builder_.add_step(std::move(done));
+    return {};
+  }
+
+  const Graph& graph_;
+  ops::Facts facts_;
+  const EncodingSet* encodings_;
+  ProgramBuilder builder_;
+  std::vector<bool> node_needed_;
+  std::vector<bool> rounded_constants_;
+  std::vector<int> last_read_;        // By ValueId.
+  std::vector<int> group_last_read_;  // By ValueId; for roots, over all that share the storage.
+};
+
+Result<Program> lower_with(const Graph& graph, const ops::InputShapes& shapes, const EncodingSet* encodings) {
+  Result<ops::Facts> facts = ops::infer_facts(graph, shapes);
+  if (!facts.ok()) return facts.error();
+  return Lowering(graph, *std::move(facts), encodings).run();
+}
+
+}  // namespace
+
+Result<Program> lower_float(const Graph& graph, const ops::InputShapes& shapes) {
+  return lower_with(graph, shapes, nullptr);
+}
+
+Result<Program> lower_simulated(const Graph& graph, const ops::InputShapes& shapes, const EncodingSet& encodings) {
+  return lower_with(graph, shapes, &encodings);
+}
+
+}  // namespace halfstep::lower

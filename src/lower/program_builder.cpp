@@ -1,0 +1,100 @@
+// program_builder.cpp: slots, alias groups and the life of each.
+#include "lower/program_builder.hpp"
+
+#include <algorithm>
+
+#include "lower/arena.hpp"
+
+namespace halfstep::lower {
+
+ProgramBuilder::ProgramBuilder(const graph::Graph& graph) : graph_(graph), slots_(graph.values.size(), kNoSlot) {}
+
+SlotId ProgramBuilder::add_slot(Slot slot) {
+  const auto id = static_cast<SlotId>(program_.slots.size());
+  slot.name = graph_.value(slot.value).name;
+  slots_[static_cast<std::size_t>(slot.value)] = id;
+  program_.slots.push_back(std::move(slot));
+  parent_.push_back(id);
+  return id;
+}
+
+SlotId ProgramBuilder::add_input(graph::ValueId value, TensorType type) {
+  Slot slot;
+  slot.value = value;
+  slot.type = std::move(type);
+  slot.is_input = true;
+  return add_slot(std::move(slot));
+}
+
+SlotId ProgramBuilder::add_constant(graph::ValueId value, Tensor tensor) {
+  Slot slot;
+  slot.value = value;
+  slot.type = tensor.type();
+  slot.constant = std::move(tensor);
+  return add_slot(std::move(slot));
+}
+
+SlotId ProgramBuilder::add_variable(graph::ValueId value, std::optional<TensorType> type) {
+  Slot slot;
+  slot.value = value;
+  slot.type = std::move(type);
+  return add_slot(std::move(slot));
+}
+
+SlotId ProgramBuilder::add_alias(graph::ValueId value, TensorType type, SlotId source) {
+  const SlotId id = add_variable(value, std::move(type));
+  parent_[static_cast<std::size_t>(id)] = root(source);
+  return id;
+}
+
+bool ProgramBuilder::is_static_variable(SlotId id) const { return !slot(id).constant && slot(id).type.has_value(); }
+
+SlotId ProgramBuilder::root(SlotId slot) const { return parent_[static_cast<std::size_t>(slot)]; }
+
+Step& ProgramBuilder::add_step(Step step) {
+  program_.scratch_bytes = std::max(program_.scratch_bytes, step.prepared.scratch_bytes);
+  program_.steps.push_back(std::move(step));
+  return program_.steps.back();
+}
+
+Program ProgramBuilder::finish(std::vector<SlotId> inputs, std::vector<SlotId> outputs) {
+  const int last = static_cast<int>(program_.steps.size());
+  std::vector<Block> lives(program_.slots.size(), Block{.size_bytes = 0, .first_step = last, .last_step = -1});
+  const auto touch = [&](SlotId id, int step) {
+    if (id == kNoSlot || !is_static_variable(id)) return;
+    Block& life = lives[static_cast<std::size_t>(root(id))];
+    life.size_bytes = std::max(life.size_bytes, static_cast<std::size_t>(slot(id).type->num_bytes()));
+    life.first_step = std::min(life.first_step, step);
+    life.last_step = std::max(life.last_step, step);
+  };
+  for (SlotId id : inputs) touch(id, -1);
+  for (int s = 0; s < last; ++s) {
+    const Step& step = program_.steps[static_cast<std::size_t>(s)];
+    for (SlotId id : step.inputs) touch(id, s);
+    for (SlotId id : step.outputs) touch(id, s);
+    for (SlotId id : step.completes) touch(id, s);
+  }
+  for (SlotId id : outputs) touch(id, last);
+
+  std::vector<Block> blocks;
+  std::vector<std::size_t> block_of(program_.slots.size(), 0);
+  for (std::size_t i = 0; i < lives.size(); ++i) {
+    if (lives[i].last_step < lives[i].first_step) continue;
+    block_of[i] = blocks.size();
+    blocks.push_back(lives[i]);
+  }
+  const ArenaPlan plan = plan_arena(blocks);
+  for (std::size_t i = 0; i < program_.slots.size(); ++i) {
+    const auto id = static_cast<SlotId>(i);
+    const auto r = static_cast<std::size_t>(root(id));
+    if (is_static_variable(id) && lives[r].last_step >= lives[r].first_step) {
+      program_.slots[i].offset = plan.offsets[block_of[r]];
+    }
+  }
+  program_.arena_bytes = plan.size_bytes;
+  program_.inputs = std::move(inputs);
+  program_.outputs = std::move(outputs);
+  return std::move(program_);
+}
+
+}  // namespace halfstep::lower

@@ -1,0 +1,56 @@
+// program_builder.hpp: collects slots and steps, then plans the arena.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "halfstep/result.hpp"
+#include "lower/program.hpp"
+
+namespace halfstep::lower {
+
+/// Assembles one Program. Slots first exist, then steps use them; finish()
+/// decides storage. Sharing: a slot may be declared to live in another slot's
+/// storage, when the builder agrees that nobody needs the old content any more.
+class ProgramBuilder {
+ public:
+  explicit ProgramBuilder(const graph::Graph& graph);
+
+  /// The slot of `value`, or kNoSlot if it has none yet.
+  SlotId slot_of(graph::ValueId value) const { return slots_[static_cast<std::size_t>(value)]; }
+
+  SlotId add_input(graph::ValueId value, TensorType type);
+  SlotId add_constant(graph::ValueId value, Tensor tensor);
+  /// A tensor that a step writes; an empty type is decided while running.
+  SlotId add_variable(graph::ValueId value, std::optional<TensorType> type);
+  /// A tensor that is `source`'s storage under another shape. Requires: both
+  /// are static variables or inputs.
+  SlotId add_alias(graph::ValueId value, TensorType type, SlotId source);
+  /// Lets the output of the next step take over `source`'s storage.
+  /// Requires: only that step still reads it.
+  SlotId add_in_place(graph::ValueId value, TensorType type, SlotId source) {
+    return add_alias(value, std::move(type), source);
+  }
+
+  /// True if a slot's storage sits in the arena (not constant, type known).
+  bool is_static_variable(SlotId slot) const;
+
+  const Slot& slot(SlotId id) const { return program_.slots[static_cast<std::size_t>(id)]; }
+  Step& add_step(Step step);
+
+  /// Root of the alias group of `slot`.
+  SlotId root(SlotId slot) const;
+
+  /// Plans the arena. `outputs`: slots whose content must survive to the end.
+  Program finish(std::vector<SlotId> inputs, std::vector<SlotId> outputs);
+
+ private:
+  SlotId add_slot(Slot slot);
+
+  const graph::Graph& graph_;
+  std::vector<SlotId> slots_;   // By ValueId.
+  std::vector<SlotId> parent_;  // By SlotId; itself for roots.
+  Program program_;
+};
+
+}  // namespace halfstep::lower

@@ -1,0 +1,14 @@
+// round_to_grid.hpp: the step that imitates quantization in a simulated Program.
+#pragma once
+
+#include "encoding/encoding.hpp"
+#include "ops/op_def.hpp"
+
+namespace halfstep::lower {
+
+/// Replaces float32 values by the nearest ones `encoding` can represent, in
+/// place (input 0 and output 0 are the same storage). Works for any shape the
+/// encoding fits; a shape it does not fit is a data error.
+ops::Kernel round_to_grid_kernel(const Encoding& encoding);
+
+}  // namespace halfstep::lower

@@ -1,0 +1,197 @@
+// qdq_graph.cpp: insertion of QuantizeLinear/DequantizeLinear pairs.
+#include "io/onnx/qdq_graph.hpp"
+
+#include <cmath>
+#include <unordered_set>
+
+#include "core/text.hpp"
+
+namespace halfstep::io {
+namespace {
+
+using graph::Graph;
+using graph::kNoValue;
+using graph::Node;
+using graph::ValueId;
+
+/// The integer type QuantizeLinear stores `grid` in.
+DType storage_dtype(IntGrid grid) {
+  const int bits = storage_bits(grid);
+  if (is_signed(grid)) return bits <= 8 ? DType::kInt8 : bits <= 16 ? DType::kInt16 : DType::kInt32;
+  return bits <= 8 ? DType::kUint8 : DType::kUint16;
+}
+
+/// Adds values under unique names in constant time each; graph::add_value is linear.
+class Editor {
+ public:
+  explicit Editor(Graph graph) : graph_(std::move(graph)) {
+    for (const graph::Value& value : graph_.values) names_.insert(value.name);
+  }
+
+  Graph& graph() { return graph_; }
+  std::string name_of(ValueId id) const { return graph_.value(id).name; }
+
+  ValueId add(std::string name) {
+    std::string unique = name;
+    for (int suffix = 2; !names_.insert(unique).second; ++suffix) unique = name + "_" + std::to_string(suffix);
+    graph_.values.emplace_back().name = std::move(unique);
+    return static_cast<ValueId>(graph_.values.size() - 1);
+  }
+
+  ValueId add_constant(std::string name, Tensor tensor, int narrow_bits = 0) {
+    const ValueId id = add(std::move(name));
+    graph_.value(id).constant = std::move(tensor);
+    graph_.value(id).narrow_bits = narrow_bits;
+    return id;
+  }
+
+  /// Exchanges the names of two values.
+  void swap_names(ValueId a, ValueId b) { std::swap(graph_.value(a).name, graph_.value(b).name); }
+
+ private:
+  Graph graph_;
+  std::unordered_set<std::string> names_;
+};
+
+/// Scale and zero point of one encoding as initializers.
+struct Parameters {
+  ValueId scale;
+  ValueId zero_point;
+};
+
+Parameters add_parameters(Editor& editor, const std::string& name, const Encoding& encoding) {
+  const auto count = static_cast<std::int64_t>(encoding.params().size());
+  const Shape shape = encoding.axis() ? Shape{count} : Shape{};
+  const DType dtype = storage_dtype(encoding.grid());
+  Tensor scale(TensorType{DType::kFloat32, shape});
+  Tensor zero_point(TensorType{dtype, shape});
+  for (std::size_t c = 0; c < encoding.params().size(); ++c) {
+    scale.mutable_data<float>()[c] = static_cast<float>(encoding.params()[c].scale);
+    visit_dtype(dtype,
+                [&]<class T>() { zero_point.mutable_data<T>()[c] = static_cast<T>(encoding.params()[c].zero_point); });
+  }
+  const int narrow_bits = storage_bits(encoding.grid()) == 4 ? 4 : 0;
+  return {editor.add_constant(name + "_scale", std::move(scale)),
+          editor.add_constant(name + "_zero_point", std::move(zero_point), narrow_bits)};
+}
+
+Node linear_node(const char* op_type, std::string name, ValueId input, Parameters parameters, ValueId output,
+                 const Encoding& encoding) {
+  Node node;
+  node.name = std::move(name);
+  node.op_type = op_type;
+  node.inputs = {input, parameters.scale, parameters.zero_point};
+  node.outputs = {output};
+  if (encoding.axis()) node.attributes.set("axis", std::int64_t{*encoding.axis()});
+  return node;
+}
+
+/// Makes an encoded constant an integer initializer plus a DequantizeLinear, which is returned.
+Result<Node> dequantize_constant(Editor& editor, ValueId id, const TensorEncoding& entry) {
+  const std::string name = editor.name_of(id);
+  const Tensor& real = *editor.graph().value(id).constant;
+  if (Result<void> fits = check_fits(entry.encoding, real.shape()); !fits.ok()) {
+    return fits.error().at("tensor " + quoted(name));
+  }
+  Tensor codes = entry.codes ? *entry.codes : quantize(real, entry.encoding);
+  const int narrow_bits = storage_bits(entry.encoding.grid()) == 4 ? 4 : 0;
+  const ValueId stored = editor.add_constant(name + "_quantized", std::move(codes), narrow_bits);
+  const Parameters parameters = add_parameters(editor, name, entry.encoding);
+  editor.graph().value(id).constant.reset();
+  return linear_node("DequantizeLinear", name + "_DequantizeLinear", stored, parameters, id, entry.encoding);
+}
+
+/// The pair behind an activation. On return `readers_of[x]` is what readers of x read.
+void add_pair(Editor& editor, ValueId id, const Encoding& encoding, bool is_output, std::vector<ValueId>& readers_of,
+              std::vector<Node>& nodes) {
+  const std::string name = editor.name_of(id);
+  const ValueId stored = editor.add(name + "_quantized");
+  // A graph output's name belongs on the dequantized side.
+  const ValueId back = editor.add(name + (is_output ? "_float" : "_dequantized"));
+  if (is_output) editor.swap_names(id, back);
+  const Parameters parameters = add_parameters(editor, name, encoding);
+  nodes.push_back(linear_node("QuantizeLinear", name + "_QuantizeLinear", id, parameters, stored, encoding));
+  nodes.push_back(linear_node("DequantizeLinear", name + "_DequantizeLinear", stored, parameters, back, encoding));
+  readers_of[static_cast<std::size_t>(id)] = back;
+}
+
+/// Splits Node::clamp off as a node of its own, written to `nodes` behind `node`.
+void add_clamp_node(Editor& editor, Node& node, std::vector<Node>& nodes) {
+  const graph::FusedClamp clamp = *node.clamp;
+  node.clamp.reset();
+  const ValueId after = node.outputs[0];
+  const ValueId before = editor.add(clamp.pre_name.empty() ? editor.name_of(after) + "_pre_clamp" : clamp.pre_name);
+  node.outputs[0] = before;
+  nodes.push_back(node);
+  Node activation;
+  activation.name = clamp.node_name;
+  activation.inputs = {before};
+  activation.outputs = {after};
+  if (clamp.min == 0.0F && std::isinf(clamp.max)) {
+    activation.op_type = "Relu";
+  } else {
+    activation.op_type = "Clip";
+    const std::string base = editor.name_of(after);
+    const auto bound = [&](const char* suffix, float value) {
+      return std::isinf(value) ? kNoValue : editor.add_constant(base + suffix, Tensor::of<float>(Shape{}, {value}));
+    };
+    activation.inputs.push_back(bound("_min", clamp.min));
+    activation.inputs.push_back(bound("_max", clamp.max));
+    while (activation.inputs.back() == kNoValue) activation.inputs.pop_back();
+  }
+  nodes.push_back(std::move(activation));
+}
+
+}  // namespace
+
+Result<Graph> insert_qdq(const Graph& source, const EncodingSet& encodings) {
+  Editor editor(source);
+  const graph::Links links = graph::links_of(source);
+  const std::size_t num_values = source.values.size();
+  std::vector<ValueId> readers_of(num_values);
+  std::vector<const TensorEncoding*> entries(num_values, nullptr);
+  for (std::size_t v = 0; v < num_values; ++v) {
+    readers_of[v] = static_cast<ValueId>(v);
+    entries[v] = find_encoding(encodings, source.values[v].name);
+  }
+  std::vector<Node> nodes;
+  const auto add_activation = [&](ValueId id) {
+    const auto v = static_cast<std::size_t>(id);
+    if (id == kNoValue || v >= num_values || entries[v] == nullptr) return;
+    // An output that is an input too must keep its name: it is left as it is.
+    const bool is_output = links.is_output[v] && links.producer[v] != graph::kNoNode;
+    if (links.is_output[v] && !is_output && links.consumers[v].empty()) return;
+    add_pair(editor, id, entries[v]->encoding, is_output, readers_of, nodes);
+  };
+
+  for (std::size_t v = 0; v < num_values; ++v) {
+    if (!source.values[v].constant || entries[v] == nullptr || source.values[v].constant->dtype() != DType::kFloat32) {
+      continue;
+    }
+    Result<Node> node = dequantize_constant(editor, static_cast<ValueId>(v), *entries[v]);
+    if (!node.ok()) return node.error();
+    nodes.push_back(*std::move(node));
+  }
+  for (const graph::GraphInput& input : source.inputs) add_activation(input.value);
+  for (Node node : source.nodes) {
+    for (ValueId& id : node.inputs) {
+      if (id != kNoValue) id = readers_of[static_cast<std::size_t>(id)];
+    }
+    const std::vector<ValueId> outputs = node.outputs;
+    if (node.clamp) {
+      add_clamp_node(editor, node, nodes);
+    } else {
+      nodes.push_back(std::move(node));
+    }
+    for (ValueId id : outputs) add_activation(id);
+  }
+  Graph& result = editor.graph();
+  result.nodes = std::move(nodes);
+  for (graph::GraphOutput& output : result.outputs) {
+    const auto v = static_cast<std::size_t>(output.value);
+    if (links.producer[v] != graph::kNoNode) output.value = readers_of[v];
+  }
+  return graph::remove_unused(std::move(result));
+}
+
+}  // namespace halfstep::io

@@ -1,0 +1,44 @@
+// run.hpp: a model over samples, results to files.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "halfstep/model_source.hpp"
+#include "halfstep/observer.hpp"
+#include "halfstep/result.hpp"
+
+namespace halfstep {
+
+/// How a model that carries encodings is run.
+enum class RunMode {
+  kFloat,      ///< Encodings are ignored.
+  kSimulated,  ///< Float arithmetic, encoded tensors rounded onto their grids.
+};
+
+struct RunRequest {
+  ModelSource model;                               ///< Float or QDQ.
+  std::optional<std::filesystem::path> encodings;  ///< JSON, for a float model in simulated mode.
+  std::filesystem::path input_list;
+  std::filesystem::path output_dir;
+  RunMode mode = RunMode::kFloat;
+  std::vector<std::string> dump_tensors;  ///< Names beside the outputs; {"all"}: every tensor.
+  int num_threads = 0;                    ///< 0: one for each processor.
+};
+
+struct RunOutcome {
+  std::int64_t num_samples = 0;
+  std::int64_t num_files = 0;
+};
+
+/// Writes <output_dir>/Result_<i>/<tensor>.raw for sample i (from 0): raw
+/// little-endian in the tensor's own type. Characters a file name can't hold
+/// become '_'; `#` and `%` lines of the list choose the outputs.
+/// Errors: those of reading; kUsage for a name that is no tensor, or a mode
+/// that has no effect; kInvalidInput if a file can't be written.
+Result<RunOutcome> run(const RunRequest& request, const Observer& observer = {});
+
+}  // namespace halfstep

@@ -1,0 +1,36 @@
+// metrics.hpp: how far one tensor is from another.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace halfstep::compare {
+
+/// Sums over pairs (reference, other) from which every error measure follows;
+/// adding two of them is the same as accumulating all pairs in one.
+struct ErrorSums {
+  std::int64_t count = 0;
+  double reference_squared = 0.0;
+  double other_squared = 0.0;
+  double product = 0.0;
+  double error_squared = 0.0;
+  double max_abs_error = 0.0;
+
+  /// Adds pairs; both spans have the same length. Fixed order: the same bits for the same data.
+  void add(std::span<const float> reference, std::span<const float> other);
+  void add(const ErrorSums& more);
+
+  /// 10 log10(sum reference^2 / sum error^2). +infinity without any error,
+  /// -infinity if the reference is all zero and the other is not.
+  double sqnr_db() const;
+  /// Cosine of the angle between both; 1 if both are all zero, 0 if one is.
+  double cosine() const;
+  double mean_squared_error() const;
+};
+
+/// Positions of the largest values, best first; ties go to the lower index; NaN never wins.
+/// At most `k`.
+std::vector<std::int64_t> top_k(std::span<const float> scores, int k);
+
+}  // namespace halfstep::compare

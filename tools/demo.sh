@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# demo.sh: from a bare Debian 12 to a quantized and judged model.
+#
+# Installs missing packages, builds the release preset, quantizes the bundled
+# digits model on its 100 calibration samples and compares float with quantized
+# on the 497 labelled ones. Results stay in build/demo.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tools/install_packages.sh
+echo "Building (build/release) ..."
+cmake --preset release -DHALFSTEP_BUILD_TESTS=OFF >/dev/null
+cmake --build --preset release -- --quiet
+
+bin=$PWD/build/release/tools
+data=$PWD/tests/data/digits
+mkdir -p build/demo
+cd build/demo
+echo
+echo "+ quantize --input_list calib.txt digits.onnx"
+"$bin/quantize" --input_list "$data/calib.txt" "$data/digits.onnx"
+echo
+echo "+ quantize-eval --input_list eval.txt --labels eval_labels.txt digits.onnx digits.quantized.onnx"
+"$bin/quantize-eval" --input_list "$data/eval.txt" --labels "$data/eval_labels.txt" --report digits.eval.json \
+  "$data/digits.onnx" digits.quantized.onnx
+echo
+echo "Written to build/demo: $(ls | tr '\n' ' ')"

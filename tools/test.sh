@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# test.sh: installs what is missing, builds, runs every check and test.
+#
+#   tools/test.sh [PRESET]     release by default; dev and asan run with asserts on
+#
+# Checks: include layering, formatting. Tests: unit, property, golden, command
+# line, the ONNX operator tests and real models where ../shared is present, and
+# the comparisons with ONNX Runtime where its packages can be had.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+preset=${1:-release}
+
+tools/install_packages.sh --with-checks
+echo "== layering"
+python3 tools/dev/check_layers.py
+echo "== formatting"
+tools/dev/check_format.sh
+echo "== build ($preset)"
+launcher=()
+if command -v ccache >/dev/null; then
+  launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+fi
+cmake --preset "$preset" -DHALFSTEP_BUILD_TESTS=ON "${launcher[@]}" >/dev/null
+cmake --build --preset "$preset" -- --quiet
+echo "== tests ($preset)"
+ctest --preset "$preset" --no-tests=error

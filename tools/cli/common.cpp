@@ -1,0 +1,118 @@
+// common.cpp: parsing, messages and exit codes of the tools.
+#include "cli/common.hpp"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <new>
+
+#include "cli/progress.hpp"
+#include "halfstep/version.hpp"
+
+namespace halfstep::cli {
+namespace {
+
+/// One line, whatever the text of a library's message is.
+std::string one_line(std::string text) {
+  std::ranges::replace(text, '\n', ' ');
+  while (!text.empty() && text.back() == ' ') text.pop_back();
+  return text;
+}
+
+std::shared_ptr<spdlog::logger> logger_of(const std::string& tool) {
+  if (auto known = spdlog::get(tool)) return known;
+  auto logger = spdlog::stderr_logger_mt(tool);
+  logger->set_pattern("%n: %l: %v");
+  return logger;
+}
+
+}  // namespace
+
+void set_up(CLI::App& app) {
+  app.set_version_flag("--version", std::string("halfstep ") + kVersion);
+  app.get_formatter()->column_width(34);
+  app.failure_message([](const CLI::App* a, const CLI::Error& e) {
+    return a->get_name() + ": error: " + one_line(e.what()) + "; see " + a->get_name() + " --help\n";
+  });
+}
+
+void add_input_dim(CLI::App& app, CommonOptions& options) {
+  app.add_option("--input_dim", options.input_dims,
+                 "Shape of an input with dynamic dimensions, e.g. --input_dim image 1,3,224,224; repeatable")
+      ->type_name("NAME DIMS");
+}
+
+void add_running(CLI::App& app, CommonOptions& options) {
+  app.add_option("--threads", options.num_threads, "Threads to spread the samples over (default: one a processor)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
+  app.add_flag("--quiet", options.quiet, "No progress on stderr");
+}
+
+Result<InputDims> input_dims_of(const CommonOptions& options) {
+  InputDims dims;
+  for (const auto& [name, text] : options.input_dims) {
+    Result<std::vector<std::int64_t>> parsed = parse_dims(text);
+    if (!parsed.ok()) return parsed.error().at("--input_dim " + name);
+    if (!dims.emplace(name, *std::move(parsed)).second) {
+      return Error{ErrorCode::kUsage, "--input_dim names input '" + name + "' twice"};
+    }
+  }
+  return dims;
+}
+
+Observer make_observer(const std::string& tool, const CommonOptions& options) {
+  Observer observer;
+  auto progress = std::make_shared<ProgressPrinter>();
+  if (!options.quiet) {
+    observer.progress = [progress](std::string_view stage, std::int64_t done, std::int64_t total) {
+      progress->update(stage, done, total);
+    };
+  }
+  observer.warning = [tool, progress](const std::string& text) {
+    progress->clear_line();
+    logger_of(tool)->warn("{}", one_line(text));
+  };
+  return observer;
+}
+
+int report_error(const std::string& tool, const Error& error) {
+  logger_of(tool)->error("{}", one_line(error.message));
+  return exit_status(error.code);
+}
+
+int run_main(CLI::App& app, int argc, char** argv, const std::function<int()>& work) {
+  // Writing to a closed pipe or beyond a file size limit is reported as an error, not a kill.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+  std::vector<std::string> args;
+  for (int i = argc - 1; i >= 1; --i) {
+    std::string arg = argv[i];
+    if (arg.starts_with("--")) {
+      const std::size_t end = std::min(arg.find('='), arg.size());
+      std::replace(arg.begin() + 2, arg.begin() + static_cast<std::ptrdiff_t>(end), '-', '_');
+    }
+    args.push_back(std::move(arg));
+  }
+  try {
+    app.parse(args);
+    const int status = work();
+    if (std::fflush(stdout) != 0)
+      return report_error(app.get_name(), {ErrorCode::kInvalidInput, "standard output can't be written"});
+    return status;
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : exit_status(ErrorCode::kUsage);
+  } catch (const std::bad_alloc&) {
+    return report_error(app.get_name(),
+                        {ErrorCode::kUnsupported, "out of memory: the model needs more than this machine has"});
+  } catch (const std::exception& e) {
+    return report_error(app.get_name(), {ErrorCode::kInvalidInput, e.what()});
+  }
+}
+
+}  // namespace halfstep::cli

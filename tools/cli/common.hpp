@@ -1,0 +1,42 @@
+// common.hpp: what the command-line tools share: parsing, messages, exit codes.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "halfstep/model_source.hpp"
+#include "halfstep/observer.hpp"
+#include "halfstep/result.hpp"
+
+namespace halfstep::cli {
+
+/// Options every tool that reads a model and samples has, as the user typed them.
+struct CommonOptions {
+  std::vector<std::pair<std::string, std::string>> input_dims;
+  int num_threads = 0;
+  bool quiet = false;
+};
+
+/// An application with our version flag, one-line errors and exit status 2 for misuse.
+void set_up(CLI::App& app);
+
+/// --input_dim NAME DIMS (repeatable).
+void add_input_dim(CLI::App& app, CommonOptions& options);
+/// --threads N and --quiet.
+void add_running(CLI::App& app, CommonOptions& options);
+
+/// Errors: kUsage for dims that are not numbers, or an input named twice.
+Result<InputDims> input_dims_of(const CommonOptions& options);
+
+/// Progress on stderr (a bar on a terminal, plain lines elsewhere) and warnings.
+Observer make_observer(const std::string& tool, const CommonOptions& options);
+
+/// Prints "tool: error: message" to stderr; the exit status for it.
+int report_error(const std::string& tool, const Error& error);
+
+/// Parses the command line ('-' is accepted for '_' in option names), then runs `work`.
+/// Returns the process's exit status; exceptions end here.
+int run_main(CLI::App& app, int argc, char** argv, const std::function<int()>& work);
+
+}  // namespace halfstep::cli

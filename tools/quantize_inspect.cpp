@@ -1,0 +1,42 @@
+// quantize_inspect.cpp: the quantize-inspect tool: what a model holds, what the tools support.
+#include <cstdio>
+
+#include "cli/common.hpp"
+#include "halfstep/inspect.hpp"
+
+int main(int argc, char** argv) {
+  using namespace halfstep;
+  CLI::App app{"Prints a model's graph, tensors, shapes and encodings, or the table of supported operators.",
+               "quantize-inspect"};
+  cli::set_up(app);
+  InspectRequest request;
+  cli::CommonOptions common;
+  bool operators = false;
+  bool as_read = false;
+  auto* model = app.add_option("model", request.model.model, "ONNX model, float or QDQ");
+  app.add_option("--encodings", request.encodings, "Encodings (JSON) to show beside the tensors")
+      ->type_name("FILE")
+      ->needs(model);
+  app.add_flag("--as_read", as_read, "Show the graph before folding and fusion")->needs(model);
+  cli::add_input_dim(app, common);
+  app.add_flag("--operators", operators, "Print the table of supported operators instead")->excludes(model);
+
+  return cli::run_main(app, argc, argv, [&] {
+    if (operators) {
+      std::fputs(operators_table().c_str(), stdout);
+      return 0;
+    }
+    if (request.model.model.empty()) {
+      return cli::report_error(app.get_name(),
+                               {ErrorCode::kUsage, "give a model, or --operators; see quantize-inspect --help"});
+    }
+    Result<InputDims> dims = cli::input_dims_of(common);
+    if (!dims.ok()) return cli::report_error(app.get_name(), dims.error());
+    request.model.input_dims = *std::move(dims);
+    request.prepared = !as_read;
+    const Result<std::string> text = inspect(request);
+    if (!text.ok()) return cli::report_error(app.get_name(), text.error());
+    std::fputs(text->c_str(), stdout);
+    return 0;
+  });
+}

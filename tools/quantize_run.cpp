@@ -1,0 +1,46 @@
+// quantize_run.cpp: the quantize-run tool: a model over samples, results to files.
+#include <cstdio>
+
+#include "cli/common.hpp"
+#include "halfstep/run.hpp"
+
+int main(int argc, char** argv) {
+  using namespace halfstep;
+  CLI::App app{"Runs a model over samples and writes DIR/Result_N/<tensor>.raw for sample N, counted from 0.",
+               "quantize-run"};
+  cli::set_up(app);
+  RunRequest request;
+  cli::CommonOptions common;
+  const std::map<std::string, RunMode> modes{{"float", RunMode::kFloat}, {"simulated", RunMode::kSimulated}};
+  app.add_option("model", request.model.model, "ONNX model, float or QDQ")->required();
+  app.add_option("--input_list", request.input_list, "Samples, one line each (docs/input-list.md)")
+      ->required()
+      ->type_name("FILE");
+  app.add_option("--output_dir", request.output_dir, "Folder for the results; made if missing")
+      ->required()
+      ->type_name("DIR");
+  app.add_option("--mode", request.mode,
+                 "float: encodings ignored; simulated: encoded tensors rounded onto their grids")
+      ->transform(CLI::CheckedTransformer(modes))
+      ->type_name("float|simulated")
+      ->default_str("float");
+  app.add_option("--encodings", request.encodings, "Encodings (JSON) for a float model; needs --mode simulated")
+      ->type_name("FILE");
+  app.add_option("--dump_tensors", request.dump_tensors, "Tensors to write beside the outputs: all, or names")
+      ->delimiter(',')
+      ->type_name("all|NAME,...");
+  cli::add_input_dim(app, common);
+  cli::add_running(app, common);
+
+  return cli::run_main(app, argc, argv, [&] {
+    Result<InputDims> dims = cli::input_dims_of(common);
+    if (!dims.ok()) return cli::report_error(app.get_name(), dims.error());
+    request.model.input_dims = *std::move(dims);
+    request.num_threads = common.num_threads;
+    const Result<RunOutcome> outcome = run(request, cli::make_observer(app.get_name(), common));
+    if (!outcome.ok()) return cli::report_error(app.get_name(), outcome.error());
+    std::printf("%lld samples, %lld files in %s\n", static_cast<long long>(outcome->num_samples),
+                static_cast<long long>(outcome->num_files), request.output_dir.c_str());
+    return 0;
+  });
+}

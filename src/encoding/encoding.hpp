@@ -11,18 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include "halfstep/quantization_options.hpp"
 #include "halfstep/result.hpp"
 
 namespace halfstep {
-
-/// The integers an encoding may store, both ends included. int8 full range is
-/// {-128, 127}; int8 narrow range, used for weights, is {-127, 127}.
-struct IntGrid {
-  std::int32_t q_min = 0;
-  std::int32_t q_max = 0;
-
-  friend bool operator==(const IntGrid&, const IntGrid&) = default;
-};
 
 /// Grids by bit width, 2 to 32 bits. The 32-bit one is signed only.
 IntGrid signed_grid(int bits);

@@ -26,11 +26,11 @@ namespace halfstep::ops {
 
 /// What calibration must decide for an operator's outputs.
 enum class OutputRule {
-  kObserved,     ///< Needs a range of its own (Conv, Add, ...).
-  kSameAsInput,  ///< Moves or selects values: reuses the encoding of input 0.
-  kSameAsInputs, ///< Moves the values of several inputs: Concat.
-  kFixed,        ///< Range known from the mathematics (Sigmoid, Softmax).
-  kNone,         ///< Outputs are not real numbers (Shape, ArgMax, comparisons), or stay float.
+  kObserved,      ///< Needs a range of its own (Conv, Add, ...).
+  kSameAsInput,   ///< Moves or selects values: reuses the encoding of input 0.
+  kSameAsInputs,  ///< Moves the values of several inputs: Concat.
+  kFixed,         ///< Range known from the mathematics (Sigmoid, Softmax).
+  kNone,          ///< Outputs are not real numbers (Shape, ArgMax, comparisons), or stay float.
 };
 
 /// The operands of a node as infer() sees them.
@@ -45,9 +45,7 @@ struct NodeArgs {
   const Shape& shape(std::size_t i) const { return inputs[i]->shape; }
   const Tensor* value(std::size_t i) const { return i < values.size() ? values[i] : nullptr; }
   const graph::Attributes& attributes() const { return node.attributes; }
-  bool wants_output(std::size_t i) const {
-    return i < node.outputs.size() && node.outputs[i] != graph::kNoValue;
-  }
+  bool wants_output(std::size_t i) const { return i < node.outputs.size() && node.outputs[i] != graph::kNoValue; }
 };
 
 /// What infer() found out. Exactly one of three cases: types of all outputs

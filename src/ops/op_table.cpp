@@ -17,26 +17,10 @@ auto key_of(const OpDef& op) { return std::tuple(op.domain, op.type); }
 std::vector<OpDef> collect() {
   std::vector<OpDef> table;
   for (const auto family : {
-           conv_ops(),
-           matmul_ops(),
-           pool_ops(),
-           resize_ops(),
-           vision_ops(),
-           normalization_ops(),
-           softmax_ops(),
-           reduce_ops(),
-           scan_ops(),
-           einsum_ops(),
-           attention_ops(),
-           recurrent_ops(),
-           unary_ops(),
-           binary_ops(),
-           logic_ops(),
-           cast_ops(),
-           quantize_linear_ops(),
-           movement_ops(),
-           index_ops(),
-           shape_ops(),
+           conv_ops(),          matmul_ops(),          pool_ops(),     resize_ops(), vision_ops(),
+           normalization_ops(), softmax_ops(),         reduce_ops(),   scan_ops(),   einsum_ops(),
+           attention_ops(),     recurrent_ops(),       unary_ops(),    binary_ops(), logic_ops(),
+           cast_ops(),          quantize_linear_ops(), movement_ops(), index_ops(),  shape_ops(),
        }) {
     table.insert(table.end(), family.begin(), family.end());
   }

@@ -1,0 +1,60 @@
+// dyadic_histogram.hpp: a histogram that does not depend on the order its values arrive in.
+//
+// Bin k covers [k * 2^e, (k+1) * 2^e). A window of kNumBins consecutive bins
+// around 0 exists; e is the smallest exponent (not below kMinLog2Width) at which
+// the window reaches from the smallest to the largest value seen. Since bin k at
+// exponent e lies inside bin floor(k / 2) at e + 1, doubling the width merges
+// bins exactly, and since e depends on the extremes alone, so does the result:
+// any order, any split over threads or machines gives the same state.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace halfstep::calib {
+
+class DyadicHistogram {
+ public:
+  static constexpr int kNumBins = 4096;
+  /// 2^-126: the smallest normal float32.
+  static constexpr int kMinLog2Width = -126;
+
+  /// Counts `values`; `min` and `max` are their extremes.
+  /// Requires: values finite, not empty.
+  void add(std::span<const float> values, float min, float max);
+
+  /// add() with the extremes found here.
+  void add(std::span<const float> values);
+
+  /// As if every value of `other` had been added here. Exact.
+  void merge(const DyadicHistogram& other);
+
+  std::int64_t count() const { return count_; }
+  bool empty() const { return count_ == 0; }
+  float min() const { return min_; }  ///< Exact. Requires: not empty.
+  float max() const { return max_; }  ///< Exact. Requires: not empty.
+
+  /// e: bins are 2^e wide.
+  int log2_width() const { return log2_width_; }
+  /// k of the lowest bin that can hold a value: floor(min(min, 0) / 2^e).
+  std::int64_t first_bin() const { return first_bin_; }
+  /// Counts of bins first_bin(), first_bin() + 1, ...; at most kNumBins, the last one holds max(max, 0).
+  std::span<const std::uint64_t> counts() const { return counts_; }
+  /// Lower edge of counts()[i], exact.
+  double lower_edge(std::size_t i) const;
+
+  friend bool operator==(const DyadicHistogram&, const DyadicHistogram&) = default;
+
+ private:
+  void cover(float min, float max);
+
+  std::int64_t count_ = 0;
+  float min_ = 0.0F;
+  float max_ = 0.0F;
+  int log2_width_ = kMinLog2Width;
+  std::int64_t first_bin_ = 0;
+  std::vector<std::uint64_t> counts_;
+};
+
+}  // namespace halfstep::calib

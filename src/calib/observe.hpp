@@ -1,0 +1,45 @@
+// observe.hpp: one streaming pass over the samples that fills an Observation a tensor.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "calib/observation.hpp"
+#include "core/tensor.hpp"
+#include "exec/executor.hpp"
+#include "graph/graph.hpp"
+#include "halfstep/result.hpp"
+
+namespace halfstep::calib {
+
+/// By ValueId. Every requested value is present; count is 0 if it never had elements.
+using Observations = std::map<graph::ValueId, Observation>;
+
+/// What to run and what to look at.
+struct ObserveRequest {
+  std::int64_t num_samples = 0;
+  int num_threads = 1;
+  std::vector<graph::ValueId> values;       ///< To observe; those that are not float32 stay empty.
+  std::vector<graph::ValueId> per_channel;  ///< Of those: also fill Observation::channels.
+  /// The inputs of sample i, in the order of Graph::inputs. Thread-safe.
+  std::function<Result<std::vector<Tensor>>(std::int64_t)> load;
+  /// How messages call sample i: "calib.txt line 3". Empty: "sample 3", counted from 1.
+  std::function<std::string(std::int64_t)> sample_name;
+  /// An executor of the float Program that only `worker` uses until it asks again. Thread-safe.
+  std::function<Result<exec::Executor*>(int worker, std::span<const Tensor>)> executor;
+  /// Called after each sample, in order: done so far, total. May be empty.
+  std::function<void(std::int64_t, std::int64_t)> progress;
+};
+
+/// Runs every sample. The result is the same to the bit for every num_threads;
+/// memory does not depend on num_samples.
+/// Errors: kCalibration if there is no sample, or if a tensor holds NaN or an
+/// infinity (names the tensor and the sample); those of load, executor and run,
+/// the last with the sample's name. With several, the one of the first sample.
+Result<Observations> observe(const graph::Graph& graph, const ObserveRequest& request);
+
+}  // namespace halfstep::calib

@@ -1,0 +1,153 @@
+// encoding_set.cpp: real tensors to stored integers and back, per (E1).
+#include "encoding/encoding_set.hpp"
+
+#include "numerics/rounding.hpp"
+
+namespace halfstep {
+namespace {
+
+/// A run of `count` values that share one channel, on a grid of at most 16 bits. The quotient is clamped before it is
+/// rounded: the bounds are integers and rounding is monotonic, so this equals clamping afterwards. The bounds need at
+/// most 17 bits, so float32 holds them exactly and round_half_even(float), good for 22, applies.
+template <class T>
+void quantize_run(const float* real_x, std::int64_t count, IntGrid grid, QuantParams p, T* q_x) {
+  const auto scale = static_cast<float>(p.scale);
+  const auto lowest = static_cast<float>(grid.q_min - p.zero_point);
+  const auto highest = static_cast<float>(grid.q_max - p.zero_point);
+  for (std::int64_t i = 0; i < count; ++i) {
+    float steps = real_x[i] / scale;
+    steps = steps > lowest ? steps : lowest;
+    steps = steps < highest ? steps : highest;
+    q_x[i] = static_cast<T>(static_cast<std::int32_t>(numerics::round_half_even(steps)) + p.zero_point);
+  }
+}
+
+/// The same for grids beyond 16 bits, where a float32 quotient would lose integer digits.
+void quantize_run_wide(const float* real_x, std::int64_t count, IntGrid grid, QuantParams p, std::int32_t* q_x) {
+  const double lowest = static_cast<double>(grid.q_min) - p.zero_point;
+  const double highest = static_cast<double>(grid.q_max) - p.zero_point;
+  for (std::int64_t i = 0; i < count; ++i) {
+    double steps = static_cast<double>(real_x[i]) / p.scale;
+    steps = steps > lowest ? steps : lowest;
+    steps = steps < highest ? steps : highest;
+    q_x[i] = static_cast<std::int32_t>(static_cast<std::int64_t>(numerics::round_half_even(steps)) + p.zero_point);
+  }
+}
+
+template <class T>
+void dequantize_run(const T* q_x, std::int64_t count, QuantParams p, float* real_x) {
+  const auto scale = static_cast<float>(p.scale);
+  if constexpr (sizeof(T) <= 2) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      real_x[i] = static_cast<float>(static_cast<std::int32_t>(q_x[i]) - p.zero_point) * scale;
+    }
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) {
+      real_x[i] = static_cast<float>(static_cast<std::int64_t>(q_x[i]) - p.zero_point) * scale;
+    }
+  }
+}
+
+/// Calls f(offset, count, params) for every run of elements that share one channel.
+template <class F>
+void for_each_run(const Shape& shape, const Encoding& encoding, F&& f) {
+  if (!encoding.axis()) {
+    f(std::int64_t{0}, shape.num_elements(), encoding.params()[0]);
+    return;
+  }
+  const int axis = *encoding.axis();
+  const std::int64_t outer = shape.num_elements(0, axis);
+  const std::int64_t channels = shape[axis];
+  const std::int64_t inner = shape.num_elements(axis + 1, shape.rank());
+  for (std::int64_t o = 0; o < outer; ++o) {
+    for (std::int64_t c = 0; c < channels; ++c) {
+      f((o * channels + c) * inner, inner, encoding.params()[static_cast<std::size_t>(c)]);
+    }
+  }
+}
+
+DType storage_dtype(IntGrid grid) {
+  switch (storage_bits(grid)) {
+    case 4:
+    case 8:
+      return is_signed(grid) ? DType::kInt8 : DType::kUint8;
+    case 16:
+      return is_signed(grid) ? DType::kInt16 : DType::kUint16;
+    default:
+      return DType::kInt32;
+  }
+}
+
+}  // namespace
+
+std::string to_string(const Provenance& provenance) {
+  const std::string& detail = provenance.detail;
+  const std::string in_brackets = detail.empty() ? "" : " (" + detail + ")";
+  switch (provenance.origin) {
+    case Origin::kCalibrated:
+      return "calibrated" + in_brackets;
+    case Origin::kFixed:
+      return "fixed by the operator" + in_brackets;
+    case Origin::kShared:
+      return "same as '" + detail + "'";
+    case Origin::kWeights:
+      return "from its values" + in_brackets;
+    case Origin::kDerived:
+      return "scale of input times scale of weight" + in_brackets;
+    case Origin::kImported:
+      return "imported" + in_brackets;
+    case Origin::kOverridden:
+      return "overridden" + in_brackets;
+  }
+  return "unknown";
+}
+
+Tensor quantize(const Tensor& real, const Encoding& encoding) {
+  const IntGrid grid = encoding.grid();
+  Tensor codes(TensorType{storage_dtype(grid), real.shape()});
+  const float* from = real.data<float>();
+  visit_dtype(codes.dtype(), [&]<class T>() {
+    if constexpr (std::is_integral_v<T> && sizeof(T) <= 4 && !std::is_same_v<T, bool>) {
+      T* to = codes.mutable_data<T>();
+      for_each_run(real.shape(), encoding, [&](std::int64_t offset, std::int64_t count, QuantParams p) {
+        if constexpr (std::is_same_v<T, std::int32_t>) {
+          quantize_run_wide(from + offset, count, grid, p, to + offset);
+        } else {
+          quantize_run(from + offset, count, grid, p, to + offset);
+        }
+      });
+    }
+  });
+  return codes;
+}
+
+Tensor dequantize(const Tensor& codes, const Encoding& encoding) {
+  Tensor real(TensorType{DType::kFloat32, codes.shape()});
+  float* to = real.mutable_data<float>();
+  visit_dtype(codes.dtype(), [&]<class T>() {
+    if constexpr (std::is_integral_v<T>) {
+      const T* from = codes.data<T>();
+      for_each_run(codes.shape(), encoding, [&](std::int64_t offset, std::int64_t count, QuantParams p) {
+        dequantize_run(from + offset, count, p, to + offset);
+      });
+    }
+  });
+  return real;
+}
+
+Result<void> check_fits(const Encoding& encoding, const Shape& shape) {
+  if (!encoding.axis()) return {};
+  const int axis = *encoding.axis();
+  if (axis >= shape.rank()) {
+    return Error{ErrorCode::kInvalidInput,
+                 "the encoding's channel axis is " + std::to_string(axis) + ", the tensor's shape " + to_string(shape)};
+  }
+  if (shape[axis] != static_cast<std::int64_t>(encoding.params().size())) {
+    return Error{ErrorCode::kInvalidInput, "the encoding has " + std::to_string(encoding.params().size()) +
+                                               " channels, axis " + std::to_string(axis) + " of " + to_string(shape) +
+                                               " has " + std::to_string(shape[axis])};
+  }
+  return {};
+}
+
+}  // namespace halfstep

@@ -1,0 +1,24 @@
+// encoding_target.hpp: what a reader of encodings files must know of the tensors they name.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "core/shape.hpp"
+#include "encoding/encoding_set.hpp"
+
+namespace halfstep {
+
+/// A tensor that an encodings file may name. Files don't say which axis is per channel: the operator that reads it
+/// does.
+struct EncodingTarget {
+  TensorRole role = TensorRole::kActivation;
+  std::optional<int> channel_axis;  ///< Of weights and biases.
+  std::optional<Shape> shape;       ///< Of constants: channel counts are checked against it.
+};
+
+/// By tensor name.
+using EncodingTargets = std::map<std::string, EncodingTarget, std::less<>>;
+
+}  // namespace halfstep

@@ -1,0 +1,37 @@
+// encoding_entries.hpp: single entries of encodings files, each version's to our terms.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "encoding/encoding.hpp"
+#include "halfstep/result.hpp"
+
+namespace halfstep::io {
+
+/// One entry, whatever the version it came in.
+struct RawEntry {
+  bool is_float = false;  ///< The tensor is to stay float; nothing else is set.
+  IntGrid grid;
+  std::vector<QuantParams> params;
+  bool per_channel = false;          ///< Said so explicitly, or has several scales.
+  std::optional<std::int64_t> axis;  ///< Version 2 stores it; may be negative.
+  std::vector<std::string> warnings;
+};
+
+/// Versions 0.4 to 0.6: a list of objects with bitwidth, min and max.
+/// Errors: kInvalidInput, kUnsupported; they name the field, not the entry.
+Result<RawEntry> read_entry_0(const nlohmann::json& list);
+
+/// Version 1: an object with bw, scale and offset.
+Result<RawEntry> read_entry_1(const nlohmann::json& entry);
+
+/// Version 2: an object with output_dtype and y_scale.
+Result<RawEntry> read_entry_2(const nlohmann::json& entry);
+
+/// Whichever of the three `entry` looks like.
+Result<RawEntry> read_entry(const nlohmann::json& entry);
+
+}  // namespace halfstep::io

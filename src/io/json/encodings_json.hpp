@@ -1,0 +1,66 @@
+// encodings_json.hpp: AIMET encodings files.
+//
+// Versions 0.4.0 to 2.0.0 are read, 0.6.1, 1.0.0 and 2.0.0 written. In versions
+// below 2 a grid always counts from 0 to 2^bw - 1 and real = scale * (q + offset):
+// offset = -zero_point on our unsigned grids, -(zero_point + 2^(bw-1)) on signed
+// ones. Version 2 has the fields of ONNX QuantizeLinear, and our signs.
+// Source: AIMET documentation, "Encoding Format Specification".
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "encoding/encoding_set.hpp"
+#include "encoding/encoding_target.hpp"
+#include "halfstep/result.hpp"
+
+namespace halfstep::io {
+
+enum class EncodingsVersion { k0_6_1, k1_0_0, k2_0_0 };
+
+/// The version an option names ("1.0.0").
+/// Errors: kUsage listing the versions.
+Result<EncodingsVersion> encodings_version(std::string_view text);
+
+/// "1.0.0".
+std::string_view name_of(EncodingsVersion version);
+
+/// What a file says beside the encodings.
+struct EncodingsHeader {
+  EncodingsVersion version = EncodingsVersion::k1_0_0;
+  std::string producer;    ///< "halfstep 0.1.0".
+  std::string arithmetic;  ///< The requantization rule.
+  int act_bits = 8;
+  int weight_bits = 8;
+  bool symmetric_params = true;
+  bool per_channel = true;
+  /// Options as the user may repeat them, in the order to be written.
+  std::vector<std::pair<std::string, std::string>> options;
+};
+
+/// The text of an encodings file; the same bytes for the same arguments.
+/// Biases are parameters of 32 bits. Key "halfstep" holds arithmetic, options
+/// and, by tensor, where each encoding came from.
+std::string write_encodings(const EncodingSet& encodings, const EncodingsHeader& header);
+
+/// What read_encodings() found.
+struct EncodingsFile {
+  EncodingSet encodings;                   ///< Origin kOverridden; detail names file and entry. Without codes.
+  std::vector<std::string> float_tensors;  ///< Entries of dtype float: to stay float.
+  std::vector<std::string> warnings;
+};
+
+/// Reads an encodings file of any of the versions, entries as lists or by name.
+/// `file` is its name in messages; `targets` describes the tensors it may name.
+/// Files of versions 0.4 to 0.6 with min and max: scale and offset follow from
+/// these; a stored scale that agrees within 1e-3 is used as it stands, another
+/// gives a warning.
+/// Errors: kInvalidInput naming file and entry: not JSON, a repeated name, a
+/// name that is no tensor (with the nearest one), a missing or mistyped field,
+/// a width outside 2 to 32, an offset off the grid, a number of channels that
+/// is not the tensor's; kUnsupported for block-wise and floating-point formats.
+Result<EncodingsFile> read_encodings(std::string_view text, const std::string& file, const EncodingTargets& targets);
+
+}  // namespace halfstep::io

@@ -1,0 +1,161 @@
+// read_encodings.cpp: AIMET encodings files to an EncodingSet.
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/text.hpp"
+#include "io/json/encoding_entries.hpp"
+#include "io/json/encodings_json.hpp"
+
+namespace halfstep::io {
+namespace {
+
+using nlohmann::json;
+
+Error invalid(std::string message) { return {ErrorCode::kInvalidInput, std::move(message)}; }
+
+/// The document; a key that occurs twice in one object is an error, not a silent loss.
+Result<json> parse(std::string_view text) {
+  std::vector<std::set<std::string>> open_objects;
+  std::string repeated;
+  const auto watch = [&](int, json::parse_event_t event, json& value) {
+    if (event == json::parse_event_t::object_start) open_objects.emplace_back();
+    if (event == json::parse_event_t::object_end) open_objects.pop_back();
+    if (event == json::parse_event_t::key && repeated.empty()) {
+      const auto& key = value.get_ref<const std::string&>();
+      if (!open_objects.back().insert(key).second) repeated = key;
+    }
+    return true;
+  };
+  try {
+    json document = json::parse(text.begin(), text.end(), watch);
+    if (!repeated.empty()) return invalid("the name " + halfstep::quoted(repeated) + " occurs twice");
+    return document;
+  } catch (const json::parse_error& e) {
+    return invalid("not valid JSON at byte " + std::to_string(e.byte));
+  } catch (const json::exception&) {
+    return invalid("not valid JSON: a number is out of range");
+  }
+}
+
+class Reader {
+ public:
+  explicit Reader(const std::string& file, const EncodingTargets& targets) : file_(file), targets_(targets) {}
+
+  Result<EncodingsFile> read(std::string_view text) {
+    const Result<json> document = parse(text);
+    if (!document.ok()) return document.error().at(file_);
+    if (!document->is_object()) return invalid(file_ + ": the document is not an object");
+    bool found = false;
+    for (const char* section : {"activation_encodings", "param_encodings", "encodings"}) {
+      const auto at = document->find(section);
+      if (at == document->end()) continue;
+      found = true;
+      if (Result<void> done = read_section(section, *at); !done.ok()) return done.error();
+    }
+    if (!found) {
+      return invalid(file_ + ": none of 'activation_encodings', 'param_encodings' and 'encodings' is present");
+    }
+    return std::move(result_);
+  }
+
+ private:
+  Result<void> read_section(const std::string& section, const json& entries) {
+    if (entries.is_object()) {
+      for (const auto& [name, entry] : entries.items()) {
+        if (auto done = read_named(section, name, entry); !done.ok()) return done;
+      }
+      return {};
+    }
+    if (!entries.is_array()) return invalid(file_ + ": " + section + " is neither a list nor an object");
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      const json& entry = entries[i];
+      if (!entry.is_object() || !entry.contains("name") || !entry["name"].is_string()) {
+        return invalid(file_ + ": entry " + std::to_string(i) + " of " + section + " has no name");
+      }
+      if (auto done = read_named(section, entry["name"].get<std::string>(), entry); !done.ok()) return done;
+    }
+    return {};
+  }
+
+  Result<void> read_named(const std::string& section, const std::string& name, const json& json_entry) {
+    const std::string place = file_ + ": " + section + " " + halfstep::quoted(name);
+    const auto target = targets_.find(name);
+    if (target == targets_.end()) {
+      std::vector<std::string> names;
+      for (const auto& [known, unused] : targets_) names.push_back(known);
+      return invalid(place + ": the model has no tensor of that name" + did_you_mean(name, names));
+    }
+    if (!seen_.insert(name).second) return invalid(place + ": the tensor has an entry already");
+    Result<RawEntry> raw = read_entry(json_entry);
+    if (!raw.ok()) return raw.error().at(place);
+    for (const std::string& warning : raw->warnings) result_.warnings.push_back(place + ": " + warning);
+    if (raw->is_float) {
+      result_.float_tensors.push_back(name);
+      return {};
+    }
+    Result<Encoding> encoding = encoding_of(*raw, target->second);
+    if (!encoding.ok()) return encoding.error().at(place);
+    result_.encodings.insert_or_assign(name, TensorEncoding{.encoding = std::move(encoding).value(),
+                                                            .role = target->second.role,
+                                                            .provenance = {Origin::kOverridden, file_ + ", " + section},
+                                                            .codes = {},
+                                                            .frozen = true});
+    return {};
+  }
+
+  static Result<Encoding> encoding_of(const RawEntry& raw, const EncodingTarget& target) {
+    if (!raw.per_channel || (raw.params.size() == 1 && !raw.axis && !target.channel_axis)) {
+      return Encoding::per_tensor(raw.grid, raw.params[0]);
+    }
+    std::optional<int> axis = target.channel_axis;
+    if (raw.axis) {
+      if (*raw.axis >= kMaxRank || *raw.axis < (target.shape ? -target.shape->rank() : 0)) {
+        return invalid("axis " + std::to_string(*raw.axis) + " is not an axis of the tensor");
+      }
+      axis = static_cast<int>(*raw.axis < 0 ? *raw.axis + target.shape->rank() : *raw.axis);
+    }
+    if (!axis) {
+      return invalid("it has " + std::to_string(raw.params.size()) + " channels, the tensor has no channel axis");
+    }
+    Result<Encoding> encoding = Encoding::per_channel(raw.grid, *axis, raw.params);
+    if (!encoding.ok() || !target.shape) return encoding;
+    if (Result<void> fits = check_fits(*encoding, *target.shape); !fits.ok()) return fits.error();
+    return encoding;
+  }
+
+  static constexpr std::int64_t kMaxRank = 64;
+
+  const std::string& file_;
+  const EncodingTargets& targets_;
+  std::set<std::string> seen_;
+  EncodingsFile result_;
+};
+
+}  // namespace
+
+Result<EncodingsVersion> encodings_version(std::string_view text) {
+  for (const EncodingsVersion version :
+       {EncodingsVersion::k0_6_1, EncodingsVersion::k1_0_0, EncodingsVersion::k2_0_0}) {
+    if (name_of(version) == text) return version;
+  }
+  return Error{ErrorCode::kUsage,
+               "encodings version " + halfstep::quoted(text) + " is not one of 0.6.1, 1.0.0 and 2.0.0"};
+}
+
+std::string_view name_of(EncodingsVersion version) {
+  switch (version) {
+    case EncodingsVersion::k0_6_1:
+      return "0.6.1";
+    case EncodingsVersion::k1_0_0:
+      return "1.0.0";
+    case EncodingsVersion::k2_0_0:
+      return "2.0.0";
+  }
+  return "";
+}
+
+Result<EncodingsFile> read_encodings(std::string_view text, const std::string& file, const EncodingTargets& targets) {
+  return Reader(file, targets).read(text);
+}
+
+}  // namespace halfstep::io

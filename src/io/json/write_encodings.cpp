@@ -1,0 +1,174 @@
+// write_encodings.cpp: an EncodingSet as AIMET encodings.
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "io/json/encodings_json.hpp"
+
+namespace halfstep::io {
+namespace {
+
+/// Keys stay in the order we give them. Numbers print with the fewest digits that read back as the same double.
+using Json = nlohmann::ordered_json;
+
+std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+bool all_zero_points_are_0(const Encoding& encoding) {
+  for (const QuantParams& params : encoding.params()) {
+    if (params.zero_point != 0) return false;
+  }
+  return true;
+}
+
+bool is_symmetric(const Encoding& encoding) { return is_signed(encoding.grid()) && all_zero_points_are_0(encoding); }
+
+/// On the grid 0 to 2^bw - 1: real = scale * (q + offset).
+std::int64_t offset_of(const Encoding& encoding, const QuantParams& params) {
+  const std::int64_t bits = storage_bits(encoding.grid());
+  const std::int64_t lowest = is_signed(encoding.grid()) ? -(std::int64_t{1} << (bits - 1)) : 0;
+  return lowest - params.zero_point;
+}
+
+Json entries_0_6_1(const Encoding& encoding) {
+  const int bits = storage_bits(encoding.grid());
+  const double num_steps = std::ldexp(1.0, bits) - 1.0;
+  Json list = Json::array();
+  for (const QuantParams& params : encoding.params()) {
+    const std::int64_t offset = offset_of(encoding, params);
+    list.push_back(Json{{"bitwidth", bits},
+                        {"dtype", "int"},
+                        {"is_symmetric", is_symmetric(encoding) ? "True" : "False"},
+                        {"max", params.scale * (static_cast<double>(offset) + num_steps)},
+                        {"min", params.scale * static_cast<double>(offset)},
+                        {"offset", offset},
+                        {"scale", params.scale}});
+  }
+  return list;
+}
+
+Json entry_1_0_0(const std::string& name, const Encoding& encoding) {
+  Json scales = Json::array();
+  Json offsets = Json::array();
+  for (const QuantParams& params : encoding.params()) {
+    scales.push_back(params.scale);
+    offsets.push_back(offset_of(encoding, params));
+  }
+  return {{"name", name},
+          {"enc_type", encoding.axis() ? "PER_CHANNEL" : "PER_TENSOR"},
+          {"dtype", "INT"},
+          {"bw", storage_bits(encoding.grid())},
+          {"is_sym", is_symmetric(encoding)},
+          {"scale", std::move(scales)},
+          {"offset", std::move(offsets)}};
+}
+
+Json entry_2_0_0(const std::string& name, const Encoding& encoding) {
+  Json entry{
+      {"name", name},
+      {"output_dtype", (is_signed(encoding.grid()) ? "int" : "uint") + std::to_string(storage_bits(encoding.grid()))}};
+  const bool has_zero_points = !all_zero_points_are_0(encoding);
+  if (!encoding.axis()) {
+    entry["y_scale"] = encoding.params()[0].scale;
+    if (has_zero_points) entry["y_zero_point"] = encoding.params()[0].zero_point;
+    return entry;
+  }
+  Json scales = Json::array();
+  Json zero_points = Json::array();
+  for (const QuantParams& params : encoding.params()) {
+    scales.push_back(params.scale);
+    zero_points.push_back(params.zero_point);
+  }
+  entry["y_scale"] = std::move(scales);
+  if (has_zero_points) entry["y_zero_point"] = std::move(zero_points);
+  entry["axis"] = *encoding.axis();
+  return entry;
+}
+
+/// One line an entry, so that files can be compared line by line.
+class Document {
+ public:
+  void add(std::string_view key, const Json& value) { open(key) += text_of(value); }
+
+  void add_lines(std::string_view key, char opening, const std::vector<std::string>& lines, char closing) {
+    std::string& text = open(key);
+    text += opening;
+    for (std::size_t i = 0; i < lines.size(); ++i) text += (i == 0 ? "\n    " : ",\n    ") + lines[i];
+    text += lines.empty() ? "" : "\n  ";
+    text += closing;
+  }
+
+  std::string finish() { return text_ + "\n}\n"; }
+
+ private:
+  std::string& open(std::string_view key) {
+    text_ += text_.empty() ? "{\n  " : ",\n  ";
+    text_ += text_of(Json(key)) + ": ";
+    return text_;
+  }
+
+  std::string text_;
+};
+
+std::string member(const std::string& key, const Json& value) { return text_of(Json(key)) + ": " + text_of(value); }
+
+std::string line_of(const std::string& name, const Encoding& encoding, EncodingsVersion version) {
+  switch (version) {
+    case EncodingsVersion::k0_6_1:
+      return member(name, entries_0_6_1(encoding));
+    case EncodingsVersion::k1_0_0:
+      return text_of(entry_1_0_0(name, encoding));
+    case EncodingsVersion::k2_0_0:
+      return text_of(entry_2_0_0(name, encoding));
+  }
+  return "";
+}
+
+Json quantizer_args(const EncodingsHeader& header) {
+  return {{"activation_bitwidth", header.act_bits},         {"dtype", "int"},
+          {"is_symmetric", header.symmetric_params},        {"param_bitwidth", header.weight_bits},
+          {"per_channel_quantization", header.per_channel}, {"quant_scheme", "post_training_tf"}};
+}
+
+Json our_own_key(const EncodingSet& encodings, const EncodingsHeader& header) {
+  Json options = Json::object();
+  for (const auto& [key, value] : header.options) options[key] = value;
+  Json provenance = Json::object();
+  // Straight into the storage: looking names up in an ordered object is linear.
+  auto& members = provenance.get_ref<Json::object_t&>();
+  for (const auto& [name, entry] : encodings) members.emplace_back(name, to_string(entry.provenance));
+  return {{"arithmetic", header.arithmetic}, {"options", std::move(options)}, {"provenance", std::move(provenance)}};
+}
+
+}  // namespace
+
+std::string write_encodings(const EncodingSet& encodings, const EncodingsHeader& header) {
+  const EncodingsVersion version = header.version;
+  std::vector<std::string> activations;
+  std::vector<std::string> parameters;
+  std::vector<std::string> all;
+  for (const auto& [name, entry] : encodings) {
+    std::vector<std::string>& list = version == EncodingsVersion::k2_0_0     ? all
+                                     : entry.role == TensorRole::kActivation ? activations
+                                                                             : parameters;
+    list.push_back(line_of(name, entry.encoding, version));
+  }
+
+  Document document;
+  document.add("version", std::string(name_of(version)));
+  document.add("producer", header.producer);
+  if (version == EncodingsVersion::k2_0_0) {
+    document.add_lines("encodings", '[', all, ']');
+  } else {
+    const bool by_name = version == EncodingsVersion::k0_6_1;
+    document.add("quantizer_args", quantizer_args(header));
+    if (!by_name) document.add("excluded_layers", Json::array());
+    document.add_lines("activation_encodings", by_name ? '{' : '[', activations, by_name ? '}' : ']');
+    document.add_lines("param_encodings", by_name ? '{' : '[', parameters, by_name ? '}' : ']');
+  }
+  const Json own = our_own_key(encodings, header);
+  std::vector<std::string> own_lines;
+  for (const auto& [key, value] : own.items()) own_lines.push_back(member(key, value));
+  document.add_lines("halfstep", '{', own_lines, '}');
+  return document.finish();
+}
+
+}  // namespace halfstep::io

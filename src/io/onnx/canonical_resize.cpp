@@ -1,0 +1,79 @@
+// canonical_resize.cpp: Upsample and older Resize to the newest Resize.
+#include <algorithm>
+#include <array>
+
+#include "io/onnx/canonical_rules.hpp"
+
+namespace halfstep::io {
+namespace {
+
+using graph::kNoValue;
+using graph::Node;
+using graph::ValueId;
+
+Error invalid(std::string fact) { return {ErrorCode::kInvalidInput, std::move(fact)}; }
+Error unsupported(std::string fact) { return {ErrorCode::kUnsupported, std::move(fact)}; }
+
+// The form Upsample and Resize-10 share: x_original = x / scale, rounded down
+// where the mode is nearest; the scales are in `scales`.
+Result<void> to_asymmetric(Node& node, ValueId scales) {
+  if (node.inputs.empty() || node.inputs[0] == kNoValue || scales == kNoValue) {
+    return invalid("needs an input and scales");
+  }
+  // Early exporters wrote the mode as the standard's drafts spelled it.
+  std::string mode = node.attributes.get_string("mode", "nearest");
+  if (mode == "bilinear") mode = "linear";
+  if (mode != "nearest" && mode != "linear") return unsupported("mode '" + mode + "' is not supported");
+  node.op_type = "Resize";
+  node.inputs = {node.inputs[0], kNoValue, scales};
+  node.attributes.set("mode", mode);
+  node.attributes.set("coordinate_transformation_mode", std::string("asymmetric"));
+  node.attributes.set("nearest_mode", std::string("floor"));
+  return {};
+}
+
+Result<void> upsample(Rewriter& rewriter, Node& node) {
+  const auto* scales = node.attributes.find<std::vector<float>>("scales");
+  if (scales == nullptr) return to_asymmetric(node, Rewriter::input(node, 1));
+  const auto count = static_cast<std::int64_t>(scales->size());
+  const ValueId constant = rewriter.constant("scales", Tensor::of<float>({count}, *scales));
+  node.attributes.erase("scales");
+  return to_asymmetric(node, constant);
+}
+
+Result<void> resize_10(Rewriter&, Node& node) { return to_asymmetric(node, Rewriter::input(node, 1)); }
+
+// Empty roi, scales and sizes used to stand for absent ones.
+Result<void> resize(Rewriter& rewriter, Node& node) {
+  for (std::size_t i = 1; i < node.inputs.size(); ++i) {
+    const Tensor* value = rewriter.value_of(node.inputs[i]);
+    if (value != nullptr && value->num_elements() == 0) node.inputs[i] = kNoValue;
+  }
+  while (!node.inputs.empty() && node.inputs.back() == kNoValue) node.inputs.pop_back();
+  const bool has_sizes = Rewriter::input(node, 3) != kNoValue;
+  if (has_sizes && rewriter.value_of(Rewriter::input(node, 2)) != nullptr) {
+    return invalid("has both scales and sizes, expected one of them");
+  }
+  if (node.attributes.get_string("coordinate_transformation_mode", "half_pixel") != "tf_half_pixel_for_nn") return {};
+  // floor(v) = round_half_up(v - 1/2), and v - 1/2 is the half_pixel coordinate.
+  if (node.attributes.get_string("mode", "nearest") != "nearest" ||
+      node.attributes.get_string("nearest_mode", "round_prefer_floor") != "floor") {
+    return unsupported(
+        "coordinate_transformation_mode 'tf_half_pixel_for_nn' is supported with nearest_mode 'floor' only");
+  }
+  node.attributes.set("coordinate_transformation_mode", std::string("half_pixel"));
+  node.attributes.set("nearest_mode", std::string("round_prefer_ceil"));
+  return {};
+}
+
+constexpr auto kRules = std::to_array<RuleRow>({
+    {"Resize", 0, 11, resize_10},
+    {"Resize", 11, 100, resize},
+    {"Upsample", 0, 100, upsample},
+});
+
+}  // namespace
+
+std::span<const RuleRow> resize_rules() { return kRules; }
+
+}  // namespace halfstep::io

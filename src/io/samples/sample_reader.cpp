@@ -1,0 +1,129 @@
+// sample_reader.cpp: from the files of a sample to tensors that fit the model.
+#include "io/samples/sample_reader.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cctype>
+#include <utility>
+
+#include "core/text.hpp"
+#include "io/samples/npy.hpp"
+#include "io/samples/text_lines.hpp"
+
+namespace halfstep::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+static_assert(std::endian::native == std::endian::little, "raw files are little-endian and copied as they are");
+
+// A .npy header is far smaller; what follows it is bounded like a tensor.
+constexpr std::uint64_t kMaxNpyBytes = static_cast<std::uint64_t>(kMaxTensorBytes) + (std::uint64_t{1} << 20);
+
+Error mismatch(std::string message) { return {ErrorCode::kInvalidInput, std::move(message)}; }
+
+bool is_npy(const fs::path& path) {
+  std::string extension = path.extension().string();
+  std::ranges::transform(extension, extension.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return extension == ".npy";
+}
+
+Result<Tensor> read_npy(const InputSpec& spec, const fs::path& path, std::uint64_t num_bytes) {
+  if (num_bytes > kMaxNpyBytes) {
+    return mismatch("it has " + std::to_string(num_bytes) + " bytes, more than a tensor may");
+  }
+  std::vector<std::byte> bytes(static_cast<std::size_t>(num_bytes));
+  if (auto read = read_file_into(path, bytes); !read.ok()) return read.error();
+  const Result<NpyHeader> header = parse_npy_header(bytes);
+  if (!header.ok()) return header.error();
+  if (auto fits = check_fits(spec, header->shape); !fits.ok()) return fits.error();
+  return parse_npy(bytes, spec.dtype);
+}
+
+Result<Tensor> read_raw(const InputSpec& spec, const fs::path& path, std::uint64_t num_bytes) {
+  Result<Shape> shape = shape_from_size(spec, num_bytes);
+  if (!shape.ok()) return shape.error();
+  if (auto checked = check_shape(*shape, spec.dtype); !checked.ok()) return checked.error();
+  Tensor tensor(TensorType{spec.dtype, *std::move(shape)});
+  const std::span<std::byte> bytes(tensor.mutable_bytes(), static_cast<std::size_t>(num_bytes));
+  if (auto read = read_file_into(path, bytes); !read.ok()) return read.error();
+  if (spec.dtype == DType::kBool) {
+    const auto bad = std::ranges::find_if(bytes, [](std::byte b) { return b > std::byte{1}; });
+    if (bad != bytes.end()) {
+      return mismatch("its byte " + std::to_string(bad - bytes.begin()) + " is neither 0 nor 1, expected bool");
+    }
+  }
+  return tensor;
+}
+
+// "'a', 'b'".
+std::string names_of(const std::vector<InputSpec>& specs) {
+  std::string text;
+  for (const InputSpec& spec : specs) text += (text.empty() ? "" : ", ") + halfstep::quoted(spec.name);
+  return text;
+}
+
+// The files of a line in the order of the specs.
+Result<std::vector<fs::path>> match(const std::vector<SampleFile>& files, const std::vector<InputSpec>& specs) {
+  std::vector<fs::path> paths(specs.size());
+  if (files.front().input.empty()) {
+    if (files.size() != specs.size()) {
+      return mismatch("names " + std::to_string(files.size()) + " files, the model has " +
+                      std::to_string(specs.size()) + " inputs (" + names_of(specs) + ")");
+    }
+    for (std::size_t i = 0; i < files.size(); ++i) paths[i] = files[i].path;
+    return paths;
+  }
+  std::vector<std::string> names;
+  for (const InputSpec& spec : specs) names.push_back(spec.name);
+  for (const SampleFile& file : files) {
+    const auto at = std::ranges::find(names, file.input);
+    if (at == names.end()) {
+      return mismatch("the model has no input " + halfstep::quoted(file.input) + did_you_mean(file.input, names));
+    }
+    fs::path& path = paths[static_cast<std::size_t>(at - names.begin())];
+    if (!path.empty()) return mismatch("input " + halfstep::quoted(file.input) + " is given twice");
+    path = file.path;
+  }
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    if (paths[i].empty()) return mismatch("input " + halfstep::quoted(specs[i].name) + " is missing");
+  }
+  return paths;
+}
+
+}  // namespace
+
+Result<Tensor> read_input(const InputSpec& spec, const fs::path& path) {
+  const std::string place = "input " + halfstep::quoted(spec.name);
+  const Result<std::uint64_t> num_bytes = regular_file_size(path);
+  if (!num_bytes.ok()) return num_bytes.error().at(place);
+  Result<Tensor> tensor = is_npy(path) ? read_npy(spec, path, *num_bytes) : read_raw(spec, path, *num_bytes);
+  if (!tensor.ok()) return tensor.error().at("file " + halfstep::quoted(path.string())).at(place);
+  return tensor;
+}
+
+Result<SampleReader> SampleReader::make(InputList list, std::vector<InputSpec> specs) {
+  SampleReader reader;
+  for (const SampleLine& line : list.samples) {
+    auto paths = match(line.files, specs);
+    if (!paths.ok()) return paths.error().at(list.place(line));
+    reader.paths_.push_back(*std::move(paths));
+  }
+  reader.list_ = std::move(list);
+  reader.specs_ = std::move(specs);
+  return reader;
+}
+
+Result<std::vector<Tensor>> SampleReader::read(std::int64_t sample) const {
+  std::vector<Tensor> tensors;
+  const auto& paths = paths_[static_cast<std::size_t>(sample)];
+  for (std::size_t i = 0; i < specs_.size(); ++i) {
+    Result<Tensor> tensor = read_input(specs_[i], paths[i]);
+    if (!tensor.ok()) return tensor.error().at(place(sample));
+    tensors.push_back(*std::move(tensor));
+  }
+  return tensors;
+}
+
+}  // namespace halfstep::io

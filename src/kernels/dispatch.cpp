@@ -1,0 +1,62 @@
+// dispatch.cpp: the public kernels, forwarded to the instruction set in use.
+#include "kernels/clamp.hpp"
+#include "kernels/kernel_table.hpp"
+
+namespace halfstep::kernels {
+
+namespace baseline {
+extern const KernelTable kTable;
+}  // namespace baseline
+#if defined(__x86_64__)
+namespace avx2 {
+extern const KernelTable kTable;
+}  // namespace avx2
+namespace avx512 {
+extern const KernelTable kTable;
+}  // namespace avx512
+#endif
+
+const KernelTable& table_for([[maybe_unused]] Isa isa) noexcept {
+#if defined(__x86_64__)
+  if (isa == Isa::kAvx512) return avx512::kTable;
+  if (isa == Isa::kAvx2) return avx2::kTable;
+#endif
+  return baseline::kTable;
+}
+
+namespace {
+
+const KernelTable& active_table() noexcept {
+  static const KernelTable& table = table_for(active_isa());
+  return table;
+}
+
+}  // namespace
+
+void gemm(const Gemm& args) { active_table().gemm(args); }
+
+void depthwise(const Depthwise& args, float* scratch) { active_table().depthwise(args, scratch); }
+
+void quantize_dequantize(const float* x, float* y, std::int64_t count, float scale, std::int32_t zero_point,
+                         GridBounds bounds) {
+  active_table().quantize_dequantize(x, y, count, scale, zero_point, bounds);
+}
+
+void quantize_dequantize_per_channel(const float* x, float* y, std::int64_t outer, std::int64_t channels,
+                                     std::int64_t inner, const float* scales, const std::int32_t* zero_points,
+                                     GridBounds bounds) {
+  active_table().quantize_dequantize_per_channel(x, y, outer, channels, inner, scales, zero_points, bounds);
+}
+
+Moments minmax_sum(const float* x, std::int64_t count) { return active_table().minmax_sum(x, count); }
+
+std::int64_t dyadic_bin_counts(const float* x, std::int64_t count, int log2_width, std::int64_t first_bin,
+                               std::int64_t num_bins, std::uint64_t* counts) {
+  return active_table().dyadic_bin_counts(x, count, log2_width, first_bin, num_bins, counts);
+}
+
+void clamp_in_place(float* x, std::int64_t count, float min, float max) {
+  active_table().clamp_in_place(x, count, min, max);
+}
+
+}  // namespace halfstep::kernels

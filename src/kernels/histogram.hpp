@@ -1,0 +1,32 @@
+// histogram.hpp: one-pass statistics of float data, for calibration.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+
+namespace halfstep::kernels {
+
+/// Statistics of the finite values among `count` values.
+struct Moments {
+  std::int64_t count = 0;                               ///< All values looked at.
+  std::int64_t num_nonfinite = 0;                       ///< NaN or infinite: left out of the rest.
+  float min = std::numeric_limits<float>::infinity();   ///< +infinity if there is no finite value.
+  float max = -std::numeric_limits<float>::infinity();  ///< -infinity if there is no finite value.
+  double sum = 0.0;
+  double sum_of_squares = 0.0;
+};
+
+/// Adds up in a fixed order: the result is the same, to the bit, on every
+/// instruction set.
+Moments minmax_sum(const float* x, std::int64_t count);
+
+/// For each x[i], with bin = floor(x[i] * 2^-log2_width) - first_bin computed
+/// exactly: if 0 <= bin < num_bins, counts[bin] += 1. Every other value, NaN and
+/// infinities included, changes no counter.
+/// Returns how many values were left out.
+/// Requires: -300 <= log2_width <= 300; |first_bin| <= 2^50;
+/// 0 <= num_bins <= 2^30; `counts` has num_bins elements.
+std::int64_t dyadic_bin_counts(const float* x, std::int64_t count, int log2_width, std::int64_t first_bin,
+                               std::int64_t num_bins, std::uint64_t* counts);
+
+}  // namespace halfstep::kernels

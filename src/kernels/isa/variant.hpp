@@ -1,0 +1,42 @@
+// variant.hpp: the functions every file under isa/ provides, once per instruction set.
+//
+// The files under isa/ are compiled several times, with HALFSTEP_ISA naming the
+// namespace and Eigen renamed likewise (see ../CMakeLists.txt). They must not
+// leave inline functions of the standard library or other shared code behind:
+// the linker could pick a copy that uses instructions the processor lacks. So
+// they work on raw pointers and plain structs only; check_symbols.cmake proves it.
+#pragma once
+
+#include "kernels/kernel_table.hpp"
+
+namespace halfstep::kernels {
+
+namespace baseline {
+extern const KernelTable kTable;
+}  // namespace baseline
+
+namespace avx2 {
+extern const KernelTable kTable;
+void gemm(const Gemm& args);
+}  // namespace avx2
+
+namespace avx512 {
+extern const KernelTable kTable;
+}  // namespace avx512
+
+namespace HALFSTEP_ISA {
+
+void gemm(const Gemm& args);
+void depthwise(const Depthwise& args, float* scratch);
+void quantize_dequantize(const float* x, float* y, std::int64_t count, float scale, std::int32_t zero_point,
+                         GridBounds bounds);
+void quantize_dequantize_per_channel(const float* x, float* y, std::int64_t outer, std::int64_t channels,
+                                     std::int64_t inner, const float* scales, const std::int32_t* zero_points,
+                                     GridBounds bounds);
+Moments minmax_sum(const float* x, std::int64_t count);
+std::int64_t dyadic_bin_counts(const float* x, std::int64_t count, int log2_width, std::int64_t first_bin,
+                               std::int64_t num_bins, std::uint64_t* counts);
+void clamp_in_place(float* x, std::int64_t count, float min, float max);
+
+}  // namespace HALFSTEP_ISA
+}  // namespace halfstep::kernels

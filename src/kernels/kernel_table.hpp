@@ -1,0 +1,31 @@
+// kernel_table.hpp: the kernels of one instruction set; internal to this layer and its tests.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/depthwise.hpp"
+#include "kernels/gemm.hpp"
+#include "kernels/histogram.hpp"
+#include "kernels/isa.hpp"
+#include "kernels/quantize.hpp"
+
+namespace halfstep::kernels {
+
+/// The same functions as the public headers declare, compiled for one instruction set.
+struct KernelTable {
+  Isa compiled_for;  ///< As the compiler's own macros said, not as the build meant it.
+  void (*gemm)(const Gemm&);
+  void (*depthwise)(const Depthwise&, float*);
+  void (*quantize_dequantize)(const float*, float*, std::int64_t, float, std::int32_t, GridBounds);
+  void (*quantize_dequantize_per_channel)(const float*, float*, std::int64_t, std::int64_t, std::int64_t, const float*,
+                                          const std::int32_t*, GridBounds);
+  Moments (*minmax_sum)(const float*, std::int64_t);
+  std::int64_t (*dyadic_bin_counts)(const float*, std::int64_t, int, std::int64_t, std::int64_t, std::uint64_t*);
+  void (*clamp_in_place)(float*, std::int64_t, float, float);
+};
+
+/// The kernels for `isa`, or the nearest lower set this build contains. Running
+/// them requires a processor that supports them: detected_isa() >= isa.
+const KernelTable& table_for(Isa isa) noexcept;
+
+}  // namespace halfstep::kernels

@@ -1,0 +1,173 @@
+// import_qdq.cpp: models that already carry QuantizeLinear and DequantizeLinear.
+//
+// First what leads from constants to a Q or DQ is computed, then the grids are
+// read and checked, then constants and activations are taken apart
+// (qdq_constants.cpp, qdq_activations.cpp). What is left stays an ordinary node.
+#include "passes/import_qdq.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "ops/op_def.hpp"
+#include "passes/qdq_import.hpp"
+
+namespace halfstep::passes {
+
+using graph::Graph;
+using graph::kNoNode;
+using graph::kNoValue;
+using graph::Node;
+using graph::NodeId;
+using graph::ValueId;
+
+namespace {
+
+std::size_t index(ValueId id) { return static_cast<std::size_t>(id); }
+
+bool is_qdq(const Node& node) { return is_quantize(node) || is_dequantize(node); }
+
+/// Tools put these between a stored constant and its Q or DQ.
+bool moves_constants(const Node& node) {
+  constexpr std::array<std::string_view, 7> kTypes = {"Identity",  "Transpose", "Reshape", "Squeeze",
+                                                      "Unsqueeze", "Flatten",   "Cast"};
+  return std::ranges::any_of(kTypes, [&](std::string_view type) { return plain(node, type); }) &&
+         only_first_output(node) && ops::find_op(node) != nullptr;
+}
+
+/// Computes what leads from constants alone to an operand of a Q or DQ.
+Result<Graph> fold_operands(Graph graph) {
+  std::vector<bool> wanted(graph.values.size(), false);
+  for (std::size_t n = graph.nodes.size(); n-- > 0;) {
+    const Node& node = graph.nodes[n];
+    const bool leads_there = moves_constants(node) && wanted[index(node.outputs[0])];
+    if (!is_qdq(node) && !leads_there) continue;
+    for (ValueId id : node.inputs) {
+      if (id != kNoValue) wanted[index(id)] = true;
+    }
+  }
+  Edit edit(std::move(graph));
+  for (std::size_t n = 0; n < edit.graph.nodes.size(); ++n) {
+    const Node& node = edit.graph.nodes[n];
+    if (!moves_constants(node) || !wanted[index(node.outputs[0])] || edit.links.is_output[index(node.outputs[0])]) {
+      continue;
+    }
+    std::vector<const Tensor*> operands;
+    bool known = true;
+    for (ValueId id : node.inputs) {
+      operands.push_back(graph::constant_of(edit.graph, id));
+      known = known && (id == kNoValue || operands.back() != nullptr);
+    }
+    if (!known || operands.empty() || operands[0] == nullptr) continue;
+    Result<std::vector<Tensor>> result = ops::evaluate_node(edit.graph, node, operands);
+    if (!result.ok()) return result.error();
+    graph::Value& value = edit.graph.value(node.outputs[0]);
+    value.constant = std::move(result->front());
+    const int narrow_bits = edit.graph.value(node.inputs[0]).narrow_bits;
+    value.narrow_bits = value.constant->dtype() == operands[0]->dtype() ? narrow_bits : 0;
+    edit.detach(static_cast<NodeId>(n));
+  }
+  return std::move(edit.graph);
+}
+
+Result<void> read_grids(QdqImport& import) {
+  const Graph& graph = import.edit.graph;
+  import.grids.resize(graph.nodes.size());
+  for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+    const Node& node = graph.nodes[n];
+    if (!is_qdq(node)) continue;
+    std::optional<StoredType> stored;
+    if (is_dequantize(node)) {
+      const ValueId input = input_of(node, 0);
+      if (const Tensor* codes = graph::constant_of(graph, input)) {
+        stored = StoredType{codes->dtype(), graph.value(input).narrow_bits};
+      } else if (const NodeId q = import.edit.producer(input); q != kNoNode && is_quantize(graph.node(q))) {
+        if (import.grid(q)) stored = import.grid(q)->stored;
+      }
+    }
+    Result<std::optional<QdqGrid>> grid = qdq_grid_of(graph, node, stored);
+    if (!grid.ok()) return grid.error();
+    import.grids[n] = *std::move(grid);
+  }
+  return {};
+}
+
+/// A constant is a bias if an operator reads it as one, or if it is int32 and none reads it as a weight.
+TensorRole role_of(const QdqImport& import, ValueId id, const Tensor& codes) {
+  bool is_weight = false;
+  for (NodeId n : import.edit.links.consumers[index(id)]) {
+    const Node& node = import.edit.node(n);
+    const ops::OpDef* op = ops::find_op(node);
+    if (op == nullptr) continue;
+    const auto reads_at = [&](int input) {
+      return input >= 0 && input_of(node, static_cast<std::size_t>(input)) == id;
+    };
+    if (reads_at(op->weights.bias_input)) return TensorRole::kBias;
+    is_weight = is_weight || reads_at(op->weights.weight_input);
+  }
+  return codes.dtype() == DType::kInt32 && !is_weight ? TensorRole::kBias : TensorRole::kWeight;
+}
+
+std::string why_left(const QdqImport& import, NodeId n) {
+  const Node& node = import.edit.node(n);
+  if (!import.grid(n)) return "its scale or zero point is computed";
+  if (is_quantize(node)) return "its integers are not only read by a DequantizeLinear on the same grid";
+  return "its input is not a constant or a QuantizeLinear on the same grid";
+}
+
+}  // namespace
+
+void QdqImport::encode(ValueId value, Encoding encoding, const Node& source, std::optional<Tensor> codes) {
+  edit.graph.value(value).pinned = true;
+  const Provenance provenance{Origin::kImported, graph::describe(edit.graph, source)};
+  encodings.insert_or_assign(value, TensorEncoding{std::move(encoding), TensorRole::kActivation, provenance,
+                                                   std::move(codes), /*frozen=*/true});
+}
+
+std::vector<ValueId> dequantized_values(const QdqImport& import, NodeId quantize) {
+  const Edit& edit = import.edit;
+  const ValueId codes = edit.node(quantize).outputs[0];
+  if (edit.links.is_output[index(codes)]) return {};
+  std::vector<ValueId> values;
+  for (NodeId n : edit.links.consumers[index(codes)]) {
+    const Node& node = edit.node(n);
+    if (!is_dequantize(node) || node.inputs[0] != codes || import.grid(n) != import.grid(quantize)) return {};
+    values.push_back(node.outputs[0]);
+  }
+  return values;
+}
+
+Result<ImportedQdq> import_qdq(Graph graph) {
+  for (Node& node : graph.nodes) {
+    // The contributed operators mean the same.
+    if (node.domain == "com.microsoft" && (node.op_type == "QuantizeLinear" || node.op_type == "DequantizeLinear")) {
+      node.domain.clear();
+    }
+  }
+  if (std::ranges::none_of(graph.nodes, is_qdq)) return ImportedQdq{std::move(graph), {}, {}};
+
+  Result<Graph> folded = fold_operands(std::move(graph));
+  if (!folded.ok()) return folded.error();
+  QdqImport import{Edit(*std::move(folded)), {}, {}};
+  if (Result<void> read = read_grids(import); !read.ok()) return read.error();
+  if (Result<void> constants = import_qdq_constants(import); !constants.ok()) return constants.error();
+  if (Result<void> activations = import_qdq_activations(import); !activations.ok()) return activations.error();
+
+  ImportedQdq result;
+  import.edit.refresh();
+  for (std::size_t n = 0; n < import.edit.graph.nodes.size(); ++n) {
+    const Node& node = import.edit.graph.nodes[n];
+    if (!is_qdq(node) || node.outputs.empty()) continue;
+    result.notes.push_back(graph::describe(import.edit.graph, node) +
+                           " stays an ordinary operator: " + why_left(import, static_cast<NodeId>(n)));
+  }
+  for (auto& [id, encoding] : import.encodings) {
+    if (import.edit.links.consumers[index(id)].empty() && !import.edit.links.is_output[index(id)]) continue;
+    if (encoding.codes) encoding.role = role_of(import, id, *encoding.codes);
+    result.encodings.emplace(import.edit.graph.value(id).name, std::move(encoding));
+  }
+  result.graph = drop_unused(std::move(import.edit.graph));
+  return result;
+}
+
+}  // namespace halfstep::passes

@@ -1,0 +1,157 @@
+// linear.cpp: changes to the weights and biases of linear nodes.
+#include "passes/linear.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace halfstep::passes {
+namespace {
+
+using graph::Graph;
+using graph::kNoValue;
+using graph::Node;
+using graph::NodeId;
+using graph::ValueId;
+
+std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+/// Calls f(position, in_channel, out_channel) for each element of the weight.
+template <class F>
+void for_each_weight(const Linear& linear, const Shape& shape, F&& f) {
+  const std::int64_t kernel = shape.num_elements(2, shape.rank());
+  const std::int64_t in_per_group = linear.in_channels / linear.groups;
+  const std::int64_t out_per_group = linear.out_channels / linear.groups;
+  const bool out_first = linear.kind == LinearKind::kConv || linear.transposed;
+  std::int64_t position = 0;
+  for (std::int64_t a = 0; a < shape[0]; ++a) {
+    const std::int64_t group = a / (out_first ? out_per_group : in_per_group);
+    for (std::int64_t b = 0; b < shape[1]; ++b) {
+      const std::int64_t second = group * (out_first ? in_per_group : out_per_group) + b;
+      for (std::int64_t k = 0; k < kernel; ++k, ++position) {
+        f(index(position), index(out_first ? second : a), index(out_first ? a : second));
+      }
+    }
+  }
+}
+
+/// beta * C of a Gemm, or the bias, one a channel; zeros if absent. Empty: not one a channel.
+std::vector<double> bias_of(const Edit& edit, const Linear& linear) {
+  const Node& node = edit.node(linear.node);
+  std::vector<double> bias(index(linear.out_channels), 0.0);
+  const Tensor* constant = graph::constant_of(edit.graph, input_of(node, 2));
+  if (linear.kind == LinearKind::kMatMul || constant == nullptr) return bias;
+  const Shape& shape = constant->shape();
+  const std::int64_t count = constant->num_elements();
+  const bool one_a_channel = count == linear.out_channels && (shape.rank() == 0 || shape[shape.rank() - 1] == count);
+  if (count != 1 && !one_a_channel) return {};
+  const double beta = linear.kind == LinearKind::kGemm ? node.attributes.get_float("beta", 1.0F) : 1.0;
+  for (std::size_t c = 0; c < bias.size(); ++c) bias[c] = beta * constant->data<float>()[count == 1 ? 0 : c];
+  return bias;
+}
+
+bool all_finite(const Tensor& tensor) {
+  return std::ranges::all_of(tensor.values<float>(), [](float value) { return std::isfinite(value); });
+}
+
+/// Puts the new weight and bias in place. `needs_bias`: also where there was none.
+bool commit(Edit& edit, const Linear& linear, Tensor weight, const std::vector<double>& bias, bool needs_bias) {
+  Tensor bias_tensor(TensorType{DType::kFloat32, Shape{linear.out_channels}});
+  for (std::size_t c = 0; c < bias.size(); ++c) bias_tensor.mutable_data<float>()[c] = static_cast<float>(bias[c]);
+  if (!all_finite(weight) || !all_finite(bias_tensor)) return false;
+
+  const std::string weight_name = edit.graph.value(edit.node(linear.node).inputs[1]).name;
+  set_constant_input(edit, linear.node, 1, std::move(weight), weight_name);
+  Node& node = edit.node(linear.node);
+  if (!needs_bias && input_of(node, 2) == kNoValue) return true;
+  if (linear.kind == LinearKind::kMatMul) node.op_type = "Gemm";
+  node.attributes.erase("beta");
+  set_constant_input(edit, linear.node, 2, std::move(bias_tensor), bias_name_for(weight_name));
+  return true;
+}
+
+bool weights_are_free(const Edit& edit, const Node& node) {
+  const ValueId bias = input_of(node, 2);
+  return free_constant(edit.graph, input_of(node, 1)) != nullptr &&
+         (bias == kNoValue || free_constant(edit.graph, bias) != nullptr);
+}
+
+std::optional<Linear> convolution_at(const Node& node, Linear linear, const Shape& weight) {
+  linear.groups = node.attributes.get_int("group", 1);
+  if (weight.rank() < 3 || linear.groups < 1 || weight.num_elements() == 0) return std::nullopt;
+  const bool transposed = linear.kind == LinearKind::kConvTranspose;
+  if (weight[0] % linear.groups != 0) return std::nullopt;
+  linear.out_channels = transposed ? weight[1] * linear.groups : weight[0];
+  linear.in_channels = transposed ? weight[0] : weight[1] * linear.groups;
+  linear.output_rank = weight.rank();
+  return linear;
+}
+
+}  // namespace
+
+bool ChannelMap::shifts() const {
+  return std::ranges::any_of(shift, [](double value) { return value != 0.0; });
+}
+
+std::optional<Linear> linear_at(const Edit& edit, NodeId n, const ops::Facts& facts) {
+  if (n == graph::kNoNode) return std::nullopt;
+  const Node& node = edit.node(n);
+  if (!only_first_output(node) || !weights_are_free(edit, node)) return std::nullopt;
+  const Shape& weight = graph::constant_of(edit.graph, node.inputs[1])->shape();
+  Linear linear;
+  linear.node = n;
+  if (plain(node, "Conv") || plain(node, "ConvTranspose")) {
+    linear.kind = node.op_type == "Conv" ? LinearKind::kConv : LinearKind::kConvTranspose;
+    return convolution_at(node, linear, weight);
+  }
+  if (weight.rank() != 2 || weight.num_elements() == 0) return std::nullopt;
+  if (plain(node, "Gemm")) {
+    linear.kind = LinearKind::kGemm;
+    linear.transposed = node.attributes.get_int("transB", 0) != 0;
+    linear.output_rank = 2;
+  } else if (plain(node, "MatMul")) {
+    linear.kind = LinearKind::kMatMul;
+    const TensorType* input = type_of(facts, node.inputs[0]);
+    linear.output_rank = input == nullptr ? 0 : input->shape.rank();
+    linear.channel_axis = linear.output_rank - 1;
+    linear.takes_shift = linear.output_rank == 2;
+  } else {
+    return std::nullopt;
+  }
+  linear.in_channels = weight[linear.transposed ? 1 : 0];
+  linear.out_channels = weight[linear.transposed ? 0 : 1];
+  return linear;
+}
+
+bool fold_behind(Edit& edit, const Linear& linear, const ChannelMap& map) {
+  if (map.shifts() && !linear.takes_shift) return false;
+  std::vector<double> bias = bias_of(edit, linear);
+  if (bias.empty()) return false;
+  const Tensor& old_weight = *graph::constant_of(edit.graph, edit.node(linear.node).inputs[1]);
+  Tensor weight(old_weight.type());
+  const float* from = old_weight.data<float>();
+  float* to = weight.mutable_data<float>();
+  for_each_weight(linear, weight.shape(), [&](std::size_t at, std::size_t, std::size_t out) {
+    to[at] = static_cast<float>(from[at] * map.scale[out]);
+  });
+  for (std::size_t c = 0; c < bias.size(); ++c) bias[c] = bias[c] * map.scale[c] + map.shift[c];
+  return commit(edit, linear, std::move(weight), bias, map.shifts());
+}
+
+bool fold_in_front(Edit& edit, const Linear& linear, const ChannelMap& map) {
+  if (map.shifts() && !linear.takes_shift) return false;
+  std::vector<double> bias = bias_of(edit, linear);
+  if (bias.empty()) return false;
+  const Node& node = edit.node(linear.node);
+  const double alpha = linear.kind == LinearKind::kGemm ? node.attributes.get_float("alpha", 1.0F) : 1.0;
+  const Tensor& old_weight = *graph::constant_of(edit.graph, node.inputs[1]);
+  Tensor weight(old_weight.type());
+  const float* from = old_weight.data<float>();
+  float* to = weight.mutable_data<float>();
+  for_each_weight(linear, weight.shape(), [&](std::size_t at, std::size_t in, std::size_t out) {
+    to[at] = static_cast<float>(from[at] * map.scale[in]);
+    bias[out] += alpha * from[at] * map.shift[in];
+  });
+  return commit(edit, linear, std::move(weight), bias, map.shifts());
+}
+
+}  // namespace halfstep::passes

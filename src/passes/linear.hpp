@@ -1,0 +1,48 @@
+// linear.hpp: Conv, ConvTranspose, Gemm and MatMul seen as one thing: y = W x + b.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "passes/edit.hpp"
+
+namespace halfstep::passes {
+
+enum class LinearKind { kConv, kConvTranspose, kGemm, kMatMul };
+
+/// A linear node whose weight and bias passes may change.
+struct Linear {
+  LinearKind kind = LinearKind::kConv;
+  graph::NodeId node = graph::kNoNode;
+  std::int64_t groups = 1;
+  std::int64_t in_channels = 0;
+  std::int64_t out_channels = 0;
+  bool transposed = false;  ///< Gemm: the weight is [out, in] rather than [in, out].
+  bool takes_shift = true;  ///< False: a MatMul of more than two dimensions, which can't become a Gemm.
+  int output_rank = 0;      ///< 0: not known.
+  int channel_axis = 1;     ///< Of the output.
+};
+
+/// One factor and one summand a channel: y = scale[c] * x + shift[c].
+struct ChannelMap {
+  std::vector<double> scale;
+  std::vector<double> shift;
+
+  bool shifts() const;
+};
+
+/// Set if `node` is linear, applies no clamp, has a constant weight and a
+/// constant bias or none, and neither is pinned.
+std::optional<Linear> linear_at(const Edit& edit, graph::NodeId node, const ops::Facts& facts);
+
+/// Makes the node compute map(W x + b):  W'[o] = scale[o] * W[o],  b'[o] = scale[o] * b[o] + shift[o],
+/// in double, rounded once. A MatMul that gets a bias becomes a Gemm.
+/// False, and nothing done, if a result is not finite or the node can't take the shift.
+bool fold_behind(Edit& edit, const Linear& linear, const ChannelMap& map);
+
+/// Makes the node compute W map(x) + b:  W'[o][i] = W[o][i] * scale[i],  b'[o] = b[o] + sum W[o][i] * shift[i].
+/// The caller has made sure that every weight meets a shifted x (no zero padding), or nothing shifts.
+/// False, and nothing done, as for fold_behind().
+bool fold_in_front(Edit& edit, const Linear& linear, const ChannelMap& map);
+
+}  // namespace halfstep::passes

@@ -1,0 +1,216 @@
+// choose_tensors.cpp: demand flows backwards, encodings forwards, until both agree.
+#include "precision/choose_tensors.hpp"
+
+#include <algorithm>
+
+#include "ops/op_def.hpp"
+#include "precision/operands.hpp"
+
+namespace halfstep::precision {
+namespace {
+
+using graph::NodeId;
+using graph::ValueId;
+
+/// How a node treats the encodings of its data.
+enum class Part {
+  kFloat,    ///< No integer form, or not on float32 data.
+  kCompute,  ///< Its output 0 has a grid of its own.
+  kMove,     ///< Its outputs have the grid of its input 0.
+  kJoin,     ///< Its inputs take the grid of its output: Concat.
+};
+
+std::size_t at(ValueId id) { return static_cast<std::size_t>(id); }
+
+class Chooser {
+ public:
+  Chooser(const graph::Graph& graph, const ops::Facts& facts, const EncodingSet& frozen)
+      : graph_(graph),
+        facts_(facts),
+        frozen_(frozen),
+        links_(graph::links_of(graph)),
+        needed_(graph.values.size()),
+        encoded_(graph.values.size()) {
+    for (const graph::Node& node : graph.nodes) parts_.push_back(part_of(node));
+    result_.tensors.resize(graph.values.size());
+  }
+
+  Choices choose() {
+    // Demand and encodings only grow, so this ends.
+    do {
+      changed_ = false;
+      for (std::size_t n = graph_.nodes.size(); n-- > 0;) spread_demand(n);
+      spread_encodings();
+    } while (changed_);
+    for (std::size_t v = 0; v < graph_.values.size(); ++v) {
+      if (encoded_[v]) result_.tensors[v] = first_choice(static_cast<ValueId>(v));
+    }
+    for (std::size_t n = 0; n < graph_.nodes.size(); ++n) share_backwards(n);
+    resolve_shares();
+    for (std::size_t v = 0; v < graph_.values.size(); ++v) {
+      if (result_.tensors[v].source == Source::kObserved) result_.observed.push_back(static_cast<ValueId>(v));
+    }
+    list_islands();
+    return std::move(result_);
+  }
+
+ private:
+  Part part_of(const graph::Node& node) const {
+    if (!is_integer_node(node, facts_)) return Part::kFloat;
+    if (node.clamp) return Part::kCompute;  // The clamped tensor may need a much smaller grid than the input.
+    switch (ops::find_op(node)->output_rule) {
+      case ops::OutputRule::kSameAsInput:
+        return Part::kMove;
+      case ops::OutputRule::kSameAsInputs:
+        return Part::kJoin;
+      default:
+        return Part::kCompute;
+    }
+  }
+
+  bool is_constant(ValueId id) const { return graph::constant_of(graph_, id) != nullptr; }
+  bool is_frozen(ValueId id) const { return find_encoding(frozen_, graph_.value(id).name) != nullptr; }
+  bool is_frozen_per_channel(ValueId id) const {
+    const TensorEncoding* entry = find_encoding(frozen_, graph_.value(id).name);
+    return entry != nullptr && entry->encoding.axis();
+  }
+  bool encoded(ValueId id) const { return id != graph::kNoValue && encoded_[at(id)]; }
+  bool needed(ValueId id) const { return id != graph::kNoValue && needed_[at(id)]; }
+
+  void set(std::vector<bool>& flags, ValueId id) {
+    if (flags[at(id)] || is_constant(id) || !is_float(facts_, id)) return;
+    flags[at(id)] = true;
+    changed_ = true;
+  }
+
+  void spread_demand(std::size_t n) {
+    const graph::Node& node = graph_.nodes[n];
+    const bool wanted = parts_[n] == Part::kCompute || (parts_[n] == Part::kJoin && encoded(node.outputs[0])) ||
+                        (parts_[n] != Part::kFloat && std::any_of(node.outputs.begin(), node.outputs.end(),
+                                                                  [&](ValueId output) { return needed(output); }));
+    if (!wanted) return;
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      if (operand_kind(graph_, node, i) == OperandKind::kData) set(needed_, node.inputs[i]);
+    }
+  }
+
+  void spread_encodings() {
+    for (std::size_t v = 0; v < graph_.values.size(); ++v) {
+      const auto id = static_cast<ValueId>(v);
+      if (is_frozen(id) || (needed_[v] && links_.producer[v] == graph::kNoNode)) set(encoded_, id);
+    }
+    for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
+      const graph::Node& node = graph_.nodes[n];
+      const bool moves_encoded =
+          (parts_[n] == Part::kMove && encoded(node.inputs[0])) ||
+          (parts_[n] == Part::kJoin &&
+           std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId input) { return encoded(input); }));
+      for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+        const ValueId output = node.outputs[i];
+        if (output == graph::kNoValue) continue;
+        if (needed(output) || moves_encoded || (parts_[n] == Part::kCompute && i == 0)) set(encoded_, output);
+      }
+    }
+  }
+
+  TensorChoice first_choice(ValueId id) const {
+    if (is_frozen(id)) return {.source = Source::kFrozen};
+    const NodeId producer = links_.producer[at(id)];
+    if (producer == graph::kNoNode) return {.source = Source::kObserved};
+    const graph::Node& node = graph_.node(producer);
+    const Part part = parts_[static_cast<std::size_t>(producer)];
+    if (part == Part::kMove && (encoded(node.inputs[0]) || is_constant(node.inputs[0]))) {
+      return {.source = Source::kShared, .shared_with = node.inputs[0]};
+    }
+    const ops::OpDef* def = ops::find_op(node);
+    if (part == Part::kCompute && id == node.outputs[0] && def->output_rule == ops::OutputRule::kFixed) {
+      return {.source = Source::kFixed, .fixed_range = {def->fixed_min, def->fixed_max}};
+    }
+    return {.source = Source::kObserved};
+  }
+
+  /// Nobody but `reader` sees `id`.
+  bool only_read_by(ValueId id, NodeId reader) const {
+    const auto& consumers = links_.consumers[at(id)];
+    return !links_.is_output[at(id)] &&
+           std::all_of(consumers.begin(), consumers.end(), [&](NodeId consumer) { return consumer == reader; });
+  }
+
+  /// The inputs of a join take its output's grid, and so does data on its way into a frozen tensor.
+  void share_backwards(std::size_t n) {
+    const graph::Node& node = graph_.nodes[n];
+    const auto id = static_cast<NodeId>(n);
+    if (parts_[n] == Part::kJoin && encoded(node.outputs[0])) {
+      for (const ValueId input : node.inputs) share_source_of(input, id, node.outputs[0]);
+    } else if (parts_[n] == Part::kMove && node.outputs.size() == 1 && is_frozen(node.outputs[0])) {
+      share_source_of(node.inputs[0], id, node.outputs[0]);
+    }
+  }
+
+  /// Follows data movement upwards from `value`, which `reader` reads, to where the grid is decided.
+  void share_source_of(ValueId value, NodeId reader, ValueId target) {
+    if (is_frozen_per_channel(target)) return;
+    while (value != graph::kNoValue && only_read_by(value, reader)) {
+      TensorChoice& choice = result_.tensors[at(value)];
+      if (choice.source == Source::kObserved) {
+        choice = {.source = Source::kShared, .shared_with = target};
+        return;
+      }
+      const NodeId producer = links_.producer[at(value)];
+      if (choice.source != Source::kShared || producer == graph::kNoNode) return;
+      if (parts_[static_cast<std::size_t>(producer)] != Part::kMove || graph_.node(producer).outputs.size() != 1)
+        return;
+      value = graph_.node(producer).inputs[0];
+      reader = producer;
+    }
+  }
+
+  /// Movement shares upwards, joins downwards from where a grid was decided: no cycles.
+  void resolve_shares() {
+    for (TensorChoice& choice : result_.tensors) {
+      if (choice.source != Source::kShared) continue;
+      ValueId root = choice.shared_with;
+      while (result_.tensors[at(root)].source == Source::kShared) root = result_.tensors[at(root)].shared_with;
+      choice.shared_with = root;
+      // Moving data may move the channel axis: better a grid of its own than a wrong one.
+      if (is_frozen_per_channel(root)) choice = {.source = Source::kObserved};
+    }
+  }
+
+  void list_islands() {
+    const auto works_on_floats = [&](ValueId id) {
+      return is_float(facts_, id) && !is_constant(id) && !facts_[at(id)].value;
+    };
+    for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
+      const graph::Node& node = graph_.nodes[n];
+      if (parts_[n] != Part::kFloat) continue;
+      if (std::none_of(node.inputs.begin(), node.inputs.end(), works_on_floats) &&
+          std::none_of(node.outputs.begin(), node.outputs.end(), works_on_floats)) {
+        continue;
+      }
+      const ops::OpDef* def = ops::find_op(node);
+      result_.float_islands.push_back({static_cast<NodeId>(n), graph::describe(graph_, node),
+                                       def == nullptr || !def->has_integer_form
+                                           ? "the operator has no integer form"
+                                           : "its type is not known before running"});
+    }
+  }
+
+  const graph::Graph& graph_;
+  const ops::Facts& facts_;
+  const EncodingSet& frozen_;
+  graph::Links links_;
+  std::vector<Part> parts_;    // By NodeId.
+  std::vector<bool> needed_;   // By ValueId: an operator with integer form reads it, perhaps through data movement.
+  std::vector<bool> encoded_;  // By ValueId.
+  bool changed_ = false;
+  Choices result_;
+};
+
+}  // namespace
+
+Choices choose_tensors(const graph::Graph& graph, const ops::Facts& facts, const EncodingSet& frozen) {
+  return Chooser(graph, facts, frozen).choose();
+}
+
+}  // namespace halfstep::precision

@@ -1,0 +1,42 @@
+// options.cpp: which combinations are legal, and the grids they ask for.
+#include "precision/options.hpp"
+
+#include <algorithm>
+#include <initializer_list>
+#include <string>
+
+namespace halfstep::precision {
+namespace {
+
+Result<void> check_width(const char* what, int bits, std::initializer_list<int> allowed) {
+  if (std::find(allowed.begin(), allowed.end(), bits) != allowed.end()) return {};
+  std::string list;
+  for (const int width : allowed) list += (list.empty() ? "" : ", ") + std::to_string(width);
+  return Error{ErrorCode::kUsage,
+               std::string(what) + " of " + std::to_string(bits) + " bits are not supported, use one of " + list};
+}
+
+}  // namespace
+
+GridRequest activation_request(const Options& options) {
+  return {.bits = options.act_bits, .schema = options.act_schema, .scale = options.scale};
+}
+
+GridRequest weight_request(const Options& options) {
+  return {.bits = options.weight_bits,
+          .schema = options.param_schema,
+          .scale = options.scale,
+          .signed_grid = SignedGrid::kNarrow,
+          .restricted = options.restricted_steps};
+}
+
+Result<void> check(const Options& options) {
+  if (auto ok = check_width("activations", options.act_bits, {8, 16}); !ok.ok()) return ok;
+  if (auto ok = check_width("weights", options.weight_bits, {4, 8, 16}); !ok.ok()) return ok;
+  if (auto ok = check_width("biases", options.bias_bits, {8, 32}); !ok.ok()) return ok;
+  if (auto ok = check_request(activation_request(options)); !ok.ok()) return ok.error().at("activations");
+  if (auto ok = check_request(weight_request(options)); !ok.ok()) return ok.error().at("weights");
+  return {};
+}
+
+}  // namespace halfstep::precision

@@ -1,0 +1,22 @@
+// options.hpp: which options are legal, and the grids they ask for.
+#pragma once
+
+#include "encoding/range_to_encoding.hpp"
+#include "halfstep/quantization_options.hpp"
+#include "halfstep/result.hpp"
+
+namespace halfstep::precision {
+
+using Options = QuantizationOptions;
+
+/// Errors: kUsage if a width is none of the above, or a schema, scale kind and
+/// restricted steps contradict each other (check_request).
+Result<void> check(const Options& options);
+
+/// The grid activations get; also constant operands of Add, Mul, PRelu and their like.
+GridRequest activation_request(const Options& options);
+
+/// The grid weights get: symmetric ones are narrow, so that w and -w are both on it.
+GridRequest weight_request(const Options& options);
+
+}  // namespace halfstep::precision

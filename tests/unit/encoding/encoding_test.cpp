@@ -1,0 +1,66 @@
+// encoding_test.cpp: grids and the rules that make an Encoding valid.
+#include "encoding/encoding.hpp"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+namespace halfstep {
+namespace {
+
+TEST(Grids, HaveTheirWidths) {
+  EXPECT_EQ(signed_grid(8), (IntGrid{-128, 127}));
+  EXPECT_EQ(narrow_signed_grid(8), (IntGrid{-127, 127}));
+  EXPECT_EQ(unsigned_grid(8), (IntGrid{0, 255}));
+  EXPECT_EQ(signed_grid(4), (IntGrid{-8, 7}));
+  EXPECT_EQ(unsigned_grid(16), (IntGrid{0, 65535}));
+  EXPECT_EQ(signed_grid(32),
+            (IntGrid{std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max()}));
+}
+
+TEST(Grids, StorageIsTheSmallestThatHolds) {
+  EXPECT_EQ(storage_bits({-7, 7}), 4);
+  EXPECT_EQ(storage_bits({0, 15}), 4);
+  EXPECT_EQ(storage_bits({0, 16}), 8);
+  EXPECT_EQ(storage_bits({-128, 127}), 8);
+  EXPECT_EQ(storage_bits({-128, 128}), 16);
+  EXPECT_EQ(storage_bits({0, 65535}), 16);
+  EXPECT_EQ(storage_bits({-32769, 0}), 32);
+  EXPECT_EQ(storage_bits(signed_grid(32)), 32);
+}
+
+TEST(Encoding, RefusesWhatIsNotAGrid) {
+  EXPECT_FALSE(Encoding::per_tensor({3, 3}, {1.0, 3}).ok());
+  EXPECT_FALSE(Encoding::per_tensor({0, 255}, {0.0, 0}).ok());
+  EXPECT_FALSE(Encoding::per_tensor({0, 255}, {-1.0, 0}).ok());
+  EXPECT_FALSE(Encoding::per_tensor({0, 255}, {std::numeric_limits<double>::quiet_NaN(), 0}).ok());
+  EXPECT_FALSE(Encoding::per_tensor({0, 255}, {1e-60, 0}).ok());  // 0 as a float32.
+  EXPECT_FALSE(Encoding::per_tensor({0, 255}, {1e60, 0}).ok());
+  EXPECT_FALSE(Encoding::per_tensor({0, 255}, {1.0, 256}).ok());
+  EXPECT_FALSE(Encoding::per_channel({0, 255}, -1, {{1.0, 0}}).ok());
+  EXPECT_FALSE(Encoding::per_channel({0, 255}, 0, {}).ok());
+  const auto bad_channel = Encoding::per_channel({0, 255}, 0, {{1.0, 0}, {1.0, -1}});
+  ASSERT_FALSE(bad_channel.ok());
+  EXPECT_EQ(bad_channel.error().message, "zero point -1 of channel 1 lies outside the grid [0, 255]");
+}
+
+TEST(Encoding, RoundsScalesToFloat32) {
+  const Encoding encoding = *Encoding::per_tensor({0, 255}, {0.1, 0});
+  EXPECT_EQ(encoding.params()[0].scale, static_cast<double>(0.1F));
+}
+
+TEST(Encoding, KnowsItsRealRange) {
+  const Encoding encoding = *Encoding::per_channel({-127, 127}, 1, {{0.5, 0}, {0.25, 27}});
+  EXPECT_EQ(encoding.real_min(0), -63.5);
+  EXPECT_EQ(encoding.real_max(1), 25.0);
+  EXPECT_EQ(encoding.real_min(1), -38.5);
+}
+
+TEST(Encoding, PowerOfTwoNeedsZeroPoint0) {
+  EXPECT_TRUE(Encoding::per_tensor({-128, 127}, {0.0078125, 0})->is_power_of_two());
+  EXPECT_FALSE(Encoding::per_tensor({-128, 127}, {0.0078125, 1})->is_power_of_two());
+  EXPECT_FALSE(Encoding::per_tensor({-128, 127}, {0.01, 0})->is_power_of_two());
+}
+
+}  // namespace
+}  // namespace halfstep

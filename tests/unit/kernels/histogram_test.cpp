@@ -1,0 +1,108 @@
+// histogram_test.cpp: one-pass statistics, against plain loops and between instruction sets.
+#include "kernels/histogram.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "each_isa.hpp"
+
+namespace halfstep::kernels {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+std::int64_t size_of(const std::vector<float>& x) { return static_cast<std::int64_t>(x.size()); }
+
+class HistogramOnEachIsa : public EachIsa {};
+
+TEST_P(HistogramOnEachIsa, MomentsMatchPlainLoops) {
+  std::mt19937 rng(911);
+  for (const std::int64_t count : {0, 1, 7, 8, 15, 16, 17, 31, 1000, 4099}) {
+    std::vector<float> x = random_floats(rng, count, -3.0F, 5.0F);
+    for (std::size_t i = 5; i < x.size(); i += 11) x[i] = i % 3 == 0 ? kNan : (i % 3 == 1 ? kInfinity : -kInfinity);
+    Moments expected;
+    expected.count = count;
+    for (const float value : x) {
+      if (!std::isfinite(value)) {
+        ++expected.num_nonfinite;
+        continue;
+      }
+      expected.min = std::min(expected.min, value);
+      expected.max = std::max(expected.max, value);
+      expected.sum += double{value};
+      expected.sum_of_squares += double{value} * double{value};
+    }
+    const Moments actual = table().minmax_sum(x.data(), count);
+    EXPECT_EQ(actual.count, count);
+    EXPECT_EQ(actual.num_nonfinite, expected.num_nonfinite);
+    EXPECT_EQ(actual.min, expected.min);
+    EXPECT_EQ(actual.max, expected.max);
+    EXPECT_NEAR(actual.sum, expected.sum, 1e-9);
+    EXPECT_NEAR(actual.sum_of_squares, expected.sum_of_squares, 1e-9);
+  }
+}
+
+TEST_P(HistogramOnEachIsa, MomentsAreTheSameToTheBitOnEverySet) {
+  std::mt19937 rng(912);
+  const std::vector<float> x = random_floats(rng, 100'003, -1e3F, 1e-3F);
+  const Moments here = table().minmax_sum(x.data(), size_of(x));
+  const Moments there = table_for(Isa::kBaseline).minmax_sum(x.data(), size_of(x));
+  EXPECT_EQ(here.sum, there.sum);
+  EXPECT_EQ(here.sum_of_squares, there.sum_of_squares);
+}
+
+// Width 0.5 from -1: bins [-1, -0.5), [-0.5, 0), [0, 0.5), [0.5, 1).
+TEST_P(HistogramOnEachIsa, EdgesBelongToTheBinAbove) {
+  const float below_zero = -std::numeric_limits<float>::denorm_min();
+  const std::vector<float> x = {-1.0F,
+                                -0.5F,
+                                -0.0F,
+                                0.0F,
+                                0.5F,
+                                std::nextafter(0.5F, 0.0F),
+                                below_zero,
+                                1.0F,
+                                std::nextafter(-1.0F, -2.0F),
+                                std::nextafter(1.0F, 0.0F),
+                                kNan,
+                                kInfinity,
+                                -kInfinity};
+  std::vector<std::uint64_t> counts(4);
+  EXPECT_EQ(table().dyadic_bin_counts(x.data(), size_of(x), -1, -2, 4, counts.data()), 5);
+  EXPECT_EQ(counts, (std::vector<std::uint64_t>{1, 2, 3, 2}));
+}
+
+TEST_P(HistogramOnEachIsa, RandomBinsMatchExactFloor) {
+  std::mt19937 rng(913);
+  for (const int log2_width : {-300, -149, -20, -5, 0, 3, 100, 300}) {
+    for (const std::int64_t first_bin : {std::int64_t{-2048}, std::int64_t{0}, std::int64_t{1} << 40}) {
+      std::vector<float> x = random_floats(rng, 2000, -70.0F, 70.0F);
+      std::vector<std::uint64_t> counts(4096);
+      std::vector<std::uint64_t> expected(4096);
+      // Values next to the wanted bins, where those are within reach of a float.
+      for (std::int64_t i = -2; i < 40; ++i) {
+        x.push_back(std::ldexp(static_cast<float>(first_bin + 103 * i), log2_width));
+      }
+      std::int64_t outside = 0;
+      for (const float value : x) {
+        const double bin = std::floor(std::ldexp(double{value}, -log2_width)) - static_cast<double>(first_bin);
+        if (bin >= 0.0 && bin < 4096.0) {
+          ++expected[static_cast<std::size_t>(bin)];
+        } else {
+          ++outside;
+        }
+      }
+      EXPECT_EQ(table().dyadic_bin_counts(x.data(), size_of(x), log2_width, first_bin, 4096, counts.data()), outside);
+      EXPECT_EQ(counts, expected) << log2_width << " " << first_bin;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Isas, HistogramOnEachIsa, testing::ValuesIn(runnable_isas()), isa_test_name);
+
+}  // namespace
+}  // namespace halfstep::kernels

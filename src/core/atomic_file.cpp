@@ -102,7 +102,7 @@ Result<void> AtomicFile::write(std::span<const std::byte> bytes) {
   if (failure_ != 0) return fail(failure_);
   size_ += bytes.size();
   if (buffer_.size() + bytes.size() > kBufferBytes) {
-    if (auto flushed = flush(); !flushed.ok()) return flushed;
+    if (auto finished = finish(); !finished.ok()) return finished;
   }
   if (bytes.size() <= kBufferBytes) {
     buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
@@ -115,7 +115,7 @@ Result<void> AtomicFile::write(std::string_view text) { return write(std::as_byt
 
 Result<void> AtomicFile::commit() {
   assert(fd_ >= 0);
-  Result<void> result = failure_ != 0 ? fail(failure_) : flush();
+  Result<void> result = failure_ != 0 ? fail(failure_) : finish();
   if (result.ok()) {
     // A network file system may report a full disk only now.
     const int reason = ::close(std::exchange(fd_, -1)) == 0 ? 0 : errno;
@@ -130,7 +130,7 @@ Result<void> AtomicFile::commit() {
   return result;
 }
 
-Result<void> AtomicFile::flush() {
+Result<void> AtomicFile::finish() {
   const int reason = write_all(fd_, buffer_);
   buffer_.clear();
   return fail(reason);

@@ -14,7 +14,7 @@ namespace halfstep {
 
 /// A file being written under a temporary name in the folder it will live in.
 /// commit() renames it to its own name; without commit() the temporary is
-/// removed and an older file of that name stays as it was. Nothing is flushed to
+/// removed and an older file of that name stays as it was. Nothing is finished to
 /// the disk's platters: this guards against errors and kills, not power cuts.
 ///
 /// A symbolic link is followed: the file it points to is replaced. An existing
@@ -42,13 +42,16 @@ class AtomicFile {
   /// Bytes written so far.
   std::uint64_t size() const { return size_; }
 
+  /// Hands what is still buffered to the system, so that a full disk shows before
+  /// any of several files is committed. Optional. Errors: as write().
+  Result<void> finish();
+
   /// Closes the file and gives it its name. Call once, last.
   /// Errors: as write(); the temporary is then gone.
   Result<void> commit();
 
  private:
   AtomicFile() = default;
-  Result<void> flush();
   Result<void> fail(int reason);
   void discard() noexcept;
 

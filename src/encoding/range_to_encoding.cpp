@@ -24,12 +24,12 @@ IntGrid signed_grid_of(const GridRequest& request) {
   return request.signed_grid == SignedGrid::kNarrow ? narrow_signed_grid(request.bits) : signed_grid(request.bits);
 }
 
-/// (E2). The quotient -min / scale is within N * (1 + 2^-23) of [0, N], so rounding and clamping give a grid point.
+/// (E2). The zero point is taken from the range itself: with the scale rounded to float32, [-1, 1] would miss its tie.
 QuantParams asymmetric_params(RealRange range, IntGrid grid) {
   const double num_steps = static_cast<double>(grid.q_max) - grid.q_min;
-  const double scale = numerics::to_float32((range.max - range.min) / num_steps);
-  const double zero = std::clamp(numerics::round_half_away(-range.min / scale), 0.0, num_steps);
-  return {scale, grid.q_min + static_cast<std::int32_t>(zero)};
+  const double width = range.max - range.min;
+  const double zero = std::clamp(numerics::round_half_away(-range.min * num_steps / width), 0.0, num_steps);
+  return {numerics::to_float32(width / num_steps), grid.q_min + static_cast<std::int32_t>(zero)};
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 //
 // Affine grids, N = q_max - q_min: the range is widened to contain 0, then to at
 // least `min_range`;
-//   asymmetric:          scale = (max - min) / N, zero_point = q_min + round(-min / scale)     (E2)
+//   asymmetric:          scale = (max - min) / N, zero_point = q_min + round(-min * N / (max - min))  (E2)
 //   symmetric:           scale = max(-min, max) / min(-q_min, q_max), zero_point = 0           (E3)
 //   unsigned symmetric:  scale = max / N, zero_point = 0 without negatives, else as symmetric  (E4)
 // Power-of-two grids, t = max(-min, max):

@@ -57,10 +57,11 @@ std::string describe(const onnx::FunctionProto& function) {
 // One call: where the names and attributes of the body's copy come from.
 class FunctionLibrary::Instance {
  public:
-  Instance(FunctionLibrary& library, const Function& function, const onnx::NodeProto& call)
-      : library_(library), function_(function) {
+  Instance(FunctionLibrary& library, const Function& function, const onnx::NodeProto& call) : library_(library) {
     const std::string label = call.name().empty() ? call.op_type() : call.name();
-    prefix_ = label + "/";
+    // Calls of the same name are told apart here, once, so that names below seldom clash.
+    const int count = ++library.num_calls_by_label_[label];
+    prefix_ = label + (count == 1 ? "" : "_" + std::to_string(count)) + "/";
     for (int i = 0; i < function.proto->input_size(); ++i) {
       names_[function.proto->input(i)] = i < call.input_size() ? call.input(i) : "";
     }
@@ -124,7 +125,6 @@ class FunctionLibrary::Instance {
   }
 
   FunctionLibrary& library_;
-  const Function& function_;
   std::string prefix_;
   std::unordered_map<std::string, std::string> names_;
   std::unordered_map<std::string, const onnx::AttributeProto*> attributes_;

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <tuple>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -52,6 +53,7 @@ class FunctionLibrary {
 
   std::map<Key, Function> functions_;
   std::unordered_set<std::string> used_names_;
+  std::unordered_map<std::string, int> num_calls_by_label_;
   std::deque<onnx::NodeProto> expanded_;
   std::int64_t expanded_bytes_ = 0;
   std::int64_t num_calls_ = 0;

@@ -213,7 +213,7 @@ std::int64_t constant_bytes(const Graph& graph) {
 
 }  // namespace
 
-Result<WrittenModel> write_onnx(const Graph& source, const EncodingSet& encodings, const std::filesystem::path& path,
+Result<PendingModel> write_onnx(const Graph& source, const EncodingSet& encodings, const std::filesystem::path& path,
                                 const WriteOptions& options) {
   Result<Graph> with_pairs = insert_qdq(source, encodings);
   if (!with_pairs.ok()) return with_pairs.error();
@@ -240,13 +240,23 @@ Result<WrittenModel> write_onnx(const Graph& source, const EncodingSet& encoding
     return Error{ErrorCode::kInvalidInput, path.string() + ": the model does not fit protobuf's limit of 2 GiB"};
   }
   if (Result<void> written = file->write(bytes); !written.ok()) return written.error();
-  WrittenModel result{.num_bytes = static_cast<std::int64_t>(bytes.size()), .opset = opset};
-  if (external) {
-    result.num_bytes += static_cast<std::int64_t>(external->size());
-    if (Result<void> committed = external->commit(); !committed.ok()) return committed.error();
+  if (Result<void> finished = file->finish(); !finished.ok()) return finished.error();
+  PendingModel pending{.file = *std::move(file),
+                       .data = std::move(external),
+                       .num_bytes = static_cast<std::int64_t>(bytes.size()),
+                       .opset = opset};
+  if (pending.data) {
+    if (Result<void> finished = pending.data->finish(); !finished.ok()) return finished.error();
+    pending.num_bytes += static_cast<std::int64_t>(pending.data->size());
   }
-  if (Result<void> committed = file->commit(); !committed.ok()) return committed.error();
-  return result;
+  return pending;
+}
+
+Result<void> PendingModel::commit() {
+  if (data) {
+    if (Result<void> committed = data->commit(); !committed.ok()) return committed;
+  }
+  return file.commit();
 }
 
 }  // namespace halfstep::io

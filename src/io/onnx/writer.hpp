@@ -2,10 +2,12 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "core/atomic_file.hpp"
 #include "encoding/encoding_set.hpp"
 #include "graph/graph.hpp"
 #include "halfstep/result.hpp"
@@ -19,10 +21,15 @@ struct WriteOptions {
   std::vector<std::pair<std::string, std::string>> metadata;
 };
 
-/// Sizes of what was written.
-struct WrittenModel {
-  std::int64_t num_bytes = 0;  ///< Of the file, external data included.
+/// A model that is written but does not bear its name yet.
+struct PendingModel {
+  AtomicFile file;
+  std::optional<AtomicFile> data;  ///< External data.
+  std::int64_t num_bytes = 0;      ///< Of both.
   int opset = 0;
+
+  /// Makes the files appear. Errors: kInvalidInput with path and reason.
+  Result<void> commit();
 };
 
 /// Writes `graph` with QuantizeLinear/DequantizeLinear pairs where `encodings`
@@ -30,9 +37,9 @@ struct WrittenModel {
 /// codes are stored as integers behind DequantizeLinear. The default opset is
 /// the file's, raised only as far as a node or a bit width needs it. Models over
 /// 1.9 GB keep their tensors in `<path>.data` beside the file.
-/// The files appear complete or not at all.
+/// Nothing appears before PendingModel::commit().
 /// Errors: kInvalidInput if a file can't be written or an encoding does not fit its tensor.
-Result<WrittenModel> write_onnx(const graph::Graph& graph, const EncodingSet& encodings,
+Result<PendingModel> write_onnx(const graph::Graph& graph, const EncodingSet& encodings,
                                 const std::filesystem::path& path, const WriteOptions& options);
 
 }  // namespace halfstep::io

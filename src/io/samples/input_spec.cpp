@@ -30,7 +30,7 @@ Result<Known> known_part(const InputSpec& spec, const std::vector<std::int64_t>&
       known.unknown_axes.push_back(i);
     } else if (__builtin_mul_overflow(known.elements, extents[i], &known.elements) ||
                known.elements > kMaxTensorBytes) {
-      return Error{ErrorCode::kInvalidInput, "the declared type " + describe(spec) + " is too large"};
+      return Error{ErrorCode::kInvalidInput, "cannot fit the declared type " + describe(spec) + ", which is too large"};
     }
   }
   return known;
@@ -51,12 +51,12 @@ std::string option_for(const InputSpec& spec, const std::vector<std::int64_t>& e
 }
 
 Error rank_unknown(const InputSpec& spec) {
-  return {ErrorCode::kUsage, "the model does not declare a shape: give --input_dim " + spec.name + " and its extents"};
+  return {ErrorCode::kUsage, "has no declared shape to fit: give --input_dim " + spec.name + " and the extents"};
 }
 
 Error several_unknown(const InputSpec& spec, const std::vector<std::int64_t>& extents) {
   return {ErrorCode::kUsage,
-          "several extents of " + describe(spec) + " are unknown: give " + option_for(spec, extents) + " with numbers"};
+          "leaves several extents of " + describe(spec) + " open: give " + option_for(spec, extents) + " with numbers"};
 }
 
 // Integer square root if `value` is a square of at least 1, else 0.
@@ -140,7 +140,7 @@ Result<Shape> default_shape(const InputSpec& spec) {
   std::vector<std::int64_t> extents = extents_of(spec);
   for (std::size_t i = 1; i < extents.size(); ++i) {
     if (extents[i] < 0) {
-      return Error{ErrorCode::kUsage, "extents of " + describe(spec) + " are unknown: give " +
+      return Error{ErrorCode::kUsage, "has unknown extents in " + describe(spec) + ": give " +
                                           option_for(spec, extents) + " with numbers"};
     }
   }
@@ -153,7 +153,7 @@ Result<Shape> default_shape(const InputSpec& spec) {
 Result<Shape> shape_from_size(const InputSpec& spec, std::uint64_t num_bytes) {
   if (!has_rank(spec)) return rank_unknown(spec);
   if (num_bytes > static_cast<std::uint64_t>(kMaxTensorBytes)) {
-    return Error{ErrorCode::kInvalidInput, "it has " + std::to_string(num_bytes) + " bytes, more than a tensor may"};
+    return Error{ErrorCode::kInvalidInput, "has " + std::to_string(num_bytes) + " bytes, more than a tensor may"};
   }
   const auto size = static_cast<std::int64_t>(num_bytes);
   const auto element = static_cast<std::int64_t>(size_in_bytes(spec.dtype));
@@ -166,7 +166,7 @@ Result<Shape> shape_from_size(const InputSpec& spec, std::uint64_t num_bytes) {
   const bool fits = num_unknown == 0 ? size == known_bytes : known_bytes > 0 && size > 0 && size % known_bytes == 0;
   if (!fits) {
     const std::string hint = size % element == 0 ? fitting_shapes(extents, *known, size / element) : "";
-    return Error{ErrorCode::kInvalidInput, "it has " + std::to_string(size) + " bytes, expected " +
+    return Error{ErrorCode::kInvalidInput, "has " + std::to_string(size) + " bytes, expected " +
                                                (num_unknown == 0 ? "" : "a multiple of ") +
                                                std::to_string(known_bytes) + " (" + describe(spec) + ")" +
                                                (hint.empty() ? fitting_type(spec, known->elements, size) : hint)};
@@ -189,7 +189,7 @@ Result<void> check_fits(const InputSpec& spec, const Shape& shape) {
     fits = extent < 0 || extent == shape[i];
   }
   if (fits) return {};
-  return Error{ErrorCode::kInvalidInput, "it has shape " + to_string(shape) + ", expected " + describe(spec)};
+  return Error{ErrorCode::kInvalidInput, "has shape " + to_string(shape) + ", expected " + describe(spec)};
 }
 
 }  // namespace halfstep::io

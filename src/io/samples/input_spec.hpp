@@ -12,6 +12,9 @@
 
 namespace halfstep::io {
 
+/// Error messages here continue a sentence that starts with the name of a file
+/// or an input.
+
 /// One extent of an input as the model declares it.
 struct DeclaredDim {
   std::int64_t extent = -1;  ///< -1: not fixed.

@@ -138,7 +138,9 @@ std::int64_t convert_all(const NpyHeader& header, const std::byte* data, To* tar
 Result<Tensor> parse_npy(std::span<const std::byte> file, DType dtype) {
   const Result<NpyHeader> header = parse_npy_header(file);
   if (!header.ok()) return header.error();
-  if (auto checked = check_shape(header->shape, dtype); !checked.ok()) return checked.error();
+  if (auto checked = check_shape(header->shape, dtype); !checked.ok()) {
+    return Error{ErrorCode::kInvalidInput, "has a wrong shape: " + checked.error().message};
+  }
   Tensor tensor(TensorType{dtype, header->shape});
   const std::byte* data = file.data() + header->data_offset;
   const std::int64_t failed = visit_stored(*header, [&]<class Stored>() -> std::int64_t {
@@ -147,9 +149,9 @@ Result<Tensor> parse_npy(std::span<const std::byte> file, DType dtype) {
     });
   });
   if (failed >= 0) {
-    return Error{ErrorCode::kInvalidInput, "its element " + std::to_string(failed) + " (of type " + header->kind +
-                                               std::to_string(header->element_bytes) + ") is not exact as " +
-                                               std::string(name_of(dtype))};
+    return Error{ErrorCode::kInvalidInput, "holds at element " + std::to_string(failed) + " a value (of type " +
+                                               header->kind + std::to_string(header->element_bytes) +
+                                               ") that is not exact as " + std::string(name_of(dtype))};
   }
   return tensor;
 }

@@ -11,6 +11,8 @@
 
 namespace halfstep::io {
 
+/// Error messages here continue a sentence that starts with the file's name.
+
 /// What the header of a .npy file says.
 struct NpyHeader {
   char kind = 'f';        ///< 'f' float, 'i' signed, 'u' unsigned, 'b' bool.

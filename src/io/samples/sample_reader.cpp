@@ -17,10 +17,14 @@ namespace fs = std::filesystem;
 
 static_assert(std::endian::native == std::endian::little, "raw files are little-endian and copied as they are");
 
+// Errors in this file up to read_input() continue "file 'a.raw' ...".
+
 // A .npy header is far smaller; what follows it is bounded like a tensor.
 constexpr std::uint64_t kMaxNpyBytes = static_cast<std::uint64_t>(kMaxTensorBytes) + (std::uint64_t{1} << 20);
 
 Error mismatch(std::string message) { return {ErrorCode::kInvalidInput, std::move(message)}; }
+
+Error unreadable(const Error& error) { return mismatch("is not readable: " + error.message); }
 
 bool is_npy(const fs::path& path) {
   std::string extension = path.extension().string();
@@ -31,10 +35,10 @@ bool is_npy(const fs::path& path) {
 
 Result<Tensor> read_npy(const InputSpec& spec, const fs::path& path, std::uint64_t num_bytes) {
   if (num_bytes > kMaxNpyBytes) {
-    return mismatch("it has " + std::to_string(num_bytes) + " bytes, more than a tensor may");
+    return mismatch("has " + std::to_string(num_bytes) + " bytes, more than a tensor may");
   }
   std::vector<std::byte> bytes(static_cast<std::size_t>(num_bytes));
-  if (auto read = read_file_into(path, bytes); !read.ok()) return read.error();
+  if (auto read = read_file_into(path, bytes); !read.ok()) return unreadable(read.error());
   const Result<NpyHeader> header = parse_npy_header(bytes);
   if (!header.ok()) return header.error();
   if (auto fits = check_fits(spec, header->shape); !fits.ok()) return fits.error();
@@ -44,14 +48,16 @@ Result<Tensor> read_npy(const InputSpec& spec, const fs::path& path, std::uint64
 Result<Tensor> read_raw(const InputSpec& spec, const fs::path& path, std::uint64_t num_bytes) {
   Result<Shape> shape = shape_from_size(spec, num_bytes);
   if (!shape.ok()) return shape.error();
-  if (auto checked = check_shape(*shape, spec.dtype); !checked.ok()) return checked.error();
+  if (auto checked = check_shape(*shape, spec.dtype); !checked.ok()) {
+    return mismatch("has a wrong shape: " + checked.error().message);
+  }
   Tensor tensor(TensorType{spec.dtype, *std::move(shape)});
   const std::span<std::byte> bytes(tensor.mutable_bytes(), static_cast<std::size_t>(num_bytes));
-  if (auto read = read_file_into(path, bytes); !read.ok()) return read.error();
+  if (auto read = read_file_into(path, bytes); !read.ok()) return unreadable(read.error());
   if (spec.dtype == DType::kBool) {
     const auto bad = std::ranges::find_if(bytes, [](std::byte b) { return b > std::byte{1}; });
     if (bad != bytes.end()) {
-      return mismatch("its byte " + std::to_string(bad - bytes.begin()) + " is neither 0 nor 1, expected bool");
+      return mismatch("has at byte " + std::to_string(bad - bytes.begin()) + " neither 0 nor 1, expected bool");
     }
   }
   return tensor;
@@ -99,7 +105,10 @@ Result<Tensor> read_input(const InputSpec& spec, const fs::path& path) {
   const Result<std::uint64_t> num_bytes = regular_file_size(path);
   if (!num_bytes.ok()) return num_bytes.error().at(place);
   Result<Tensor> tensor = is_npy(path) ? read_npy(spec, path, *num_bytes) : read_raw(spec, path, *num_bytes);
-  if (!tensor.ok()) return tensor.error().at("file " + halfstep::quoted(path.string())).at(place);
+  if (!tensor.ok()) {
+    const Error& error = tensor.error();
+    return Error{error.code, place + ": file " + halfstep::quoted(path.string()) + " " + error.message};
+  }
   return tensor;
 }
 

@@ -43,9 +43,9 @@ TEST(VectorMath, ErrorsStayWithinTheStatedBounds) {
   constexpr double kTwoUlp = 2.4e-7;
   EXPECT_LT(worst_error([](float x) { return exp(x); }, [](double x) { return std::exp(x); }, -87.0F, 88.7F), kTwoUlp);
   EXPECT_LT(worst_error([](float x) { return log(x); }, [](double x) { return std::log(x); }, 1e-45F, 3e38F), kTwoUlp);
-  EXPECT_LT(worst_error([](float x) { return sigmoid(x); }, [](double x) { return 1 / (1 + std::exp(-x)); }, -87.0F,
-                        100.0F),
-            4e-7);
+  EXPECT_LT(
+      worst_error([](float x) { return sigmoid(x); }, [](double x) { return 1 / (1 + std::exp(-x)); }, -87.0F, 100.0F),
+      4e-7);
   EXPECT_LT(worst_error([](float x) { return tanh(x); }, [](double x) { return std::tanh(x); }, -20.0F, 20.0F), 4e-7);
   EXPECT_LT(worst_error([](float x) { return erf(x); }, [](double x) { return std::erf(x); }, -7.0F, 7.0F), 3e-7);
   EXPECT_LT(
@@ -96,9 +96,9 @@ TEST(VectorMath, SpecialValues) {
 }
 
 TEST(VectorMath, NanGivesNan) {
-  for (const float y : {exp(kNan), log(kNan), sigmoid(kNan), tanh(kNan), erf(kNan), gelu(kNan), gelu_tanh(kNan),
-                        softplus(kNan), mish(kNan), detail::expm1_to_60(kNan), at_most(kNan, 1.0F),
-                        at_least(kNan, 1.0F)}) {
+  for (const float y :
+       {exp(kNan), log(kNan), sigmoid(kNan), tanh(kNan), erf(kNan), gelu(kNan), gelu_tanh(kNan), softplus(kNan),
+        mish(kNan), detail::expm1_to_60(kNan), at_most(kNan, 1.0F), at_least(kNan, 1.0F)}) {
     EXPECT_TRUE(std::isnan(y));
   }
 }

@@ -1,0 +1,167 @@
+// load_model.cpp: reading, shapes, passes.
+#include "pipeline/load_model.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "core/ordered_parallel.hpp"
+#include "core/text.hpp"
+#include "io/json/encodings_json.hpp"
+#include "io/onnx/reader.hpp"
+#include "lower/lower.hpp"
+#include "passes/import_qdq.hpp"
+#include "passes/prepare.hpp"
+#include "precision/encoding_targets.hpp"
+
+namespace halfstep {
+
+Result<std::vector<std::int64_t>> parse_dims(std::string_view text) {
+  std::vector<std::int64_t> dims;
+  std::string_view rest = text;
+  for (bool more = true; more;) {
+    const std::size_t end = std::min(rest.find_first_of(",x"), rest.size());
+    const std::string_view part = rest.substr(0, end);
+    std::int64_t dim = 0;
+    const auto [stop, failure] = std::from_chars(part.data(), part.data() + part.size(), dim);
+    if (failure != std::errc() || stop != part.data() + part.size() || dim < 1) {
+      return Error{ErrorCode::kUsage,
+                   halfstep::quoted(text) + " is not a list of positive integers such as 1,3,224,224"};
+    }
+    dims.push_back(dim);
+    more = end < rest.size();
+    if (more) rest.remove_prefix(end + 1);
+  }
+  return dims;
+}
+
+namespace pipeline {
+namespace {
+
+void warn(const Observer& observer, const std::string& text) {
+  if (observer.warning) observer.warning(text);
+}
+
+}  // namespace
+
+Result<RawModel> read_model(const ModelSource& source, const Observer& observer) {
+  Result<io::ReadModel> read = io::read_onnx(source.model);
+  if (!read.ok()) return read.error();
+  for (const std::string& warning : read->warnings) warn(observer, source.model.string() + ": " + warning);
+  RawModel model{std::move(read->graph), source.input_dims, source.model.string()};
+  std::vector<std::string> names;
+  for (const graph::GraphInput& input : model.graph.inputs) names.push_back(model.graph.value(input.value).name);
+  for (const auto& [name, dims] : source.input_dims) {
+    if (std::ranges::find(names, name) != names.end()) continue;
+    return Error{ErrorCode::kUsage,
+                 "--input_dim: " + model.path + " has no input " + halfstep::quoted(name) + did_you_mean(name, names)};
+  }
+  for (const io::InputSpec& spec : input_specs(model)) {
+    if (!spec.fixed) continue;
+    io::InputSpec declared = spec;
+    declared.fixed.reset();
+    if (Result<void> fits = io::check_fits(declared, *spec.fixed); !fits.ok()) {
+      return Error{ErrorCode::kUsage, "--input_dim " + spec.name + ": " + fits.error().message};
+    }
+    if (Result<void> sane = check_shape(*spec.fixed, spec.dtype); !sane.ok()) {
+      return Error{ErrorCode::kUsage, "--input_dim " + spec.name + ": " + sane.error().message};
+    }
+  }
+  return model;
+}
+
+std::vector<io::InputSpec> input_specs(const RawModel& model) {
+  std::vector<io::InputSpec> specs;
+  for (const graph::GraphInput& input : model.graph.inputs) {
+    io::InputSpec spec;
+    spec.name = model.graph.value(input.value).name;
+    spec.dtype = input.declared.dtype;
+    if (input.declared.dims) {
+      spec.dims.emplace();
+      for (const graph::Dim& dim : *input.declared.dims) spec.dims->push_back({dim.extent, dim.symbol});
+    }
+    if (const auto given = model.input_dims.find(spec.name); given != model.input_dims.end())
+      spec.fixed = Shape(given->second);
+    specs.push_back(std::move(spec));
+  }
+  return specs;
+}
+
+Result<io::SampleReader> open_samples(const RawModel& model, const std::filesystem::path& input_list) {
+  Result<io::InputList> list = io::read_input_list(input_list);
+  if (!list.ok()) return list.error();
+  return io::SampleReader::make(*std::move(list), input_specs(model));
+}
+
+exec::SampleSource source_of(const io::SampleReader& reader) {
+  return {.count = reader.num_samples(),
+          .load = [&reader](std::int64_t i) { return reader.read(i); },
+          .place = [&reader](std::int64_t i) { return reader.place(i); }};
+}
+
+Result<ops::InputShapes> shapes_of_first_sample(const RawModel& model, const io::SampleReader& reader) {
+  Result<std::vector<Tensor>> inputs = reader.read(0);
+  if (!inputs.ok()) return inputs.error();
+  ops::InputShapes shapes;
+  for (std::size_t i = 0; i < inputs->size(); ++i) {
+    shapes.insert_or_assign(model.graph.value(model.graph.inputs[i].value).name, (*inputs)[i].shape());
+  }
+  return shapes;
+}
+
+Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shapes,
+                                    const std::vector<std::string>& keep, const Observer& observer) {
+  for (const std::string& name : keep) {
+    const graph::ValueId id = graph::find_value(model.graph, name);
+    if (id != graph::kNoValue) model.graph.value(id).pinned = true;
+  }
+  Result<passes::ImportedQdq> imported = passes::import_qdq(std::move(model.graph));
+  if (!imported.ok()) return imported.error().at(model.path);
+  for (const std::string& note : imported->notes) warn(observer, model.path + ": " + note);
+  Result<graph::Graph> graph = passes::prepare(std::move(imported->graph), passes::PassContext{.shapes = shapes});
+  if (!graph.ok()) return graph.error().at(model.path);
+  return PreparedModel{*std::move(graph), std::move(imported->encodings)};
+}
+
+Result<EncodingSet> load_encodings(const std::filesystem::path& path, const graph::Graph& graph,
+                                   const Observer& observer) {
+  Result<std::string> text = read_text(path);
+  if (!text.ok()) return text.error();
+  Result<io::EncodingsFile> file = io::read_encodings(*text, path.string(), precision::encoding_targets(graph));
+  if (!file.ok()) return file.error();
+  for (const std::string& warning : file->warnings) warn(observer, warning);
+  return std::move(file->encodings);
+}
+
+exec::Session float_session(const graph::Graph& graph, int num_workers) {
+  return {graph, [&graph](const ops::InputShapes& shapes) { return lower::lower_float(graph, shapes); }, num_workers};
+}
+
+exec::Session simulated_session(const graph::Graph& graph, const EncodingSet& encodings, int num_workers) {
+  return {
+      graph,
+      [&graph, &encodings](const ops::InputShapes& shapes) { return lower::lower_simulated(graph, shapes, encodings); },
+      num_workers};
+}
+
+int num_threads_for(int requested, std::int64_t num_samples) {
+  const int threads = requested > 0 ? requested : default_num_threads();
+  return static_cast<int>(std::clamp<std::int64_t>(num_samples, 1, threads));
+}
+
+Result<std::string> read_text(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (file) text << file.rdbuf();
+  if (!file || std::filesystem::is_directory(path)) {
+    const int reason = errno != 0 ? errno : EIO;
+    return Error{ErrorCode::kInvalidInput, path.string() + ": cannot be read (" + std::strerror(reason) + ")"};
+  }
+  return text.str();
+}
+
+}  // namespace pipeline
+}  // namespace halfstep

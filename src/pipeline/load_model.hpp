@@ -1,0 +1,69 @@
+// load_model.hpp: the first part of every story: a file becomes a prepared Graph.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "encoding/encoding_set.hpp"
+#include "exec/samples.hpp"
+#include "exec/session.hpp"
+#include "graph/graph.hpp"
+#include "halfstep/model_source.hpp"
+#include "halfstep/observer.hpp"
+#include "halfstep/result.hpp"
+#include "io/samples/sample_reader.hpp"
+#include "ops/infer_graph.hpp"
+
+namespace halfstep::pipeline {
+
+/// A model as read, before its shapes are known.
+struct RawModel {
+  graph::Graph graph;
+  InputDims input_dims;
+  std::string path;  ///< For messages.
+};
+
+/// Reads the file and checks --input_dim against its inputs.
+/// Errors: those of io::read_onnx; kUsage for an --input_dim that names no input.
+Result<RawModel> read_model(const ModelSource& source, const Observer& observer);
+
+/// What a sample file must fit, for each input, in the order of Graph::inputs.
+std::vector<io::InputSpec> input_specs(const RawModel& model);
+
+/// The samples of `input_list` for the inputs of `model`.
+Result<io::SampleReader> open_samples(const RawModel& model, const std::filesystem::path& input_list);
+
+/// The same as a source for running. `reader` must outlive it.
+exec::SampleSource source_of(const io::SampleReader& reader);
+
+/// Shapes of the inputs of the first sample.
+Result<ops::InputShapes> shapes_of_first_sample(const RawModel& model, const io::SampleReader& reader);
+
+/// A model ready for lowering.
+struct PreparedModel {
+  graph::Graph graph;     ///< In float; QuantizeLinear/DequantizeLinear pairs taken out, passes applied.
+  EncodingSet encodings;  ///< Those the file carried, frozen.
+};
+
+/// Imports Q/DQ pairs and runs all passes. Values named in `keep` survive.
+/// Errors: those of import_qdq and prepare, the model's path in front.
+Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shapes,
+                                    const std::vector<std::string>& keep, const Observer& observer);
+
+/// An encodings file for the tensors of `graph`.
+Result<EncodingSet> load_encodings(const std::filesystem::path& path, const graph::Graph& graph,
+                                   const Observer& observer);
+
+/// Sessions that lower `graph` on demand; `graph` and `encodings` must outlive them.
+exec::Session float_session(const graph::Graph& graph, int num_workers);
+exec::Session simulated_session(const graph::Graph& graph, const EncodingSet& encodings, int num_workers);
+
+/// `requested`, or one thread for each processor if 0; never more than samples.
+int num_threads_for(int requested, std::int64_t num_samples);
+
+/// The whole text of a file. Errors: kInvalidInput with path and reason.
+Result<std::string> read_text(const std::filesystem::path& path);
+
+}  // namespace halfstep::pipeline

@@ -1,0 +1,212 @@
+// quantize.cpp: the story of quantize, in order.
+#include "halfstep/quantize.hpp"
+
+#include <algorithm>
+#include <system_error>
+
+#include "calib/observe.hpp"
+#include "core/atomic_file.hpp"
+#include "core/text.hpp"
+#include "halfstep/version.hpp"
+#include "io/json/encodings_json.hpp"
+#include "io/onnx/writer.hpp"
+#include "pipeline/comparison.hpp"
+#include "pipeline/load_model.hpp"
+#include "pipeline/quantize_summary.hpp"
+#include "precision/assign_encodings.hpp"
+#include "precision/choose_tensors.hpp"
+#include "precision/unshare_parameters.hpp"
+#include "report/report.hpp"
+
+namespace halfstep {
+namespace {
+
+using pipeline::PreparedModel;
+using pipeline::QuantizeStory;
+using pipeline::RawModel;
+
+/// Where the three files go.
+struct OutputPaths {
+  std::filesystem::path model;
+  std::filesystem::path encodings;
+  std::filesystem::path report;
+};
+
+Result<OutputPaths> output_paths(const QuantizeRequest& request) {
+  OutputPaths paths;
+  paths.model = request.output_path.value_or(request.model.model.stem().string() + ".quantized.onnx");
+  const std::filesystem::path folder = paths.model.parent_path();
+  // model.quantized.onnx, model.encodings.json, model.report.json; x.onnx, x.encodings.json, x.report.json.
+  std::string stem = paths.model.stem().string();
+  if (const std::string_view suffix = ".quantized"; stem.size() > suffix.size() && stem.ends_with(suffix)) {
+    stem.resize(stem.size() - suffix.size());
+  }
+  paths.encodings = request.encodings_out.value_or(folder / (stem + ".encodings.json"));
+  paths.report = request.report.value_or(folder / (stem + ".report.json"));
+  const std::pair<const char*, const std::filesystem::path*> all[] = {{"the model", &request.model.model},
+                                                                      {"the input list", &request.input_list},
+                                                                      {"the quantized model", &paths.model},
+                                                                      {"the encodings", &paths.encodings},
+                                                                      {"the report", &paths.report}};
+  for (std::size_t i = 0; i < std::size(all); ++i) {
+    for (std::size_t j = std::max<std::size_t>(2, i + 1); j < std::size(all); ++j) {
+      std::error_code ignored;
+      if (*all[i].second == *all[j].second || std::filesystem::equivalent(*all[i].second, *all[j].second, ignored)) {
+        return Error{ErrorCode::kUsage, all[j].second->string() + ": " + all[i].first + " and " + all[j].first +
+                                            " can't be the same file"};
+      }
+    }
+  }
+  return paths;
+}
+
+Result<calib::Observations> calibrate(const PreparedModel& model, const precision::Choices& choices,
+                                      const io::SampleReader& reader, int num_threads, const Observer& observer) {
+  exec::Session session = pipeline::float_session(model.graph, num_threads);
+  calib::ObserveRequest request;
+  request.num_samples = reader.num_samples();
+  request.num_threads = num_threads;
+  request.values = choices.observed;
+  request.load = [&](std::int64_t i) { return reader.read(i); };
+  request.sample_name = [&](std::int64_t i) { return reader.place(i); };
+  request.executor = [&](int worker, std::span<const Tensor> inputs) { return session.executor(worker, inputs); };
+  if (observer.progress) {
+    request.progress = [&](std::int64_t done, std::int64_t total) { observer.progress("calibrating", done, total); };
+  }
+  return calib::observe(model.graph, request);
+}
+
+/// The first samples again, float against simulated.
+Result<void> validate(const QuantizeRequest& request, const PreparedModel& model, const io::SampleReader& reader,
+                      const Observer& observer, QuantizeStory& story) {
+  exec::SampleSource samples = pipeline::source_of(reader);
+  samples.count = std::min(samples.count, request.num_validation_samples);
+  if (samples.count == 0) return {};
+  const int num_threads = pipeline::num_threads_for(request.num_threads, samples.count);
+  Result<compare::Comparison> comparison =
+      pipeline::compare_with_float(model.graph, model.graph, model.encodings, samples, num_threads, {}, observer);
+  if (!comparison.ok()) return comparison.error();
+  story.report.comparison = *std::move(comparison);
+  return {};
+}
+
+io::EncodingsHeader header_of(const QuantizeRequest& request, io::EncodingsVersion version) {
+  io::EncodingsHeader header;
+  header.version = version;
+  header.producer = std::string("halfstep ") + kVersion;
+  header.arithmetic = pipeline::kSimulatedArithmetic;
+  header.act_bits = request.options.act_bits;
+  header.weight_bits = request.options.weight_bits;
+  header.symmetric_params = request.options.param_schema == Schema::kSymmetric;
+  header.per_channel = request.options.per_channel;
+  header.options = pipeline::options_of(request);
+  return header;
+}
+
+/// All three files, or none: each is written under a temporary name first.
+Result<void> write_files(const QuantizeRequest& request, io::EncodingsVersion version, const OutputPaths& paths,
+                         const PreparedModel& model, QuantizeStory& story) {
+  Result<AtomicFile> encodings = AtomicFile::create(paths.encodings);
+  if (!encodings.ok()) return encodings.error();
+  Result<AtomicFile> report = AtomicFile::create(paths.report);
+  if (!report.ok()) return report.error();
+
+  io::WriteOptions options;
+  options.tool_version = kVersion;
+  options.metadata = {{"halfstep.version", kVersion}, {"halfstep.arithmetic", pipeline::kSimulatedArithmetic}};
+  std::string settings;
+  for (const auto& [name, value] : pipeline::options_of(request)) {
+    settings += (settings.empty() ? "" : " ") + name + "=" + value;
+  }
+  options.metadata.emplace_back("halfstep.options", settings);
+  Result<io::PendingModel> pending = io::write_onnx(model.graph, model.encodings, paths.model, options);
+  if (!pending.ok()) return pending.error();
+  story.report.quantized_model_bytes = pending->num_bytes;
+
+  const std::string encodings_text = io::write_encodings(model.encodings, header_of(request, version));
+  if (Result<void> written = encodings->write(encodings_text); !written.ok()) return written;
+  if (Result<void> written = report->write(report::to_json(story.report)); !written.ok()) return written;
+  if (Result<void> finished = encodings->finish(); !finished.ok()) return finished;
+  if (Result<void> finished = report->finish(); !finished.ok()) return finished;
+  if (Result<void> committed = pending->commit(); !committed.ok()) return committed;
+  if (Result<void> committed = encodings->commit(); !committed.ok()) return committed;
+  return report->commit();
+}
+
+}  // namespace
+
+Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer& observer) {
+  QuantizeStory story;
+  if (Result<void> legal = precision::check(request.options); !legal.ok()) return legal.error();
+  const Result<io::EncodingsVersion> version = io::encodings_version(request.encodings_version);
+  if (!version.ok()) return version.error();
+  Result<OutputPaths> paths = output_paths(request);
+  if (!paths.ok()) return paths.error();
+
+  // Read.
+  Result<RawModel> raw = pipeline::read_model(request.model, observer);
+  if (!raw.ok()) return raw.error();
+  story.num_file_nodes = raw->graph.nodes.size();
+  Result<io::SampleReader> reader = pipeline::open_samples(*raw, request.input_list);
+  if (!reader.ok()) return reader.error();
+  const auto warn = [&](const std::string& text) {
+    story.report.warnings.push_back(text);
+    if (observer.warning) observer.warning(text);
+  };
+  if (!reader->list().output_layers.empty() || !reader->list().output_tensors.empty()) {
+    warn(request.input_list.string() + ": lines naming outputs do not restrict calibration, every tensor is observed");
+  }
+  Result<ops::InputShapes> shapes = pipeline::shapes_of_first_sample(*raw, *reader);
+  if (!shapes.ok()) return shapes.error();
+
+  // Fold and fuse.
+  Result<PreparedModel> prepared = pipeline::prepare_model(*std::move(raw), *shapes, {}, observer);
+  if (!prepared.ok()) return prepared.error();
+  PreparedModel model = *std::move(prepared);
+  model.graph = precision::unshare_parameters(std::move(model.graph), model.encodings);
+  const std::string place = request.model.model.string();
+  Result<ops::Facts> facts = ops::infer_facts(model.graph, *shapes);
+  if (!facts.ok()) return facts.error().at(place);
+
+  // Observe, then decide.
+  const precision::Choices choices = precision::choose_tensors(model.graph, *facts, model.encodings);
+  const int num_threads = pipeline::num_threads_for(request.num_threads, reader->num_samples());
+  Result<calib::Observations> observations = calibrate(model, choices, *reader, num_threads, observer);
+  if (!observations.ok()) return observations.error();
+  Result<precision::Assignment> assignment =
+      precision::assign_encodings(model.graph, *facts, choices, *observations, request.options, model.encodings);
+  if (!assignment.ok()) return assignment.error().at(place);
+  model.encodings = std::move(assignment->encodings);
+  for (const std::string& warning : assignment->warnings) warn(warning);
+  if (model.encodings.empty()) {
+    return Error{ErrorCode::kUnsupported,
+                 place + ": nothing to quantize, no operator of this model has an integer form; see quantize-inspect"};
+  }
+
+  // Judge and write.
+  story.report.kind = "quantize";
+  story.report.tool_version = kVersion;
+  story.report.model = place;
+  story.report.quantized = paths->model.string();
+  story.report.input_list = request.input_list.string();
+  story.report.mode = "simulated";
+  story.report.options = pipeline::options_of(request);
+  story.report.num_calibration_samples = reader->num_samples();
+  std::error_code unknown_size;
+  const auto file_size = std::filesystem::file_size(request.model.model, unknown_size);
+  story.report.float_model_bytes = unknown_size ? 0 : static_cast<std::int64_t>(file_size);
+  for (const precision::FloatIsland& island : choices.float_islands) {
+    story.report.float_islands.push_back({island.name, model.graph.node(island.node).op_type, island.reason});
+  }
+  pipeline::count_encodings(model.encodings, story.report);
+  story.num_nodes = model.graph.nodes.size();
+  story.num_threads = num_threads;
+  story.num_observed = choices.observed.size();
+  if (Result<void> judged = validate(request, model, *reader, observer, story); !judged.ok()) return judged.error();
+  if (Result<void> written = write_files(request, *version, *paths, model, story); !written.ok())
+    return written.error();
+  return QuantizeOutcome{paths->model, paths->encodings, paths->report,
+                         pipeline::summary_of(request, story, {paths->model, paths->encodings, paths->report})};
+}
+
+}  // namespace halfstep

@@ -1,0 +1,106 @@
+// quantize_summary.cpp: the closing lines of quantize.
+#include "pipeline/quantize_summary.hpp"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "calib/range_estimators.hpp"
+#include "encoding/range_to_encoding.hpp"
+
+namespace halfstep::pipeline {
+namespace {
+
+constexpr std::size_t kIslandsShown = 5;
+constexpr int kWorstLayersShown = 5;
+
+std::string number(const char* format, double value) {
+  char text[64];
+  std::snprintf(text, sizeof(text), format, value);
+  return text;
+}
+
+std::string shown_bytes(std::int64_t bytes) {
+  const auto b = static_cast<double>(bytes);
+  return b < 1e6 ? number("%.1f kB", b / 1e3) : number("%.2f MB", b / 1e6);
+}
+
+double peak_memory_mb() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024.0;
+}
+
+std::string count(std::size_t n, const char* noun) { return std::to_string(n) + " " + noun + (n == 1 ? "" : "s"); }
+
+std::string precision_line(const QuantizationOptions& options) {
+  const bool power = options.scale == ScaleKind::kPowerOfTwo;
+  return "W" + std::to_string(options.weight_bits) + "A" + std::to_string(options.act_bits) +
+         (power ? " power-of-two" : "") + ": activations " + std::string(name_of(options.act_schema)) + ", weights " +
+         std::string(name_of(options.param_schema)) + (options.per_channel ? " per channel" : " per tensor") +
+         ", biases int" + std::to_string(options.bias_bits);
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> options_of(const QuantizeRequest& request) {
+  const QuantizationOptions& o = request.options;
+  std::vector<std::pair<std::string, std::string>> options{
+      {"act_bitwidth", std::to_string(o.act_bits)},
+      {"weights_bitwidth", std::to_string(o.weight_bits)},
+      {"bias_bitwidth", std::to_string(o.bias_bits)},
+      {"act_quantizer_schema", std::string(name_of(o.act_schema))},
+      {"param_quantizer_schema", std::string(name_of(o.param_schema))},
+      {"use_per_channel_quantization", o.per_channel ? "true" : "false"},
+      {"scale", std::string(name_of(o.scale))},
+      {"act_quantizer_calibration", std::string(calib::name_of(o.act_method))},
+  };
+  if (o.restricted_steps) {
+    options.emplace_back("restrict_quantization_steps",
+                         std::to_string(o.restricted_steps->q_min) + " " + std::to_string(o.restricted_steps->q_max));
+  }
+  return options;
+}
+
+std::string summary_of(const QuantizeRequest& request, const QuantizeStory& story,
+                       const std::vector<std::filesystem::path>& written) {
+  const report::Report& report = story.report;
+  std::string text;
+  const auto line = [&](const char* label, const std::string& content) {
+    std::string padded = label;
+    padded.resize(12, ' ');
+    text += padded + content + "\n";
+  };
+  line("Model", report.model + ": " + count(story.num_file_nodes, "node") + ", " + std::to_string(story.num_nodes) +
+                    " after folding and fusing");
+  line("Calibrated", count(static_cast<std::size_t>(report.num_calibration_samples), "sample") + ", " +
+                         count(story.num_observed, "tensor") + " observed (" +
+                         std::string(calib::name_of(request.options.act_method)) + "), " +
+                         count(static_cast<std::size_t>(story.num_threads), "thread"));
+  line("Precision", precision_line(request.options));
+  line("Encodings", std::to_string(report.num_activation_encodings) + " activations, " +
+                        std::to_string(report.num_weight_encodings) + " weights and constants, " +
+                        std::to_string(report.num_bias_encodings) + " biases");
+  const auto& islands = report.float_islands;
+  if (!islands.empty()) line("Float", count(islands.size(), "node") + " without integer form stay float:");
+  for (std::size_t i = 0; i < std::min(islands.size(), kIslandsShown); ++i) {
+    line("", islands[i].node + ": " + islands[i].reason);
+  }
+  if (islands.size() > kIslandsShown)
+    line("", "and " + std::to_string(islands.size() - kIslandsShown) + " more, see the report");
+  if (!report.warnings.empty()) line("Warnings", std::to_string(report.warnings.size()) + ", see above or the report");
+  line("Size", shown_bytes(report.float_model_bytes) + " to " + shown_bytes(report.quantized_model_bytes));
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - story.start).count();
+  line("Took", number("%.1f s", seconds) + ", " + number("%.0f MB", peak_memory_mb()) + " peak memory");
+  std::string files;
+  for (const std::filesystem::path& path : written) files += (files.empty() ? "" : ", ") + path.string();
+  line("Wrote", files);
+  if (report.comparison) {
+    text += "\nCost (float against simulated quantization, the first calibration samples)\n";
+    text += report::to_table(*report.comparison, kWorstLayersShown);
+  }
+  return text;
+}
+
+}  // namespace halfstep::pipeline

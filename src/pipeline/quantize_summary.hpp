@@ -1,0 +1,37 @@
+// quantize_summary.hpp: what quantize tells a person at its end.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "halfstep/quantize.hpp"
+#include "report/report.hpp"
+
+namespace halfstep::pipeline {
+
+/// The arithmetic recorded in files until a fixed-point rule is chosen: float32,
+/// rounded as ONNX QuantizeLinear does.
+inline constexpr const char* kSimulatedArithmetic = "float_half_even";
+
+/// What happened, for report and summary.
+struct QuantizeStory {
+  std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+  std::size_t num_file_nodes = 0;  ///< As read.
+  std::size_t num_nodes = 0;       ///< After folding and fusing.
+  std::size_t num_observed = 0;    ///< Tensors.
+  int num_threads = 1;
+  report::Report report;
+};
+
+/// Option names and values as the command line spells them, in a fixed order.
+std::vector<std::pair<std::string, std::string>> options_of(const QuantizeRequest& request);
+
+/// Several lines: what was read, decided, written, and what it cost.
+std::string summary_of(const QuantizeRequest& request, const QuantizeStory& story,
+                       const std::vector<std::filesystem::path>& written);
+
+}  // namespace halfstep::pipeline

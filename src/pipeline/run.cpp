@@ -1,0 +1,191 @@
+// run.cpp: the story of quantize-run.
+#include "halfstep/run.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <system_error>
+
+#include "core/ordered_parallel.hpp"
+#include "core/text.hpp"
+#include "io/samples/raw_writer.hpp"
+#include "pipeline/load_model.hpp"
+
+namespace halfstep {
+namespace {
+
+using pipeline::PreparedModel;
+using pipeline::RawModel;
+
+/// Characters a file name can't hold become '_'.
+std::string file_name_of(const std::string& tensor) {
+  std::string name = tensor;
+  for (char& c : name) {
+    if (c == '/' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '_';
+  }
+  if (name == "." || name == "..") name = "_";
+  return name + ".raw";
+}
+
+/// What the user wants written: tensor names, before passes could rename anything.
+struct Wanted {
+  std::vector<std::string> names;
+  bool all = false;
+};
+
+Result<Wanted> wanted_tensors(const RunRequest& request, const RawModel& model, const io::InputList& list) {
+  Wanted wanted;
+  const graph::Graph& graph = model.graph;
+  const std::vector<std::string> known = graph::value_names(graph);
+  const auto add = [&](const std::string& name, const std::string& place) -> Result<void> {
+    if (std::ranges::find(known, name) == known.end()) {
+      return Error{ErrorCode::kUsage,
+                   place + ": " + model.path + " has no tensor " + halfstep::quoted(name) + did_you_mean(name, known)};
+    }
+    if (std::ranges::find(wanted.names, name) == wanted.names.end()) wanted.names.push_back(name);
+    return {};
+  };
+  for (const std::string& layer : list.output_layers) {
+    std::vector<std::string> layers;
+    bool found = false;
+    for (const graph::Node& node : graph.nodes) {
+      if (!node.name.empty()) layers.push_back(node.name);
+      if (node.name != layer) continue;
+      found = true;
+      for (graph::ValueId id : node.outputs) {
+        if (id == graph::kNoValue) continue;
+        if (Result<void> added = add(graph.value(id).name, list.path.string()); !added.ok()) return added.error();
+      }
+    }
+    if (!found) {
+      return Error{ErrorCode::kUsage, list.path.string() + ": " + model.path + " has no layer " +
+                                          halfstep::quoted(layer) + did_you_mean(layer, layers)};
+    }
+  }
+  for (const std::string& tensor : list.output_tensors) {
+    if (Result<void> added = add(tensor, list.path.string()); !added.ok()) return added.error();
+  }
+  if (wanted.names.empty()) {
+    for (const graph::GraphOutput& output : graph.outputs) wanted.names.push_back(graph.value(output.value).name);
+  }
+  for (const std::string& name : request.dump_tensors) {
+    if (name == "all" && request.dump_tensors.size() == 1) {
+      wanted.all = true;
+    } else if (Result<void> added = add(name, "--dump_tensors"); !added.ok()) {
+      return added.error();
+    }
+  }
+  return wanted;
+}
+
+Result<void> check_mode(const RunRequest& request, const PreparedModel& model) {
+  if (request.mode == RunMode::kFloat && request.encodings) {
+    return Error{ErrorCode::kUsage, "--encodings has no effect with --mode float; use --mode simulated"};
+  }
+  if (request.mode == RunMode::kSimulated && !request.encodings && model.encodings.empty()) {
+    return Error{ErrorCode::kUsage, "--mode simulated: " + request.model.model.string() +
+                                        " carries no encodings; give a quantized model or --encodings"};
+  }
+  return {};
+}
+
+Result<void> make_folder(const std::filesystem::path& path) {
+  std::error_code failure;
+  std::filesystem::create_directories(path, failure);
+  if (failure || !std::filesystem::is_directory(path)) {
+    return Error{ErrorCode::kInvalidInput,
+                 path.string() + ": folder cannot be made (" + (failure ? failure.message() : "it is a file") + ")"};
+  }
+  return {};
+}
+
+/// Writes the wanted tensors of every sample.
+class ResultWriter {
+ public:
+  ResultWriter(const RunRequest& request, const graph::Graph& graph, const Wanted& wanted)
+      : request_(request), graph_(graph) {
+    std::set<std::string> taken;
+    for (std::size_t v = 0; v < graph.values.size(); ++v) {
+      const graph::Value& value = graph.values[v];
+      const bool is_wanted = std::ranges::find(wanted.names, value.name) != wanted.names.end();
+      if (!is_wanted && (!wanted.all || value.constant)) continue;
+      std::string file = file_name_of(value.name);
+      for (int i = 2; !taken.insert(file).second; ++i) file = std::to_string(i) + "_" + file_name_of(value.name);
+      files_[static_cast<graph::ValueId>(v)] = file;
+    }
+  }
+
+  std::int64_t files_per_sample() const { return static_cast<std::int64_t>(files_.size()); }
+
+  Result<void> write_sample(std::int64_t i, exec::Executor& executor, const std::vector<Tensor>& inputs) const {
+    const std::filesystem::path folder = request_.output_dir / ("Result_" + std::to_string(i));
+    if (Result<void> made = make_folder(folder); !made.ok()) return made;
+    std::set<graph::ValueId> written;
+    const exec::Tap tap = [&](graph::ValueId id, const ConstView& view) -> Result<void> {
+      const auto file = files_.find(id);
+      if (file == files_.end()) return {};
+      written.insert(id);
+      return io::write_raw(folder / file->second, view);
+    };
+    if (Result<void> ran = executor.run(inputs, tap); !ran.ok()) return ran;
+    // Outputs that are constants, or known before running, pass by no tap.
+    for (std::size_t o = 0; o < graph_.outputs.size(); ++o) {
+      const auto file = files_.find(graph_.outputs[o].value);
+      if (file == files_.end() || written.contains(graph_.outputs[o].value)) continue;
+      if (Result<void> wrote = io::write_raw(folder / file->second, executor.output(o)); !wrote.ok()) return wrote;
+    }
+    return {};
+  }
+
+ private:
+  const RunRequest& request_;
+  const graph::Graph& graph_;
+  std::map<graph::ValueId, std::string> files_;
+};
+
+}  // namespace
+
+Result<RunOutcome> run(const RunRequest& request, const Observer& observer) {
+  Result<RawModel> raw = pipeline::read_model(request.model, observer);
+  if (!raw.ok()) return raw.error();
+  Result<io::SampleReader> reader = pipeline::open_samples(*raw, request.input_list);
+  if (!reader.ok()) return reader.error();
+  Result<ops::InputShapes> shapes = pipeline::shapes_of_first_sample(*raw, *reader);
+  if (!shapes.ok()) return shapes.error();
+  Result<Wanted> wanted = wanted_tensors(request, *raw, reader->list());
+  if (!wanted.ok()) return wanted.error();
+  Result<PreparedModel> model = pipeline::prepare_model(*std::move(raw), *shapes, wanted->names, observer);
+  if (!model.ok()) return model.error();
+  if (Result<void> mode = check_mode(request, *model); !mode.ok()) return mode.error();
+  EncodingSet encodings = std::move(model->encodings);
+  if (request.encodings) {
+    Result<EncodingSet> loaded = pipeline::load_encodings(*request.encodings, model->graph, observer);
+    if (!loaded.ok()) return loaded.error();
+    encodings = *std::move(loaded);
+  }
+  if (Result<void> made = make_folder(request.output_dir); !made.ok()) return made.error();
+
+  const int num_threads = pipeline::num_threads_for(request.num_threads, reader->num_samples());
+  exec::Session session = request.mode == RunMode::kFloat
+                              ? pipeline::float_session(model->graph, num_threads)
+                              : pipeline::simulated_session(model->graph, encodings, num_threads);
+  const ResultWriter writer(request, model->graph, *wanted);
+  const auto produce = [&](std::int64_t i, int worker) -> Result<void> {
+    Result<std::vector<Tensor>> inputs = reader->read(i);
+    if (!inputs.ok()) return inputs.error();
+    Result<exec::Executor*> executor = session.executor(worker, *inputs);
+    if (!executor.ok()) return executor.error().at(reader->place(i));
+    Result<void> written = writer.write_sample(i, **executor, *inputs);
+    return written.ok() ? written : written.error().at(reader->place(i));
+  };
+  const auto consume = [&](std::int64_t i, int) -> Result<void> {
+    if (observer.progress) observer.progress("running", i + 1, reader->num_samples());
+    return {};
+  };
+  if (Result<void> done = ordered_parallel_for(reader->num_samples(), num_threads, produce, consume); !done.ok()) {
+    return done.error();
+  }
+  return RunOutcome{reader->num_samples(), reader->num_samples() * writer.files_per_sample()};
+}
+
+}  // namespace halfstep

@@ -22,14 +22,13 @@ std::string to_string(const Shape& shape) {
 
 Result<void> check_shape(const Shape& shape, DType dtype) {
   const auto limit = kMaxTensorBytes / static_cast<std::int64_t>(size_in_bytes(dtype));
+  // Extents of 0 are passed over, so that strides and products of any axes are bounded as well.
   std::int64_t count = 1;
-  bool empty = false;
   for (std::int64_t dim : shape) {
-    if (dim < 0) return Error{ErrorCode::kInvalidInput, "shape " + to_string(shape) + " has a negative extent"};
-    empty = empty || dim == 0;
-  }
-  if (empty) return {};
-  for (std::int64_t dim : shape) {
+    if (dim < 0) {
+      return Error{ErrorCode::kInvalidInput, "shape " + to_string(shape) + " has a negative extent"};
+    }
+    if (dim == 0) continue;
     if (dim > limit / count) {
       return Error{ErrorCode::kInvalidInput, "shape " + to_string(shape) + " of " + std::string(name_of(dtype)) +
                                                  " is larger than the limit of 8 GiB for one tensor"};

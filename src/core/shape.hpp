@@ -47,8 +47,8 @@ class Shape {
 /// "[1, 3, 224, 224]".
 std::string to_string(const Shape& shape);
 
-/// Errors: kInvalidInput if an extent is negative or the tensor would need
-/// more than kMaxTensorBytes. Never overflows.
+/// Errors: kInvalidInput if an extent is negative or the tensor, extents of 0
+/// taken as 1, would need more than kMaxTensorBytes. Never overflows.
 Result<void> check_shape(const Shape& shape, DType dtype);
 
 /// Row-major strides in elements, same rank as `shape`.

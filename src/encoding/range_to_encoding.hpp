@@ -2,11 +2,11 @@
 //
 // Affine grids, N = q_max - q_min: the range is widened to contain 0, then to at
 // least `min_range`;
-//   asymmetric:          scale = (max - min) / N, zero_point = q_min + round(-min * N / (max - min))  (E2)
-//   symmetric:           scale = max(-min, max) / min(-q_min, q_max), zero_point = 0           (E3)
-//   unsigned symmetric:  scale = max / N, zero_point = 0 without negatives, else as symmetric  (E4)
+//   asymmetric:          scale = (max - min) / N, zero_point = q_min + round(-min * N / (max - min))    (E2)
+//   symmetric:           scale = max(-min, max) / min(-q_min, q_max), zero_point = 0                    (E3)
+//   unsigned symmetric:  scale = max / N, zero_point = 0 without negatives, else as symmetric           (E4)
 // Power-of-two grids, t = max(-min, max):
-//   scale = 2^ceil(log2 t) / 2^(bits-1) on a signed grid, / 2^bits on an unsigned one          (E5)
+//   scale = 2^ceil(log2 t) / 2^(bits-1) on a signed grid, / 2^bits on an unsigned one; zero_point = 0   (E5)
 // Source: docs/numerics.md section 1; (E5) is Jain et al., TQT, MLSys 2020, section 3.
 #pragma once
 

@@ -29,17 +29,40 @@ DepthwisePlan plan_depthwise(const Depthwise& d) {
   plan.row_size = d.out_w + plan.w.max_shift;
   plan.num_planes = plan.h.num_slots * plan.w.num_slots;
   // Rows shared by neighbouring bands are copied twice: a band is several times as high.
-  const std::int64_t fitting = kBandFloats / std::max<std::int64_t>(1, (plan.num_planes + 1) * plan.row_size);
+  const std::int64_t fitting = kBandFloats / (plan.num_planes + 1) / std::max<std::int64_t>(1, plan.row_size);
   plan.band_rows = std::max<std::int64_t>(1, std::min(d.out_h, std::max(fitting, 2 * plan.h.max_shift)));
-  plan.plane_size = (plan.band_rows + plan.h.max_shift + 1) * plan.row_size;
+  constexpr std::int64_t kTooMany = std::int64_t{1} << 50;
+  // In double first: the product of four extents may exceed 64 bits.
+  const double floats = static_cast<double>(plan.num_planes) *
+                            (static_cast<double>(plan.band_rows) + static_cast<double>(plan.h.max_shift) + 1.0) *
+                            static_cast<double>(plan.row_size) +
+                        static_cast<double>(plan.band_rows) * static_cast<double>(plan.row_size);
+  plan.num_floats = kTooMany;
+  if (floats < static_cast<double>(kTooMany)) {
+    plan.plane_size = (plan.band_rows + plan.h.max_shift + 1) * plan.row_size;
+    plan.num_floats = (plan.num_planes * plan.plane_size + plan.band_rows * plan.row_size + 15) / 16 * 16;
+  }
   return plan;
 }
 
+void plan_tap_offsets(const Depthwise& d, const DepthwisePlan& plan, std::int64_t* offsets) {
+  const auto slot_of = [](const DepthwiseAxis& axis, std::int64_t tap) {
+    return axis.by_remainder ? tap * axis.dilation % axis.stride : tap;
+  };
+  const auto shift_of = [](const DepthwiseAxis& axis, std::int64_t tap) {
+    return axis.by_remainder ? tap * axis.dilation / axis.stride : 0;
+  };
+  for (std::int64_t ky = 0; ky < d.kernel_h; ++ky) {
+    for (std::int64_t kx = 0; kx < d.kernel_w; ++kx) {
+      const std::int64_t plane = slot_of(plan.h, ky) * plan.w.num_slots + slot_of(plan.w, kx);
+      *offsets++ = plane * plan.plane_size + shift_of(plan.h, ky) * plan.row_size + shift_of(plan.w, kx);
+    }
+  }
+}
+
 std::size_t depthwise_scratch_bytes(const Depthwise& args) {
-  const DepthwisePlan plan = plan_depthwise(args);
-  const double floats = static_cast<double>(plan.num_planes) * static_cast<double>(plan.plane_size) +
-                        static_cast<double>(plan.band_rows) * static_cast<double>(plan.row_size);
-  return floats > 1e15 ? std::size_t{1} << 60 : static_cast<std::size_t>(floats) * sizeof(float);
+  return static_cast<std::size_t>(plan_depthwise(args).num_floats) * sizeof(float) +
+         static_cast<std::size_t>(args.kernel_h * args.kernel_w) * sizeof(std::int64_t);
 }
 
 }  // namespace halfstep::kernels

@@ -18,7 +18,8 @@ struct DepthwiseAxis {
   bool by_remainder = true;
 };
 
-/// Scratch: num_planes planes of plane_size floats, then band_rows * row_size sums.
+/// Scratch: num_planes planes of plane_size floats, then band_rows * row_size
+/// sums, num_floats in all; then one std::int64_t for each tap of the kernel.
 struct DepthwisePlan {
   DepthwiseAxis h;
   DepthwiseAxis w;
@@ -26,10 +27,13 @@ struct DepthwisePlan {
   std::int64_t band_rows = 0;   ///< Output rows computed at a time, >= 1.
   std::int64_t plane_size = 0;  ///< Floats of one plane.
   std::int64_t num_planes = 0;
+  std::int64_t num_floats = 0;  ///< Rounded up to a multiple of 16.
 };
 
-/// Total for extents, kernels, strides and dilations below 2^31 whose plan fits
-/// in memory: the caller bounds depthwise_scratch_bytes().
+/// Where the plan would exceed 2^50 floats, num_floats is 2^50 and the sizes mean nothing.
 DepthwisePlan plan_depthwise(const Depthwise& args);
+
+/// offsets[ky * kernel_w + kx]: where in the planes tap (ky, kx) of output 0 is.
+void plan_tap_offsets(const Depthwise& args, const DepthwisePlan& plan, std::int64_t* offsets);
 
 }  // namespace halfstep::kernels

@@ -23,6 +23,12 @@ Result<void> check_output(const TensorType& type) {
     return invalid("a rank of " + std::to_string(type.shape.rank()) + " is above the limit of " +
                    std::to_string(kMaxRank));
   }
+  // Bounds the factors around a 0 as well: strides are products of them.
+  std::int64_t count = 1;
+  for (std::int64_t extent : type.shape) {
+    if (extent > kMaxTensorBytes / count) return invalid("shape " + to_string(type.shape) + " is too large");
+    if (extent > 0) count *= extent;
+  }
   return check_shape(type.shape, type.dtype);
 }
 

@@ -22,7 +22,8 @@ Error invalid(std::string message);
 /// Errors: kInvalidInput if one of the first `least` operands is absent, or more than `most` are given.
 Result<void> check_operands(const NodeArgs& args, std::size_t least, std::size_t most);
 
-/// check_shape(), and a rank of at most kMaxRank.
+/// check_shape(), a rank of at most kMaxRank, and no product of extents that
+/// overflows even where another extent is 0.
 Result<void> check_output(const TensorType& type);
 
 /// Inferred::one(type) if check_output(type) succeeds.

@@ -176,24 +176,36 @@ void reduce_runs(const ReducePlan& plan, const T* x, T* y) {
   }
 }
 
+/// Folds a row into as many accumulators, in groups of a fixed size that become vector code.
+template <class Op, class T>
+void fold_row(typename Op::Acc* acc, const T* row, const T* reference, std::int64_t width) {
+  constexpr std::int64_t kGroup = 16;
+  std::int64_t j = 0;
+  for (; j + kGroup <= width; j += kGroup) {
+    for (std::int64_t i = 0; i < kGroup; ++i) acc[j + i] = Op::step(acc[j + i], row[j + i], reference[j + i]);
+  }
+  for (; j < width; ++j) acc[j] = Op::step(acc[j], row[j], reference[j]);
+}
+
 template <class Op, class T>
 void reduce_columns(const ReducePlan& plan, const T* x, T* y) {
-  constexpr std::int64_t kBlock = 256;
+  constexpr std::int64_t kBlock = 1024;
   if (plan.num_outputs == 0) return;
   Odometer outer(plan.kept);
   Odometer inner(plan.reduced);
   std::array<typename Op::Acc, kBlock> acc;
   do {
     for (std::int64_t first = 0; first < plan.run; first += kBlock) {
-      const auto width = static_cast<std::size_t>(std::min(kBlock, plan.run - first));
-      acc.fill(Op::init());
+      const std::int64_t width = std::min(kBlock, plan.run - first);
+      std::fill_n(acc.begin(), width, Op::init());
       if (plan.count > 0) {
         do {
-          const T* row = x + outer.offset() + inner.offset() + first;
-          for (std::size_t j = 0; j < width; ++j) acc[j] = Op::step(acc[j], row[j], y[j]);
+          fold_row<Op, T>(acc.data(), x + outer.offset() + inner.offset() + first, y, width);
         } while (inner.advance());
       }
-      for (std::size_t j = 0; j < width; ++j) y[j] = Op::finish(acc[j], plan.count, y[j]);
+      for (std::int64_t j = 0; j < width; ++j) {
+        y[j] = Op::finish(acc[static_cast<std::size_t>(j)], plan.count, y[j]);
+      }
       y += width;
     }
   } while (outer.advance());

@@ -35,6 +35,12 @@ double source_of(std::int64_t o, const ResizeAxis& axis, CoordinateRule rule) {
   return (x + 0.5) / axis.scale - 0.5;
 }
 
+/// The multiple of 1/2 that x stands for, if x is one up to the error of the scale; else x.
+double snapped(double x, double relative_error) {
+  const double half = std::round(2.0 * x) / 2.0;
+  return std::fabs(x - half) <= relative_error * (std::fabs(x) + 1.0) ? half : x;
+}
+
 std::int64_t nearest_of(double x, NearestRule rule) {
   const double below = std::floor(x);
   const double rest = x - below;
@@ -127,7 +133,8 @@ ResizeTable resize_table(const ResizeAxis& axis, const ResizeRules& rules) {
     const double reach = static_cast<double>(table.taps) + 2.0;
     x = std::isnan(x) ? 0.0 : std::clamp(x, -reach, last + reach);
     if (nearest) {
-      table.indices.push_back(std::clamp<std::int64_t>(nearest_of(x, rules.nearest), 0, axis.in - 1));
+      table.indices.push_back(
+          std::clamp<std::int64_t>(nearest_of(snapped(x, axis.scale_error), rules.nearest), 0, axis.in - 1));
     } else {
       add_taps(x, axis, rules, filter, table);
     }

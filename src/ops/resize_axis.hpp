@@ -39,6 +39,9 @@ struct ResizeAxis {
   std::int64_t out = 1;
   double scale = 1.0;     ///< Output positions per input position.
   double real_out = 1.0;  ///< The output extent before rounding.
+  /// Relative error of `scale`. A float32 scale of 0.6 stands for 3/5, and
+  /// nearest interpolation must not fall on the other side of a tie for that.
+  double scale_error = 1e-14;
   double roi_start = 0.0;
   double roi_end = 1.0;
 };

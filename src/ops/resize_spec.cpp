@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -133,6 +134,7 @@ Result<void> apply_scales(const NodeArgs& args, const std::vector<int>& axes, Re
                          std::to_string(kMaxResizedExtent));
     }
     axis.scale = static_cast<double>(scales[i]);
+    axis.scale_error = static_cast<double>(std::numeric_limits<float>::epsilon()) / 2.0;
     axis.out = scales[i] == 1.0F ? axis.in : static_cast<std::int64_t>(extent);
     axis.real_out = axis.scale * static_cast<double>(axis.in);
   }

@@ -78,13 +78,15 @@ float coordinate_of(const SamplePlan& plan, float normalized, std::int64_t exten
   if (x >= borders.low && x <= borders.high) return x;
   switch (plan.padding) {
     case Padding::kBorder:
+      // Cubic taps are clamped one by one, as PyTorch and ONNX Runtime do.
+      if (plan.sampling == Sampling::kCubic) break;
       return std::clamp(x, 0.0F, length - 1.0F);
     case Padding::kReflection:
       return static_cast<float>(reflected(x, borders.low, borders.high));
     case Padding::kZeros:
       break;
   }
-  // Far outside all taps read 0 wherever it is; this keeps the conversion to integers defined.
+  // Far outside all taps read 0, or the border, wherever it is; this keeps the conversion to integers defined.
   return std::clamp(x, -8.0F, length + 8.0F);
 }
 

@@ -71,22 +71,23 @@ bool expand_keeps_shape(const Case& c) {
   return true;
 }
 
-/// Every sliced axis keeps its known extent, or is taken from 0 to the largest end, by steps of 1.
+/// Every sliced axis keeps its known extent, or is taken from 0 to the largest end; by steps of 1.
 bool slice_keeps_all(const Case& c) {
   const auto starts = c.integers(1);
   const auto ends = c.integers(2);
-  const auto steps = c.integers(4);
-  if (!all_equal(steps, 1) || c.type(0) == nullptr || c.output() == nullptr) return false;
-  const Shape& from = c.type(0)->shape;
-  const Shape& to = c.output()->shape;
-  bool unknown = from.rank() != to.rank();
-  for (int axis = 0; !unknown && axis < from.rank(); ++axis) {
-    if (from[axis] != to[axis]) return false;
-    unknown = from[axis] < 0;
-  }
-  if (!unknown) return true;
+  const auto axes = c.integers(3);
+  if (!starts || !ends || !axes || starts->size() != ends->size() || !all_equal(c.integers(4), 1)) return false;
+  if (c.type(0) == nullptr || c.output() == nullptr || *c.type(0) != *c.output()) return false;
+  const Shape& shape = c.type(0)->shape;
   constexpr std::int64_t kToTheEnd = std::numeric_limits<std::int32_t>::max();
-  return all_equal(starts, 0) && ends && std::ranges::all_of(*ends, [](std::int64_t end) { return end >= kToTheEnd; });
+  for (std::size_t i = 0; i < starts->size(); ++i) {
+    std::int64_t axis = i < axes->size() ? (*axes)[i] : static_cast<std::int64_t>(i);
+    axis += axis < 0 ? shape.rank() : 0;
+    if (axis < 0 || axis >= shape.rank()) return false;
+    const bool whole = (*starts)[i] == 0 && (*ends)[i] >= kToTheEnd;
+    if (shape[static_cast<int>(axis)] < 0 && !whole) return false;
+  }
+  return true;
 }
 
 /// A scale of 1 maps every coordinate to itself in all modes but tf_crop_and_resize.

@@ -14,12 +14,12 @@ using graph::ValueId;
 Error invalid(std::string fact) { return {ErrorCode::kInvalidInput, std::move(fact)}; }
 Error unsupported(std::string fact) { return {ErrorCode::kUnsupported, std::move(fact)}; }
 
-// The form Upsample and Resize-10 share: x_original = x / scale, rounded down
-// where the mode is nearest; the scales are in `scales`.
-Result<void> to_asymmetric(Node& node, ValueId scales) {
-  if (node.inputs.empty() || node.inputs[0] == kNoValue || scales == kNoValue) {
-    return invalid("needs an input and scales");
-  }
+bool shrinks(float scale) { return scale < 1.0F; }
+
+// The form Upsample and Resize-10 share: x_original = x / scale. Where the mode
+// is nearest, that is rounded down along axes that grow and up along those that shrink.
+Result<void> to_asymmetric(Rewriter& rewriter, Node& node, ValueId scales) {
+  if (Rewriter::input(node, 0) == kNoValue || scales == kNoValue) return invalid("needs an input and scales");
   // Early exporters wrote the mode as the standard's drafts spelled it.
   std::string mode = node.attributes.get_string("mode", "nearest");
   if (mode == "bilinear") mode = "linear";
@@ -29,19 +29,42 @@ Result<void> to_asymmetric(Node& node, ValueId scales) {
   node.attributes.set("mode", mode);
   node.attributes.set("coordinate_transformation_mode", std::string("asymmetric"));
   node.attributes.set("nearest_mode", std::string("floor"));
+  const Tensor* known = rewriter.value_of(scales);
+  if (mode == "linear" || known == nullptr || known->dtype() != DType::kFloat32) return {};
+  const auto factors = known->values<float>();
+  if (std::ranges::none_of(factors, shrinks)) return {};
+  if (std::ranges::none_of(factors, [](float scale) { return scale > 1.0F; })) {
+    node.attributes.set("nearest_mode", std::string("ceil"));
+    return {};
+  }
+  // Axes are independent of each other: shrink first, then grow.
+  std::vector<float> shrinking;
+  std::vector<float> growing;
+  for (float scale : factors) {
+    shrinking.push_back(shrinks(scale) ? scale : 1.0F);
+    growing.push_back(shrinks(scale) ? 1.0F : scale);
+  }
+  const Shape shape = known->shape();
+  graph::Attributes attributes = node.attributes;
+  attributes.set("nearest_mode", std::string("ceil"));
+  const ValueId first = rewriter.constant("scales_down", Tensor::of<float>(shape, shrinking));
+  const ValueId small = rewriter.before("Resize", {node.inputs[0], kNoValue, first}, std::move(attributes));
+  node.inputs = {small, kNoValue, rewriter.constant("scales_up", Tensor::of<float>(shape, growing))};
   return {};
 }
 
 Result<void> upsample(Rewriter& rewriter, Node& node) {
   const auto* scales = node.attributes.find<std::vector<float>>("scales");
-  if (scales == nullptr) return to_asymmetric(node, Rewriter::input(node, 1));
+  if (scales == nullptr) return to_asymmetric(rewriter, node, Rewriter::input(node, 1));
   const auto count = static_cast<std::int64_t>(scales->size());
   const ValueId constant = rewriter.constant("scales", Tensor::of<float>({count}, *scales));
   node.attributes.erase("scales");
-  return to_asymmetric(node, constant);
+  return to_asymmetric(rewriter, node, constant);
 }
 
-Result<void> resize_10(Rewriter&, Node& node) { return to_asymmetric(node, Rewriter::input(node, 1)); }
+Result<void> resize_10(Rewriter& rewriter, Node& node) {
+  return to_asymmetric(rewriter, node, Rewriter::input(node, 1));
+}
 
 // Empty roi, scales and sizes used to stand for absent ones.
 Result<void> resize(Rewriter& rewriter, Node& node) {

@@ -146,8 +146,9 @@ Result<NpyHeader> parse_npy_header(std::span<const std::byte> file) {
   Result<NpyHeader> header = parse_dictionary(text.substr(begin, length));
   if (!header.ok()) return header;
   header->data_offset = begin + length;
-  if (auto checked = check_shape(header->shape, DType::kUint8); !checked.ok())
+  if (auto checked = check_shape(header->shape, DType::kUint8); !checked.ok()) {
     return malformed("has a wrong shape: " + checked.error().message);
+  }
   // Bounds the factors around a 0 as well: strides are products of them.
   std::int64_t count = 1;
   bool empty = false;

@@ -75,8 +75,9 @@ Result<std::vector<fs::path>> match(const std::vector<SampleFile>& files, const 
   std::vector<fs::path> paths(specs.size());
   if (files.front().input.empty()) {
     if (files.size() != specs.size()) {
-      return mismatch("names " + std::to_string(files.size()) + " files, the model has " +
-                      std::to_string(specs.size()) + " inputs (" + names_of(specs) + ")");
+      const std::string num_files = std::to_string(files.size()) + (files.size() == 1 ? " file" : " files");
+      const std::string num_inputs = std::to_string(specs.size()) + (specs.size() == 1 ? " input" : " inputs");
+      return mismatch("names " + num_files + ", the model has " + num_inputs + " (" + names_of(specs) + ")");
     }
     for (std::size_t i = 0; i < files.size(); ++i) paths[i] = files[i].path;
     return paths;

@@ -55,66 +55,93 @@ void sum_some_taps(int num_taps, const float* const* taps, const float* weights,
   }
 }
 
-// Copies columns origin + j * stride - pad, j in [0, width), of one input row; 0 outside.
-void copy_row(const float* row, std::int64_t in_w, std::int64_t origin, std::int64_t stride, std::int64_t width,
-              float* __restrict to) {
-  // First j with origin + j * stride >= 0, and first with >= in_w.
-  std::int64_t begin = origin >= 0 ? 0 : (-origin + stride - 1) / stride;
-  std::int64_t end = in_w > origin ? (in_w - origin + stride - 1) / stride : 0;
-  if (end > width) end = width;
-  if (begin > end) begin = end;
-  for (std::int64_t j = 0; j < begin; ++j) to[j] = 0.0F;
-  const float* from = row + origin;
-  if (stride == 1) {
-    for (std::int64_t j = begin; j < end; ++j) to[j] = from[j];
-  } else if (stride == 2) {
-    for (std::int64_t j = begin; j < end; ++j) to[j] = from[2 * j];
-  } else {
-    for (std::int64_t j = begin; j < end; ++j) to[j] = from[j * stride];
-  }
-  for (std::int64_t j = end; j < width; ++j) to[j] = 0.0F;
+// The least j >= 0 with origin + j * stride >= bound.
+std::int64_t first_at_least(std::int64_t bound, std::int64_t origin, std::int64_t stride) {
+  return bound > origin ? (bound - origin + stride - 1) / stride : 0;
 }
 
-// Where a slot's copy starts, and which slot and shift in it a tap reads.
+typedef float Four __attribute__((vector_size(16)));
+typedef float Eight __attribute__((vector_size(32)));
+
+template <class V>
+inline void copy_vector(const float* from, float* to, float low, float high) {
+  V v;
+  __builtin_memcpy(&v, from, sizeof v);
+  const V lows = V{} + low;
+  const V highs = V{} + high;
+  v = v < lows ? lows : v;  // False for NaN, which passes.
+  v = highs < v ? highs : v;
+  __builtin_memcpy(to, &v, sizeof v);
+}
+
+// to[j] = from[j] limited to [low, high]. Rows are often a few elements long:
+// the last vector overlaps the one before instead of leaving a remainder.
+inline void copy_row(const float* __restrict from, float* __restrict to, std::int64_t count, float low, float high) {
+  if (count >= 8) {
+    for (std::int64_t j = 0; j + 8 < count; j += 8) copy_vector<Eight>(from + j, to + j, low, high);
+    copy_vector<Eight>(from + count - 8, to + count - 8, low, high);
+  } else if (count >= 4) {
+    copy_vector<Four>(from, to, low, high);
+    copy_vector<Four>(from + count - 4, to + count - 4, low, high);
+  } else {
+    for (std::int64_t j = 0; j < count; ++j) {
+      const float raised = from[j] < low ? low : from[j];
+      to[j] = high < raised ? high : raised;
+    }
+  }
+}
+
+void gather_row(const float* __restrict from, float* __restrict to, std::int64_t count, std::int64_t stride) {
+  const float infinity = __builtin_inff();
+  if (stride == 1) {
+    copy_row(from, to, count, -infinity, infinity);
+  } else if (stride == 2) {
+    for (std::int64_t j = 0; j < count; ++j) to[j] = from[2 * j];
+  } else {
+    for (std::int64_t j = 0; j < count; ++j) to[j] = from[j * stride];
+  }
+}
+
+void set_zero(float* x, std::int64_t count) {
+  for (std::int64_t j = 0; j < count; ++j) x[j] = 0.0F;
+}
+
 std::int64_t origin_of(const DepthwiseAxis& axis, std::int64_t slot) {
   return axis.by_remainder ? slot : slot * axis.dilation;
 }
-std::int64_t slot_of(const DepthwiseAxis& axis, std::int64_t tap) {
-  return axis.by_remainder ? tap * axis.dilation % axis.stride : tap;
-}
-std::int64_t shift_of(const DepthwiseAxis& axis, std::int64_t tap) {
-  return axis.by_remainder ? tap * axis.dilation / axis.stride : 0;
-}
 
+// Copies what the output rows from `first` on need. Padding left and right of
+// the image is never written: it stays 0 from the start.
 void copy_band(const Depthwise& d, const DepthwisePlan& plan, const float* image, std::int64_t first, std::int64_t rows,
                float* planes) {
   for (std::int64_t slot_h = 0; slot_h < plan.h.num_slots; ++slot_h) {
+    const std::int64_t top = first * d.stride_h + origin_of(plan.h, slot_h) - d.pad_top;
     for (std::int64_t slot_w = 0; slot_w < plan.w.num_slots; ++slot_w) {
-      float* to = planes + (slot_h * plan.w.num_slots + slot_w) * plan.plane_size;
+      const std::int64_t left = origin_of(plan.w, slot_w) - d.pad_left;
+      std::int64_t end = first_at_least(d.in_w, left, d.stride_w);
+      if (end > plan.row_size) end = plan.row_size;
+      const std::int64_t begin = first_at_least(0, left, d.stride_w);
+      if (begin >= end) continue;
+      float* to = planes + (slot_h * plan.w.num_slots + slot_w) * plan.plane_size + begin;
+      const float* from = image + left + begin * d.stride_w;
       for (std::int64_t r = 0; r < rows; ++r, to += plan.row_size) {
-        const std::int64_t y = (first + r) * d.stride_h + origin_of(plan.h, slot_h) - d.pad_top;
-        const bool inside = y >= 0 && y < d.in_h;
-        copy_row(inside ? image + y * d.in_w : image, inside ? d.in_w : 0, origin_of(plan.w, slot_w) - d.pad_left,
-                 d.stride_w, plan.row_size, to);
+        const std::int64_t y = top + r * d.stride_h;
+        if (y >= 0 && y < d.in_h) {
+          gather_row(from + y * d.in_w, to, end - begin, d.stride_w);
+        } else {
+          set_zero(to, end - begin);
+        }
       }
-      // The last outputs, which are dropped, read past the last row.
-      for (std::int64_t j = 0; j < plan.row_size; ++j) to[j] = 0.0F;
     }
   }
 }
 
-void sum_channel(const DepthwisePlan& plan, const Depthwise& d, const float* filter, float bias, const float* planes,
-                 float* sums, std::int64_t count) {
-  const std::int64_t num_taps = d.kernel_h * d.kernel_w;
+void sum_channel(const float* planes, const std::int64_t* offsets, std::int64_t num_taps, const float* filter,
+                 float bias, float* sums, std::int64_t count) {
   for (std::int64_t tap = 0; tap < num_taps; tap += kMaxTaps) {
     const int some = num_taps - tap < kMaxTaps ? static_cast<int>(num_taps - tap) : kMaxTaps;
     const float* taps[kMaxTaps];
-    for (int t = 0; t < some; ++t) {
-      const std::int64_t ky = (tap + t) / d.kernel_w;
-      const std::int64_t kx = (tap + t) % d.kernel_w;
-      const std::int64_t plane = slot_of(plan.h, ky) * plan.w.num_slots + slot_of(plan.w, kx);
-      taps[t] = planes + plane * plan.plane_size + shift_of(plan.h, ky) * plan.row_size + shift_of(plan.w, kx);
-    }
+    for (int t = 0; t < some; ++t) taps[t] = planes + offsets[tap + t];
     if (tap == 0) {
       sum_some_taps<true>(some, taps, filter, bias, sums, count);
     } else {
@@ -123,35 +150,29 @@ void sum_channel(const DepthwisePlan& plan, const Depthwise& d, const float* fil
   }
 }
 
-// Drops the padding between rows, and clamps.
-void store_rows(const Depthwise& d, const float* sums, std::int64_t row_size, std::int64_t rows, float* out) {
-  const float low = d.clamp_min;
-  const float high = d.clamp_max;
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const float* __restrict from = sums + r * row_size;
-    float* __restrict to = out + r * d.out_w;
-    for (std::int64_t j = 0; j < d.out_w; ++j) {
-      const float raised = from[j] < low ? low : from[j];
-      to[j] = high < raised ? high : raised;
-    }
-  }
-}
-
 }  // namespace
 
 void depthwise(const Depthwise& d, float* scratch) {
   const DepthwisePlan plan = plan_depthwise(d);
-  const std::int64_t filter_size = d.kernel_h * d.kernel_w;
-  float* sums = scratch + plan.num_planes * plan.plane_size;
+  const std::int64_t num_taps = d.kernel_h * d.kernel_w;
+  float* planes = scratch;
+  float* sums = planes + plan.num_planes * plan.plane_size;
+  // The taps' offsets into the planes, behind the floats.
+  auto* offsets = reinterpret_cast<std::int64_t*>(scratch + plan.num_floats);
+  plan_tap_offsets(d, plan, offsets);
+  set_zero(planes, plan.num_planes * plan.plane_size);
   for (std::int64_t channel = 0; channel < d.channels; ++channel) {
     const float* image = d.input + channel * d.in_h * d.in_w;
     for (std::int64_t first = 0; first < d.out_h; first += plan.band_rows) {
       const std::int64_t rows = d.out_h - first < plan.band_rows ? d.out_h - first : plan.band_rows;
-      copy_band(d, plan, image, first, rows + plan.h.max_shift, scratch);
+      copy_band(d, plan, image, first, rows + plan.h.max_shift, planes);
       for (std::int64_t o = channel * d.multiplier; o < (channel + 1) * d.multiplier; ++o) {
         const float bias = d.bias != nullptr ? d.bias[o] : 0.0F;
-        sum_channel(plan, d, d.filter + o * filter_size, bias, scratch, sums, rows * plan.row_size);
-        store_rows(d, sums, plan.row_size, rows, d.output + (o * d.out_h + first) * d.out_w);
+        sum_channel(planes, offsets, num_taps, d.filter + o * num_taps, bias, sums, rows * plan.row_size);
+        float* out = d.output + (o * d.out_h + first) * d.out_w;
+        for (std::int64_t r = 0; r < rows; ++r) {
+          copy_row(sums + r * plan.row_size, out + r * d.out_w, d.out_w, d.clamp_min, d.clamp_max);
+        }
       }
     }
   }

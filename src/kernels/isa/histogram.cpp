@@ -4,9 +4,10 @@
 namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
 
-// Vectors of the compiler, split or joined to the registers there are. Their
-// arithmetic is element by element, so the result does not depend on that.
-constexpr int kLanes = 8;
+// Vectors of the compiler, split to the registers there are where necessary.
+// Their arithmetic is element by element, so the result does not depend on that.
+constexpr int kLanes = 4;
+constexpr int kNumAccumulators = 4;
 typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
 typedef std::int32_t Ints __attribute__((vector_size(kLanes * sizeof(std::int32_t))));
 typedef double Doubles __attribute__((vector_size(kLanes * sizeof(double))));
@@ -15,8 +16,8 @@ constexpr std::int32_t kExponentBits = 0x7f800000;
 
 Floats spread(float value) { return Floats{} + value; }
 
-// Lane l of accumulator `a` takes the elements i with i % 16 == 8 * a + l, in
-// order; then lanes are added pairwise. This fixes the order of every sum.
+// Lane l of accumulator `a` takes the elements i with i % 16 == 4 * a + l, in
+// order; at the end lanes are added pairwise. This fixes the order of every sum.
 struct Accumulator {
   Floats min = spread(__builtin_inff());
   Floats max = spread(-__builtin_inff());
@@ -44,7 +45,7 @@ struct Accumulator {
   }
 };
 
-double pairwise(const Doubles& v) { return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7])); }
+double pairwise(const Doubles& v) { return (v[0] + v[2]) + (v[1] + v[3]); }
 
 void merge(const Accumulator& part, Moments& total) {
   for (int lane = 0; lane < kLanes; ++lane) {
@@ -65,15 +66,15 @@ Moments minmax_sum(const float* x, std::int64_t count) {
   constexpr std::int64_t kChunk = std::int64_t{1} << 30;
   for (std::int64_t begin = 0; begin < count; begin += kChunk) {
     const std::int64_t end = count - begin < kChunk ? count : begin + kChunk;
-    Accumulator even;
-    Accumulator odd;
+    Accumulator parts[kNumAccumulators];
     std::int64_t i = begin;
-    for (; i + 2 * kLanes <= end; i += 2 * kLanes) {
-      even.add(x + i);
-      odd.add(x + i + kLanes);
+    for (; i + kNumAccumulators * kLanes <= end; i += kNumAccumulators * kLanes) {
+      parts[0].add(x + i);
+      parts[1].add(x + i + kLanes);
+      parts[2].add(x + i + 2 * kLanes);
+      parts[3].add(x + i + 3 * kLanes);
     }
-    merge(even, total);
-    merge(odd, total);
+    for (const Accumulator& part : parts) merge(part, total);
     for (; i < end; ++i) {
       if (!__builtin_isfinite(x[i])) {
         ++total.num_nonfinite;
@@ -94,33 +95,42 @@ std::int64_t dyadic_bin_counts(const float* x, std::int64_t count, int log2_widt
   // Exact: float32 values have exponents in [-149, 127], so the scaled double
   // neither overflows nor underflows, and scaling by a power of two never rounds.
   const double per_bin = __builtin_ldexp(1.0, -log2_width);
-  const double begin = static_cast<double>(first_bin);
-  const double end = static_cast<double>(first_bin + num_bins);
+  const Doubles begin = Doubles{} + static_cast<double>(first_bin);
+  const Doubles end = Doubles{} + static_cast<double>(first_bin + num_bins);
   // 1.5 * 2^52: adding it rounds |t| < 2^51 to an integer, subtracting it is exact.
   constexpr double kRounder = 6755399441055744.0;
   constexpr std::int64_t kBlock = 512;
   std::int32_t bins[kBlock];
-  std::int64_t num_outside = 0;
+  float last_values[kLanes] = {};
+  const auto limit = static_cast<std::int32_t>(num_bins);
+  std::int64_t num_inside = 0;
   for (std::int64_t first = 0; first < count; first += kBlock) {
     const std::int64_t size = count - first < kBlock ? count - first : kBlock;
-    const float* values = x + first;
-    for (std::int64_t i = 0; i < size; ++i) {
-      const double t = static_cast<double>(values[i]) * per_bin;
-      const double inside = t < begin ? end : t;  // NaN passes here and fails below.
-      const double kept = inside < end ? inside : end;
-      const double nearest = (kept + kRounder) - kRounder;
-      const double floor = nearest > kept ? nearest - 1.0 : nearest;
-      bins[i] = static_cast<std::int32_t>(floor - begin);
+    for (std::int64_t i = 0; i < size; i += kLanes) {
+      const float* values = x + first + i;
+      if (size - i < kLanes) {
+        for (std::int64_t l = 0; l < size - i; ++l) last_values[l] = values[l];
+        values = last_values;
+      }
+      Floats narrow;
+      __builtin_memcpy(&narrow, values, sizeof narrow);
+      const Doubles t = __builtin_convertvector(narrow, Doubles) * per_bin;
+      // Everything outside goes to `end`; NaN fails both comparisons.
+      const Doubles not_above = t < end ? t : end;
+      const Doubles kept = not_above >= begin ? not_above : end;
+      const Doubles nearest = (kept + kRounder) - kRounder;
+      const Doubles floor = nearest - (nearest > kept ? Doubles{} + 1.0 : Doubles{});
+      const Ints bin = __builtin_convertvector(floor - begin, Ints);
+      __builtin_memcpy(bins + i, &bin, sizeof bin);
     }
     for (std::int64_t i = 0; i < size; ++i) {
-      if (bins[i] < num_bins) {
+      if (bins[i] < limit) {
         ++counts[bins[i]];
-      } else {
-        ++num_outside;
+        ++num_inside;
       }
     }
   }
-  return num_outside;
+  return count - num_inside;
 }
 
 }  // namespace halfstep::kernels::HALFSTEP_ISA

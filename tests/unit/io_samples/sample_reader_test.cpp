@@ -116,7 +116,7 @@ TEST_F(SampleReaderTest, FilesAndInputsMustMatch) {
   write("a.raw", "");
   const InputSpec x{"left", DType::kFloat32, {{{1, ""}}}, std::nullopt};
   const InputSpec y{"right", DType::kFloat32, {{{1, ""}}}, std::nullopt};
-  EXPECT_EQ(error_of("a.raw", {x, y}), "calib.txt:1: names 1 files, the model has 2 inputs ('left', 'right')");
+  EXPECT_EQ(error_of("a.raw", {x, y}), "calib.txt:1: names 1 file, the model has 2 inputs ('left', 'right')");
   EXPECT_EQ(error_of("left:=a.raw", {x, y}), "calib.txt:1: input 'right' is missing");
   EXPECT_EQ(error_of("left:=a.raw rigth:=a.raw", {x, y}),
             "calib.txt:1: the model has no input 'rigth', did you mean 'right'?");

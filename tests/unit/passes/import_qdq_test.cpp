@@ -1,0 +1,243 @@
+// Contract under test: src/passes/import_qdq.hpp.
+#include "passes/import_qdq.hpp"
+
+#include <limits>
+
+#include "unit/passes/pass_support.hpp"
+
+namespace halfstep::passes {
+namespace {
+
+/// Adds x -> Q -> DQ and returns the DQ's output.
+ValueId qdq(Model& m, ValueId x, float scale, std::uint8_t zero_point, const std::string& name) {
+  const ValueId s = m.scalar(name + "_s", scale);
+  const ValueId z = m.constant(name + "_z", Tensor::of<std::uint8_t>({}, {zero_point}));
+  return m.node("DequantizeLinear", {m.node("QuantizeLinear", {x, s, z}, name + "_q"), s, z}, name);
+}
+
+ImportedQdq imported(const Model& m) {
+  EXPECT_TRUE(graph::verify(m.graph).ok());
+  Result<ImportedQdq> result = import_qdq(m.graph);
+  if (!result.ok()) {
+    ADD_FAILURE() << result.error().message;
+    return {};
+  }
+  const Result<void> sound = graph::verify(result->graph);
+  EXPECT_TRUE(sound.ok()) << sound.error().message;
+  EXPECT_EQ(output_names(m.graph), output_names(result->graph));
+  for (const auto& [name, encoding] : result->encodings) {
+    const ValueId id = graph::find_value(result->graph, name);
+    EXPECT_NE(id, kNoValue) << name;
+    EXPECT_TRUE(encoding.frozen);
+    if (id == kNoValue) continue;
+    EXPECT_TRUE(result->graph.value(id).pinned) << name;
+  }
+  return *result;
+}
+
+std::string message_of(const Model& m) {
+  const Result<ImportedQdq> result = import_qdq(m.graph);
+  return result.ok() ? "imported" : result.error().message;
+}
+
+TEST(ImportQdq, AConvAsOnnxRuntimeWritesIt) {
+  Model m;
+  const ValueId x = qdq(m, m.input("x", {-1, 2, 4, 4}), 0.5F, 128, "x_dq");
+  const Tensor codes = Tensor::of<std::int8_t>({2, 2, 1, 1}, {-128, -1, 5, 127});
+  const ValueId scales = m.constant("ws", Tensor::of<float>({2}, {0.5F, 0.25F}));
+  const ValueId zeros = m.constant("wz", Tensor::of<std::int8_t>({2}, {0, 0}));
+  const ValueId w = m.node("DequantizeLinear", {m.constant("w_quantized", codes), scales, zeros},
+                           "w_DequantizeLinear_Output", {{"axis", std::int64_t{-4}}});
+  const ValueId bias_scales = m.constant("bs", Tensor::of<float>({2}, {0.25F, 0.125F}));
+  const ValueId b =
+      m.node("DequantizeLinear", {m.constant("b_quantized", Tensor::of<std::int32_t>({2}, {1000, -7})), bias_scales},
+             "b", {{"axis", std::int64_t{0}}});
+  const ValueId r = m.node("Relu", {m.node("Conv", {x, w, b}, "conv")}, "relu");
+  m.output(qdq(m, r, 0.25F, 0, "y"));
+  const ImportedQdq result = imported(m);
+  EXPECT_EQ(operators(result.graph), "Conv Relu");
+  EXPECT_TRUE(result.notes.empty());
+  ASSERT_EQ(result.encodings.size(), 4U);
+  const TensorEncoding& weight = result.encodings.at("w");
+  EXPECT_TRUE(identical(*weight.codes, codes));
+  EXPECT_EQ(weight.encoding.axis(), 0);
+  EXPECT_EQ(weight.role, TensorRole::kWeight);
+  EXPECT_EQ(result.encodings.at("b").role, TensorRole::kBias);
+  EXPECT_EQ(result.encodings.at("x").encoding.params()[0], (QuantParams{0.5, 128}));
+  EXPECT_EQ(result.encodings.at("y").encoding.params()[0], (QuantParams{0.25, 0}));
+  const Tensor* real = graph::constant_of(result.graph, graph::find_value(result.graph, "w"));
+  EXPECT_TRUE(identical(*real, Tensor::of<float>({2, 2, 1, 1}, {-64.0F, -0.5F, 1.25F, 31.75F})));
+}
+
+TEST(ImportQdq, FloatWeightsAreQuantizedAndKeepTheirName) {
+  Model m;
+  const ValueId x = m.input("x", {-1, 2});
+  const ValueId w = m.constant("w", Tensor::of<float>({2, 1}, {0.74F, -9.0F}));
+  const ValueId z = m.constant("z", Tensor::of<std::int8_t>({}, {1}));
+  const ValueId s = m.scalar("s", 0.05F);
+  const ValueId q = m.node("QuantizeLinear", {w, s, z}, "q");
+  const ValueId d1 = m.node("DequantizeLinear", {q, s, z}, "d1");
+  const ValueId d2 = m.node("DequantizeLinear", {q, s, z}, "d2");
+  m.output(m.node("Add", {m.node("MatMul", {x, d1}, "y1"), m.node("MatMul", {x, d2}, "y2")}, "y"));
+  const ImportedQdq result = imported(m);
+  EXPECT_EQ(operators(result.graph), "MatMul MatMul Add");
+  ASSERT_EQ(result.encodings.size(), 1U);
+  // 0.74 / 0.05 = 14.8, so 15 + 1; -180 saturates.
+  EXPECT_TRUE(identical(*result.encodings.at("w").codes, Tensor::of<std::int8_t>({2, 1}, {16, -128})));
+}
+
+TEST(ImportQdq, AWeightAlsoReadInFloatIsLeftAlone) {
+  Model m;
+  const ValueId x = m.input("x", {1, 2});
+  const ValueId w = m.constant("w", Tensor::of<float>({2, 1}, {0.74F, -9.0F}));
+  m.output(m.node("MatMul", {x, qdq(m, w, 0.1F, 100, "wq")}, "y"));
+  m.output(m.node("MatMul", {x, w}, "z"));
+  const ImportedQdq result = imported(m);
+  EXPECT_EQ(operators(result.graph), "MatMul MatMul");
+  EXPECT_TRUE(result.encodings.contains("wq"));
+  EXPECT_EQ(graph::constant_of(result.graph, graph::find_value(result.graph, "w"))->data<float>()[0], 0.74F);
+}
+
+TEST(ImportQdq, TransposedWeightsTakeTheirAxisAlong) {
+  Model m;
+  const ValueId x = m.input("x", {1, 2});
+  const ValueId scales = m.constant("s", Tensor::of<float>({3}, {1, 2, 4}));
+  const ValueId w =
+      m.node("DequantizeLinear", {m.constant("c", Tensor::of<std::int8_t>({3, 2}, {1, 2, 3, 4, 5, 6})), scales}, "w",
+             {{"axis", std::int64_t{0}}});
+  m.output(m.node("MatMul", {x, m.node("Transpose", {w}, "wt", {{"perm", Ints{1, 0}}})}, "y"));
+  const ImportedQdq result = imported(m);
+  EXPECT_EQ(operators(result.graph), "MatMul");
+  ASSERT_TRUE(result.encodings.contains("wt"));
+  EXPECT_EQ(result.encodings.size(), 1U);
+  EXPECT_EQ(result.encodings.at("wt").encoding.axis(), 1);
+  EXPECT_TRUE(identical(*result.encodings.at("wt").codes, Tensor::of<std::int8_t>({2, 3}, {1, 3, 5, 2, 4, 6})));
+}
+
+TEST(ImportQdq, Int4WeightsGetTheirGrid) {
+  Model m;
+  const ValueId x = m.input("x", {1, 2});
+  const ValueId c = m.constant("c", Tensor::of<std::int8_t>({2, 1}, {-8, 7}));
+  m.graph.value(c).narrow_bits = 4;
+  m.output(m.node("MatMul", {x, m.node("DequantizeLinear", {c, m.scalar("s", 0.5F)}, "w")}, "y"));
+  EXPECT_EQ(imported(m).encodings.at("w").encoding.grid(), (IntGrid{-8, 7}));
+}
+
+TEST(ImportQdq, AnActivationReadInFloatKeepsAnIdentity) {
+  Model m;
+  const ValueId a = m.node("Relu", {m.input("x", {-1, 3})}, "a");
+  m.output(m.node("Neg", {qdq(m, a, 0.5F, 0, "d")}, "y"));
+  m.output(m.node("Exp", {a}, "z"));
+  const ImportedQdq result = imported(m);
+  EXPECT_EQ(operators(result.graph), "Relu Identity Neg Exp");
+  EXPECT_TRUE(result.encodings.contains("d"));
+  EXPECT_FALSE(result.encodings.contains("a"));
+  EXPECT_EQ(operators(apply(remove_no_ops, result.graph)), "Relu Identity Neg Exp");
+}
+
+TEST(ImportQdq, ShapeDoesNotCountAsAReader) {
+  Model m;
+  const ValueId a = m.node("Relu", {m.input("x", {-1, 3})}, "a");
+  m.output(m.node("Neg", {qdq(m, a, 0.5F, 0, "d")}, "y"));
+  m.output(m.node("Shape", {a}, "z"));
+  EXPECT_TRUE(imported(m).encodings.contains("a"));
+}
+
+TEST(ImportQdq, TwoGridsOnOneTensorKeepTwoIdentities) {
+  Model m;
+  const ValueId a = m.node("Relu", {m.input("x", {-1, 3})}, "a");
+  m.output(m.node("Neg", {qdq(m, a, 0.5F, 0, "d1")}, "y1"));
+  m.output(m.node("Neg", {qdq(m, a, 0.25F, 0, "d2")}, "y2"));
+  m.output(m.node("Neg", {qdq(m, a, 0.25F, 0, "d3")}, "y3"));
+  const ImportedQdq result = imported(m);
+  EXPECT_EQ(operators(result.graph), "Relu Identity Neg Identity Neg Neg");
+  EXPECT_EQ(result.encodings.size(), 2U);
+}
+
+TEST(ImportQdq, ARequantizedTensorKeepsBothGrids) {
+  Model m;
+  const ValueId a = m.node("Relu", {m.input("x", {-1, 3})}, "a");
+  const ValueId once = qdq(m, a, 0.5F, 0, "d1");
+  const ValueId twice = qdq(m, once, 0.5F, 0, "d2");
+  m.output(m.node("Neg", {qdq(m, twice, 0.25F, 0, "d3")}, "y"));
+  const ImportedQdq result = imported(m);
+  EXPECT_EQ(operators(result.graph), "Relu Identity Neg");
+  EXPECT_EQ(result.encodings.size(), 2U);
+}
+
+TEST(ImportQdq, GraphOutputsKeepTheirNames) {
+  Model m;
+  const ValueId x = m.input("x", {-1, 3});
+  const ValueId a = m.node("Relu", {x}, "a");
+  m.output(qdq(m, a, 0.5F, 0, "first"));
+  m.output(qdq(m, a, 0.5F, 0, "second"));
+  m.output(qdq(m, x, 0.5F, 0, "third"));
+  const ImportedQdq result = imported(m);
+  EXPECT_TRUE(result.encodings.contains("first"));
+  EXPECT_EQ(operators(result.graph), "Relu Identity Identity");
+}
+
+TEST(ImportQdq, PerChannelActivationsAndTheOtherDomain) {
+  Model m;
+  const ValueId x = m.input("x", {-1, 2, 4, 4});
+  const ValueId s = m.constant("s", Tensor::of<float>({2}, {0.5F, 0.25F}));
+  const ValueId z = m.constant("z", Tensor::of<std::uint8_t>({2}, {1, 2}));
+  const ValueId q = m.node("QuantizeLinear", {x, s, z}, "q", {{"axis", std::int64_t{-3}}});
+  m.output(m.node("Relu", {m.node("DequantizeLinear", {q, s, z}, "d", {{"axis", std::int64_t{-3}}})}, "y"));
+  for (graph::Node& node : m.graph.nodes) {
+    if (node.op_type != "Relu") node.domain = "com.microsoft";
+  }
+  const ImportedQdq result = imported(m);
+  EXPECT_EQ(operators(result.graph), "Relu");
+  EXPECT_EQ(result.encodings.at("x").encoding.axis(), 1);
+}
+
+TEST(ImportQdq, WhatIsNoPairStaysAnOperator) {
+  Model m;
+  const ValueId x = m.input("x", {-1, 3});
+  const ValueId s = m.scalar("s", 0.5F);
+  m.output(m.node("QuantizeLinear", {x, s}, "codes"));
+  m.output(m.node("DequantizeLinear", {m.input("i", {3}, DType::kUint8), s}, "real"));
+  const ValueId q = m.node("QuantizeLinear", {x, s}, "q");
+  m.output(m.node("DequantizeLinear", {q, m.scalar("s2", 0.25F)}, "scaled"));
+  const ImportedQdq result = imported(m);
+  EXPECT_EQ(operators(result.graph), "QuantizeLinear DequantizeLinear QuantizeLinear DequantizeLinear");
+  EXPECT_EQ(result.notes.size(), 4U);
+  EXPECT_TRUE(result.encodings.empty());
+}
+
+TEST(ImportQdq, AGraphWithoutAnyComesBackAsItIs) {
+  Model m;
+  m.output(m.node("Relu", {m.input("x", {1})}, "y"));
+  EXPECT_TRUE(same_graph(imported(m).graph, m.graph));
+}
+
+/// DQ of int8 codes [2, 2] with the given scale and zero point.
+Model weight(Tensor scale, std::optional<Tensor> zero_point, AttributeList attributes = {}) {
+  Model m;
+  std::vector<ValueId> inputs = {m.constant("c", Tensor::of<std::int8_t>({2, 2}, {1, 2, 3, 4})),
+                                 m.constant("s", std::move(scale))};
+  if (zero_point) inputs.push_back(m.constant("z", *zero_point));
+  m.output(m.node("MatMul", {m.input("x", {1, 2}), m.node("DequantizeLinear", inputs, "w", attributes)}, "y"));
+  return m;
+}
+
+TEST(ImportQdq, GridsThatMakeNoSenseAreErrors) {
+  const auto scalar = [](float value) { return Tensor::of<float>({}, {value}); };
+  const std::string node = "node 'w_node' (DequantizeLinear): ";
+  for (float bad : {0.0F, -1.0F, std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+    EXPECT_EQ(message_of(weight(scalar(bad), {})).rfind(node, 0), 0U);
+  }
+  EXPECT_EQ(message_of(weight(scalar(1), Tensor::of<std::uint8_t>({}, {0}))),
+            node + "zero point is uint8, the input is int8");
+  EXPECT_EQ(message_of(weight(scalar(1), Tensor::of<std::int8_t>({2}, {0, 0}))),
+            node + "zero point has 2 elements, the scale has 1");
+  EXPECT_EQ(message_of(weight(Tensor::of<float>({3}, {1, 1, 1}), {})).rfind(node, 0), 0U);
+  EXPECT_EQ(message_of(weight(Tensor::of<float>({2}, {1, 1}), {}, {{"axis", std::int64_t{2}}})).rfind(node, 0), 0U);
+  EXPECT_EQ(message_of(weight(Tensor::of<float>({2}, {1, 1}), {}, {{"block_size", std::int64_t{2}}})),
+            node + "blocked scales are not supported; quantize per tensor or per channel");
+  EXPECT_EQ(message_of(weight(Tensor::of<std::int8_t>({}, {1}), {})), node + "scale is int8, expected float32");
+}
+
+}  // namespace
+}  // namespace halfstep::passes

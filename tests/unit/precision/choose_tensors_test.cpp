@@ -1,0 +1,188 @@
+// choose_tensors_test.cpp: who gets an encoding, and from where.
+#include "precision/choose_tensors.hpp"
+
+#include <gtest/gtest.h>
+
+#include "unit/precision/graphs.hpp"
+
+namespace halfstep::precision {
+namespace {
+
+Tensor weight() { return Tensor::of<float>({1, 1, 1, 1}, {1.0F}); }
+
+/// The choices of `builder`'s graph, by tensor name.
+class Chosen {
+ public:
+  explicit Chosen(GraphBuilder& builder, const EncodingSet& frozen = {})
+      : Chosen(builder, float_facts(builder.graph()), frozen) {}
+  Chosen(GraphBuilder& builder, const ops::Facts& facts, const EncodingSet& frozen)
+      : graph_(builder.graph()), choices_(choose_tensors(graph_, facts, frozen)) {}
+
+  /// "observed", "fixed", "frozen", "float", or "as x".
+  std::string operator[](const std::string& name) const {
+    const TensorChoice& choice = choices_.tensors[static_cast<std::size_t>(graph::find_value(graph_, name))];
+    switch (choice.source) {
+      case Source::kFloat:
+        return "float";
+      case Source::kObserved:
+        return "observed";
+      case Source::kFixed:
+        return "fixed";
+      case Source::kFrozen:
+        return "frozen";
+      case Source::kShared:
+        return "as " + graph_.value(choice.shared_with).name;
+    }
+    return "";
+  }
+  const Choices& all() const { return choices_; }
+
+ private:
+  const graph::Graph& graph_;
+  Choices choices_;
+};
+
+TensorEncoding frozen_entry() {
+  return {.encoding = *Encoding::per_tensor({0, 255}, {0.5, 3}), .provenance = {}, .codes = {}, .frozen = true};
+}
+
+TEST(ChooseTensors, MovementSharesItsInputsEncoding) {
+  GraphBuilder g;
+  g.input("x").constant("w", weight()).constant("shape", Tensor::of<std::int64_t>({1}, {-1}));
+  g.node("Conv", {"x", "w"}, {"c"}).node("MaxPool", {"c"}, {"m"}).node("Reshape", {"m", "shape"}, {"r"});
+  g.node("Softmax", {"r"}, {"y"}).output("y");
+  const Chosen chosen(g);
+  EXPECT_EQ(chosen["x"], "observed");
+  EXPECT_EQ(chosen["c"], "observed");
+  EXPECT_EQ(chosen["m"], "as c");
+  EXPECT_EQ(chosen["r"], "as c");
+  EXPECT_EQ(chosen["y"], "fixed");
+  EXPECT_EQ(chosen["w"], "float");
+  EXPECT_EQ(chosen.all().observed.size(), 2U);
+  EXPECT_TRUE(chosen.all().float_islands.empty());
+}
+
+TEST(ChooseTensors, AClampedMovementHasItsOwnGrid) {
+  GraphBuilder g;
+  g.input("x").constant("w", weight()).node("Conv", {"x", "w"}, {"c"}).node("MaxPool", {"c"}, {"m"}).output("m");
+  g.graph().nodes[1].clamp = graph::FusedClamp{};
+  EXPECT_EQ(Chosen(g)["m"], "observed");
+}
+
+TEST(ChooseTensors, FloatIslandsAreListedAndOnlyWhatIntegersReadIsEncoded) {
+  GraphBuilder g;
+  g.input("x").input("only_float").constant("w", weight());
+  g.node("Conv", {"x", "w"}, {"c"});             // Read by an island only, but integer: encoded.
+  g.node("Einsum", {"c", "only_float"}, {"e"});  // Island.
+  g.node("Transpose", {"e"}, {"t"});             // Moves floats between islands.
+  g.node("Einsum", {"t"}, {"e2"});               // Island.
+  g.node("Transpose", {"e2"}, {"t2"});           // Moves towards an integer operator.
+  g.node("Conv", {"t2", "w"}, {"y"}).output("y");
+  const Chosen chosen(g);
+  EXPECT_EQ(chosen["c"], "observed");
+  EXPECT_EQ(chosen["only_float"], "float");
+  EXPECT_EQ(chosen["e"], "float");
+  EXPECT_EQ(chosen["t"], "float");
+  EXPECT_EQ(chosen["e2"], "observed");
+  EXPECT_EQ(chosen["t2"], "as e2");
+  ASSERT_EQ(chosen.all().float_islands.size(), 2U);
+  EXPECT_EQ(chosen.all().float_islands[0].name, "node 'make_e' (Einsum)");
+  EXPECT_EQ(chosen.all().float_islands[0].reason, "the operator has no integer form");
+}
+
+TEST(ChooseTensors, ConcatGivesItsEncodingToWhatNobodyElseReads) {
+  GraphBuilder g;
+  g.input("x").constant("w", weight());
+  g.node("Conv", {"x", "w"}, {"alone"}).node("Conv", {"x", "w"}, {"read_twice"}).node("Sigmoid", {"x"}, {"fixed"});
+  g.node("Conv", {"x", "w"}, {"c"}).node("MaxPool", {"c"}, {"pooled"});
+  g.node("Concat", {"alone", "read_twice", "fixed", "pooled"}, {"joined"});
+  g.node("Conv", {"read_twice", "w"}, {"other"}).node("Concat", {"joined", "other"}, {"y"}).output("y");
+  const Chosen chosen(g);
+  EXPECT_EQ(chosen["y"], "observed");
+  EXPECT_EQ(chosen["joined"], "as y");
+  EXPECT_EQ(chosen["other"], "as y");
+  EXPECT_EQ(chosen["alone"], "as y");
+  EXPECT_EQ(chosen["c"], "as y");
+  EXPECT_EQ(chosen["pooled"], "as y");
+  EXPECT_EQ(chosen["read_twice"], "observed");
+  EXPECT_EQ(chosen["fixed"], "fixed");
+}
+
+TEST(ChooseTensors, ConcatOfIntegerAndFloatEncodesBoth) {
+  GraphBuilder g;
+  g.input("x").constant("w", weight()).node("Conv", {"x", "w"}, {"c"}).node("Einsum", {"x"}, {"e"});
+  g.node("Concat", {"c", "e"}, {"y"}).output("y");
+  const Chosen chosen(g);
+  EXPECT_EQ(chosen["y"], "observed");
+  EXPECT_EQ(chosen["e"], "as y");
+}
+
+TEST(ChooseTensors, SplitOutputsShareButDontPassConcatUpwards) {
+  GraphBuilder g;
+  g.input("x").constant("w", weight()).node("Conv", {"x", "w"}, {"c"}).node("Split", {"c"}, {"s1", "s2"});
+  g.node("Conv", {"s1", "w"}, {"d"}).node("Concat", {"d", "s2"}, {"y"}).output("y");
+  const Chosen chosen(g);
+  EXPECT_EQ(chosen["s1"], "as c");
+  EXPECT_EQ(chosen["s2"], "as c");
+  EXPECT_EQ(chosen["c"], "observed");
+  EXPECT_EQ(chosen["d"], "as y");
+}
+
+TEST(ChooseTensors, GraphOutputsKeepTheirOwnGridInFrontOfConcat) {
+  GraphBuilder g;
+  g.input("x").constant("w", weight()).node("Conv", {"x", "w"}, {"c"}).node("Conv", {"x", "w"}, {"d"});
+  g.node("Concat", {"c", "d"}, {"y"}).output("y").output("c");
+  EXPECT_EQ(Chosen(g)["c"], "observed");
+}
+
+TEST(ChooseTensors, FrozenEncodingsWin) {
+  GraphBuilder g;
+  g.input("x").constant("w", weight()).node("Conv", {"x", "w"}, {"c"}).node("MaxPool", {"c"}, {"m"});
+  g.node("Transpose", {"m"}, {"t"}).output("t");
+  EncodingSet frozen;
+  frozen.emplace("m", frozen_entry());
+  const Chosen chosen(g, frozen);
+  EXPECT_EQ(chosen["m"], "frozen");
+  EXPECT_EQ(chosen["t"], "as m");
+  EXPECT_EQ(chosen["c"], "as m");  // Nobody else reads it.
+
+  frozen.insert_or_assign(
+      "m", TensorEncoding{
+               .encoding = *Encoding::per_channel({0, 255}, 1, {{0.5, 0}, {0.25, 0}}), .provenance = {}, .codes = {}});
+  const Chosen per_channel(g, frozen);
+  EXPECT_EQ(per_channel["t"], "observed");  // The axis may have moved.
+  EXPECT_EQ(per_channel["c"], "observed");
+}
+
+TEST(ChooseTensors, WhatIsNotFloatOrNotKnownStays) {
+  GraphBuilder g;
+  g.input("i").input("x").node("Add", {"i", "i"}, {"sum"}).node("Sigmoid", {"x"}, {"unknown"});
+  g.node("Sigmoid", {"unknown"}, {"y"}).output("sum").output("y");
+  ops::Facts facts = float_facts(g.graph());
+  for (const char* name : {"i", "sum"}) {
+    facts[static_cast<std::size_t>(g.value(name))].type = TensorType{DType::kInt64, {1}};
+  }
+  facts[static_cast<std::size_t>(g.value("unknown"))].type.reset();
+  const Chosen chosen(g, facts, {});
+  EXPECT_EQ(chosen["i"], "float");
+  EXPECT_EQ(chosen["sum"], "float");
+  EXPECT_EQ(chosen["unknown"], "float");
+  EXPECT_EQ(chosen["y"], "float");
+  EXPECT_EQ(chosen["x"], "float");
+  EXPECT_EQ(chosen.all().float_islands.size(), 2U);
+  EXPECT_EQ(chosen.all().float_islands[0].reason, "its type is not known before running");
+}
+
+TEST(ChooseTensors, GatherFromATableSharesTheTablesGrid) {
+  GraphBuilder g;
+  g.constant("table", Tensor::of<float>({2}, {1.0F, 2.0F})).input("ids").constant("w", weight());
+  g.node("Gather", {"table", "ids"}, {"row"}).node("Conv", {"row", "w"}, {"y"}).output("y");
+  ops::Facts facts = float_facts(g.graph());
+  facts[static_cast<std::size_t>(g.value("ids"))].type = TensorType{DType::kInt64, {1}};
+  const Chosen chosen(g, facts, {});
+  EXPECT_EQ(chosen["row"], "as table");
+  EXPECT_EQ(chosen["ids"], "float");
+}
+
+}  // namespace
+}  // namespace halfstep::precision

@@ -57,10 +57,16 @@ Outcome run_set(const fs::path& set, const onnx::ModelProto& proto, const graph:
 
   std::vector<Tensor> inputs;
   ops::InputShapes shapes;
-  for (const graph::GraphInput& input : graph.inputs) {
-    const std::string& name = graph.value(input.value).name;
-    int position = 0;
-    while (position < proto.graph().input_size() && proto.graph().input(position).name() != name) ++position;
+  for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
+    const std::string& name = graph.value(graph.inputs[i].value).name;
+    // Files are numbered as the model lists its inputs; models that list their
+    // initializers, too, come with files for the real inputs only.
+    int position = static_cast<int>(i);
+    if (given->size() != graph.inputs.size()) {
+      for (position = 0; position < proto.graph().input_size(); ++position) {
+        if (proto.graph().input(position).name() == name) break;
+      }
+    }
     if (static_cast<std::size_t>(position) >= given->size()) return failed("no data for input '" + name + "'");
     inputs.push_back((*given)[static_cast<std::size_t>(position)]);
     shapes[name] = inputs.back().shape();

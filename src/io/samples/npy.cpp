@@ -110,25 +110,34 @@ std::vector<std::int64_t> stored_strides(const NpyHeader& header) {
   return strides;
 }
 
-// Fills `target` row-major. The position of the first element it cannot hold, or -1.
-template <class Stored, class To>
-std::int64_t convert_all(const NpyHeader& header, const std::byte* data, To* target) {
-  const std::vector<std::int64_t> strides = stored_strides(header);
-  const std::int64_t count = header.shape.num_elements();
-  std::vector<std::int64_t> at(strides.size(), 0);
-  std::int64_t offset = 0;
-  for (std::int64_t position = 0; position < count; ++position) {
-    Stored stored;
-    std::memcpy(&stored, data + (header.fortran_order ? offset : position) * std::int64_t{sizeof(Stored)},
-                sizeof(Stored));
-    if (!convert_stored(stored, target[position])) return position;
-    if (!header.fortran_order) continue;
+// Walks the stored array in the tensor's row-major order.
+struct Cursor {
+  explicit Cursor(const NpyHeader& header) : strides(stored_strides(header)), at(strides.size(), 0) {}
+
+  void advance(const Shape& shape) {
     for (std::size_t axis = strides.size(); axis-- > 0;) {
       offset += strides[axis];
-      if (++at[axis] < header.shape[static_cast<int>(axis)]) break;
+      if (++at[axis] < shape[static_cast<int>(axis)]) return;
       offset -= strides[axis] * at[axis];
       at[axis] = 0;
     }
+  }
+
+  std::vector<std::int64_t> strides;
+  std::vector<std::int64_t> at;
+  std::int64_t offset = 0;  // In elements.
+};
+
+// Fills `target` row-major. The position of the first element it cannot hold, or -1.
+template <class Stored, class To>
+std::int64_t convert_all(const NpyHeader& header, Cursor& cursor, const std::byte* data, To* target) {
+  const std::int64_t count = header.shape.num_elements();
+  for (std::int64_t position = 0; position < count; ++position) {
+    Stored stored;
+    std::memcpy(&stored, data + (header.fortran_order ? cursor.offset : position) * std::int64_t{sizeof(Stored)},
+                sizeof(Stored));
+    if (!convert_stored(stored, target[position])) return position;
+    if (header.fortran_order) cursor.advance(header.shape);
   }
   return -1;
 }
@@ -143,9 +152,10 @@ Result<Tensor> parse_npy(std::span<const std::byte> file, DType dtype) {
   }
   Tensor tensor(TensorType{dtype, header->shape});
   const std::byte* data = file.data() + header->data_offset;
+  Cursor cursor(*header);
   const std::int64_t failed = visit_stored(*header, [&]<class Stored>() -> std::int64_t {
     return visit_dtype(dtype, [&]<class To>() -> std::int64_t {
-      return convert_all<Stored>(*header, data, tensor.mutable_data<To>());
+      return convert_all<Stored>(*header, cursor, data, tensor.mutable_data<To>());
     });
   });
   if (failed >= 0) {

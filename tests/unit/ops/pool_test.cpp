@@ -24,7 +24,7 @@ TEST(Pool, CeilModeAddsTheOverhangingWindow) {
   expect_same(run("AveragePool", ceil, {x}), floats({1, 1, 3}, {3, 3, 3}));
 }
 
-// 4 inputs and one pad behind, windows of 1 two apart: positions 0, 2, 4, and 4 is padding.
+// 3 inputs and two pads behind, windows three apart: the second would start at position 3, which is padding.
 TEST(Pool, NoWindowStartsInThePaddingBehind) {
   const Attrs attrs{{"kernel_shape", Ints{2}}, {"strides", Ints{3}}, {"pads", Ints{0, 2}}, {"ceil_mode", number(1)}};
   expect_same(run("MaxPool", attrs, {floats({1, 1, 3}, {1, 2, 3})}), floats({1, 1, 1}, {2}));

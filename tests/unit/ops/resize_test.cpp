@@ -69,7 +69,7 @@ TEST(Resize, AlignCornersKeepsTheEnds) {
   expect_near(sized(attrs, floats({2}, {0, 4}), {3}), floats({3}, {0, 2, 4}));
 }
 
-// 2.5, 3.5 and 300 cannot be stored in uint8 as they are: half to even, and saturated.
+// Coordinates 0, 0.5, 1, 1.5 give 2, 2.5, 3 and, clamped, 3.
 TEST(Resize, LinearIntegersRoundHalfToEven) {
   const Tensor x = Tensor::of<std::uint8_t>({1, 2}, {2, 3});
   const Attrs attrs{{"mode", text("linear")}, {"coordinate_transformation_mode", text("asymmetric")}};
@@ -84,14 +84,14 @@ TEST(Resize, CubicWeighsFourNeighbours) {
   EXPECT_NEAR(y.values<float>()[4], 64.0F, 1e-4F);
 }
 
-// Both outputs lie on an edge of a triangle two pixels wide on each side:
-// weights 1/8, 3/8, 3/8, 1/8, those outside the input taken from its border.
+// The filter reaches two pixels to each side of coordinate 0.5: weights 1/8,
+// 3/8, 3/8, 1/8, where a pixel outside reads the border's value.
 TEST(Resize, AntialiasWidensTheFilterWhenShrinking) {
   const Attrs attrs{{"mode", text("linear")}, {"antialias", graph::Attribute(std::int64_t{1})}};
   expect_near(sized(attrs, floats({4}, {0, 8, 16, 24}), {2}), floats({2}, {5, 19}));
 }
 
-// Crop of [0, 1.5]: coordinates 0, 1.5, 3, of which the last two lie beyond 1.
+// Crop of [0, 3]: coordinates 0, 1.5, 3, of which the last two lie beyond 1.
 TEST(Resize, CropFillsWhatLiesOutside) {
   const Attrs attrs{{"mode", text("linear")},
                     {"coordinate_transformation_mode", text("tf_crop_and_resize")},

@@ -46,7 +46,7 @@ TEST(GridSample, PadsWhatLiesOutside) {
   };
   expect_near(with("zeros"), floats({1, 1, 1, 3}, {2, 3, 0}));
   expect_near(with("border"), floats({1, 1, 1, 3}, {2, 3, 4}));
-  // 5 is coordinate 5.5: reflected at 1.5 to -2.5, at -0.5 to 1.5, half a pixel beyond the last centre.
+  // 5 is coordinate 5.5, two laps of 2 beyond the border at 1.5, and so on that border again.
   expect_near(with("reflection"), floats({1, 1, 1, 3}, {2, 3, 4}));
 }
 

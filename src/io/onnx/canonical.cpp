@@ -52,6 +52,9 @@ Rewriter::Rewriter(Graph& graph) : graph_(graph), used_(graph.values.size(), fal
       if (id != kNoValue) used_[static_cast<std::size_t>(id)] = true;
     }
   }
+  for (const graph::GraphInput& input : graph.inputs) {
+    if (input.declared.dims) input_ranks_[input.value] = static_cast<int>(input.declared.dims->size());
+  }
   for (const graph::GraphOutput& output : graph.outputs) used_[static_cast<std::size_t>(output.value)] = true;
 }
 
@@ -117,9 +120,7 @@ bool Rewriter::is_used(const Node& node, std::size_t index) const {
 std::optional<int> Rewriter::rank_of(ValueId id, int levels) const {
   if (id == kNoValue || levels == 0) return std::nullopt;
   if (const Tensor* tensor = value_of(id)) return tensor->shape().rank();
-  for (const graph::GraphInput& input : graph_.inputs) {
-    if (input.value == id && input.declared.dims) return static_cast<int>(input.declared.dims->size());
-  }
+  if (const auto input = input_ranks_.find(id); input != input_ranks_.end()) return input->second;
   const auto at = producer_.find(id);
   if (at == producer_.end() || !done_[at->second].domain.empty()) return std::nullopt;
   const Node& node = done_[at->second];

@@ -53,6 +53,7 @@ class Rewriter {
 
   graph::Graph& graph_;
   std::unordered_set<std::string> names_;
+  std::unordered_map<graph::ValueId, int> input_ranks_;
   std::vector<bool> used_;                                    // By ValueId, as read.
   std::unordered_map<graph::ValueId, std::size_t> producer_;  // Into done_.
   std::vector<graph::Node> done_;

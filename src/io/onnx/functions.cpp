@@ -1,6 +1,7 @@
 // functions.cpp: inlining of model-local functions.
 #include "io/onnx/functions.hpp"
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "core/text.hpp"
@@ -48,6 +49,11 @@ void collect_names(const onnx::GraphProto& graph, std::unordered_set<std::string
   }
 }
 
+Error too_large() {
+  return unsupported("calls of model-local functions expand to more than " + std::to_string(kMaxExpandedNodes) +
+                     " nodes or " + std::to_string(kMaxExpandedBytes >> 20) + " MiB");
+}
+
 std::string describe(const onnx::FunctionProto& function) {
   return "function " + quoted(function.domain().empty() ? function.name() : function.domain() + "." + function.name());
 }
@@ -65,8 +71,8 @@ class FunctionLibrary::Instance {
     for (int i = 0; i < function.proto->input_size(); ++i) {
       names_[function.proto->input(i)] = i < call.input_size() ? call.input(i) : "";
     }
-    for (const auto& attribute : call.attribute()) attributes_[attribute.name()] = &attribute;
-    for (const auto& [name, attribute] : function.defaults) attributes_.try_emplace(name, &attribute);
+    for (const auto& attribute : call.attribute()) attributes_[attribute.name()] = {&attribute, false};
+    for (const auto& [name, attribute] : function.defaults) attributes_.try_emplace(name, Given{&attribute, true});
     for (int i = 0; i < function.proto->output_size(); ++i) {
       const std::string& formal = function.proto->output(i);
       const std::string actual = i < call.output_size() ? call.output(i) : "";
@@ -82,35 +88,45 @@ class FunctionLibrary::Instance {
   // Outputs that are inputs, or other outputs, of the function: (from, to).
   const std::vector<std::pair<std::string, std::string>>& forwarded() const { return forwarded_; }
 
-  void adapt(onnx::NodeProto& node) {
+  // False when the copies outgrow their bounds.
+  bool adapt(onnx::NodeProto& node) {
     if (!node.name().empty()) node.set_name(prefix_ + node.name());
     for (auto& name : *node.mutable_input()) name = renamed(name);
     for (auto& name : *node.mutable_output()) name = renamed(name);
     for (int i = 0; i < node.attribute_size();) {
       onnx::AttributeProto& attribute = *node.mutable_attribute(i);
+      bool is_of_body = true;
       if (!attribute.ref_attr_name().empty()) {
         const auto given = attributes_.find(attribute.ref_attr_name());
         if (given == attributes_.end()) {
           node.mutable_attribute()->DeleteSubrange(i, 1);
           continue;
         }
+        library_.expanded_bytes_ += static_cast<std::int64_t>(given->second.value->ByteSizeLong());
+        if (library_.expanded_bytes_ > kMaxExpandedBytes) return false;
         const std::string name = attribute.name();
-        attribute = *given->second;
+        attribute = *given->second.value;
         attribute.set_name(name);
-      } else if (attribute.has_g()) {
-        adapt(*attribute.mutable_g());
+        is_of_body = given->second.is_default;
       }
+      if (attribute.has_g() && is_of_body && !adapt(*attribute.mutable_g())) return false;
       ++i;
     }
+    return true;
   }
 
  private:
-  void adapt(onnx::GraphProto& graph) {
+  struct Given {
+    const onnx::AttributeProto* value = nullptr;
+    bool is_default = false;  // Its tensor names are the function's, not the caller's.
+  };
+
+  bool adapt(onnx::GraphProto& graph) {
     for (auto& input : *graph.mutable_input()) input.set_name(renamed(input.name()));
     for (auto& output : *graph.mutable_output()) output.set_name(renamed(output.name()));
     for (auto& tensor : *graph.mutable_initializer()) tensor.set_name(renamed(tensor.name()));
-    for (auto& node : *graph.mutable_node()) adapt(node);
     graph.clear_value_info();
+    return std::ranges::all_of(*graph.mutable_node(), [this](onnx::NodeProto& node) { return adapt(node); });
   }
 
   std::string renamed(const std::string& name) {
@@ -127,7 +143,7 @@ class FunctionLibrary::Instance {
   FunctionLibrary& library_;
   std::string prefix_;
   std::unordered_map<std::string, std::string> names_;
-  std::unordered_map<std::string, const onnx::AttributeProto*> attributes_;
+  std::unordered_map<std::string, Given> attributes_;
   std::vector<std::pair<std::string, std::string>> forwarded_;
 };
 
@@ -234,13 +250,12 @@ Result<void> FunctionLibrary::append(onnx::NodeProto& node, const Opsets& opsets
   ++num_calls_;
   if (expanded_bytes_ > kMaxExpandedBytes || num_calls_ > static_cast<std::int64_t>(kMaxExpandedNodes) ||
       expanded_.size() + static_cast<std::size_t>(proto.node_size()) > kMaxExpandedNodes) {
-    return unsupported("calls of model-local functions expand to more than " + std::to_string(kMaxExpandedNodes) +
-                       " nodes or " + std::to_string(kMaxExpandedBytes >> 20) + " MiB");
+    return too_large();
   }
   Instance instance(*this, function, node);
   for (const auto& body_node : proto.node()) {
     onnx::NodeProto& copy = expanded_.emplace_back(body_node);
-    instance.adapt(copy);
+    if (!instance.adapt(copy)) return too_large();
     if (const auto appended = append(copy, function.opsets, out); !appended.ok()) return appended.error();
   }
   for (const auto& [from, to] : instance.forwarded()) {

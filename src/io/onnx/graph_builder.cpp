@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <unordered_set>
 
 #include "core/text.hpp"
 #include "io/onnx/attribute_proto.hpp"
@@ -13,6 +14,10 @@ namespace {
 
 using graph::kNoValue;
 using graph::ValueId;
+
+// A function may hold itself inside a subgraph that it gets as an attribute:
+// the parser's own limit does not bound that.
+constexpr int kMaxLevel = 32;
 
 Error invalid(std::string fact) { return {ErrorCode::kInvalidInput, std::move(fact)}; }
 Error unsupported(std::string fact) { return {ErrorCode::kUnsupported, std::move(fact)}; }
@@ -49,14 +54,18 @@ Result<graph::Declared> read_declared(const onnx::ValueInfoProto& proto) {
     graph::Dim& dim = declared.dims->emplace_back();
     if (proto_dim.has_dim_param()) dim.symbol = proto_dim.dim_param();
     if (!proto_dim.has_dim_value()) continue;
-    // Some exporters write -1, or 0 for a batch, where they mean unknown; only
-    // the former is safe to take so.
+    // Some exporters write -1 where they mean unknown.
     if (proto_dim.dim_value() < -1) {
       return invalid("declares extent " + std::to_string(proto_dim.dim_value()) + ", expected 0 or more");
     }
     dim.extent = proto_dim.dim_value();
   }
   return declared;
+}
+
+bool has_minus_one(const onnx::ValueInfoProto& proto) {
+  const auto& dims = proto.type().tensor_type().shape().dim();
+  return std::any_of(dims.begin(), dims.end(), [](const auto& dim) { return dim.dim_value() == -1; });
 }
 
 bool is_constant(const onnx::NodeProto& proto) {
@@ -129,6 +138,9 @@ Result<void> GraphBuilder::add_inputs(const onnx::GraphProto& proto) {
     // The inputs of a loop's body need no types.
     if (!declared.ok() && outer_ == nullptr) {
       return Error{declared.error().code, "graph input " + quoted(input.name()) + " " + declared.error().message};
+    }
+    if (declared.ok() && declared->dims && has_minus_one(input)) {
+      context_.warnings.push_back("graph input " + quoted(input.name()) + " declares extent -1, taken as unknown");
     }
     const ValueId id = declare(input.name());
     if (id == kNoValue) return invalid("two graph inputs are called " + quoted(input.name()));
@@ -212,11 +224,12 @@ Result<graph::Node> GraphBuilder::read_node(const SourceNode& source) {
   if (const auto read = read_attributes(proto, *source.opsets, node); !read.ok()) return read.error();
 
   std::vector<ValueId> captured;
+  std::unordered_set<ValueId> seen;
   for (const auto& [name, attribute] : node.attributes) {
     const auto* subgraph = std::get_if<std::shared_ptr<const graph::Graph>>(&attribute);
     if (subgraph == nullptr) continue;
     for (const graph::Capture& capture : (*subgraph)->captures) {
-      if (std::ranges::find(captured, capture.outer) == captured.end()) captured.push_back(capture.outer);
+      if (seen.insert(capture.outer).second) captured.push_back(capture.outer);
     }
   }
   if (!captured.empty()) {
@@ -228,6 +241,7 @@ Result<graph::Node> GraphBuilder::read_node(const SourceNode& source) {
 }
 
 Result<graph::Graph> GraphBuilder::build(onnx::GraphProto& proto, const Opsets& opsets) {
+  if (level_ > kMaxLevel) return unsupported("subgraphs are nested more than 32 levels deep");
   graph_.name = proto.name();
   if (const auto opset = opsets.find(""); opset != opsets.end()) graph_.opset = opset->second;
   auto sources = context_.functions.expand(proto, opsets);

@@ -25,7 +25,8 @@ struct ModelContext {
 /// Builds one graph; a subgraph's builder knows the one around it.
 class GraphBuilder {
  public:
-  GraphBuilder(ModelContext& context, GraphBuilder* outer) : context_(context), outer_(outer) {}
+  GraphBuilder(ModelContext& context, GraphBuilder* outer)
+      : context_(context), outer_(outer), level_(outer == nullptr ? 0 : outer->level_ + 1) {}
 
   /// A sorted graph in canonical form. Moves tensor data out of `proto`.
   /// Errors: kInvalidInput and kUnsupported, with the tensor's or node's name.
@@ -46,6 +47,7 @@ class GraphBuilder {
 
   ModelContext& context_;
   GraphBuilder* outer_;
+  int level_;  // Graphs around this one.
   graph::Graph graph_;
   std::unordered_map<std::string, graph::ValueId> by_name_;
 };

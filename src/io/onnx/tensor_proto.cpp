@@ -45,14 +45,14 @@ Error invalid(std::string fact) { return {ErrorCode::kInvalidInput, std::move(fa
 float float_from_bfloat16(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
 
 float float_from_float16(std::uint16_t bits) {
-  const int exponent = (bits >> 10) & 31;
-  const int fraction = bits & 1023;
-  const float sign = (bits & 0x8000) != 0 ? -1.0F : 1.0F;
-  if (exponent == 31) {
-    return fraction == 0 ? sign * std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
-  }
-  if (exponent == 0) return sign * std::ldexp(static_cast<float>(fraction), -24);
-  return sign * std::ldexp(static_cast<float>(fraction + 1024), exponent - 25);
+  const std::uint32_t sign = (bits & 0x8000U) << 16;
+  const std::uint32_t magnitude = bits & 0x7fffU;
+  // Exact: a float16 subnormal is a small integer times 2^-24.
+  if (magnitude < 0x400U)
+    return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(static_cast<float>(magnitude) * 0x1p-24F));
+  // Moves the exponent's bias from 15 to 127; infinity and NaN keep the largest exponent.
+  const std::uint32_t bias = magnitude >= 0x7c00U ? 224U << 23 : 112U << 23;
+  return std::bit_cast<float>(sign | ((magnitude << 13) + bias));
 }
 
 // Values beyond float's range become infinities instead of undefined behaviour.

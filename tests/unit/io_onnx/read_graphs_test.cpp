@@ -183,5 +183,31 @@ TEST(ReadFunctions, RecursionAndExplosionAreRefused) {
   EXPECT_THAT(error_of(read_bytes(with_functions(graph, functions))), HasSubstr("expand to more than"));
 }
 
+// The field of default attributes is newer than the protobuf classes: written by hand.
+TEST(ReadFunctions, RecursionThroughADefaultSubgraphIsRefused) {
+  const std::string inner =
+      model_bytes("functions { attribute: 'unused' node { attribute { name: 'branch' type: GRAPH g { " +
+                  node("F0", "x", "b", "domain: 'mine'") + "output { name: 'b' } } } } }");
+  // functions { node { attribute ... } }: what follows the four headers is the AttributeProto.
+  const std::size_t at = inner.find(std::string("\x0a\x06") + "branch");
+  ASSERT_NE(at, std::string::npos);
+  const std::string attribute = inner.substr(at);
+  ASSERT_LT(attribute.size(), 128U);
+  const std::string body =
+      "domain: 'mine' name: 'F0' input: 'x' output: 'y' opset_import { version: 21 } "
+      "opset_import { domain: 'mine' version: 1 } " +
+      node("If", "x", "y", "attribute { name: 'then_branch' type: GRAPH ref_attr_name: 'branch' }");
+  std::string function_bytes = model_bytes("functions { " + body + "}");
+  ASSERT_LT(function_bytes.size() + attribute.size() + 2, 256U);
+  // Field 11 (attribute_proto) is appended to the function, whose length is a two-byte varint.
+  std::string payload = function_bytes.substr(function_bytes.find(std::string("\x0a\x02") + "F0"));
+  payload += std::string("\x5a") + static_cast<char>(attribute.size()) + attribute;
+  const std::size_t size = payload.size();
+  const std::string length = {static_cast<char>(0x80U | (size & 0x7fU)), static_cast<char>(size >> 7)};
+  const std::string model =
+      with_functions(input_text("x") + node("F0", "x", "y", "domain: 'mine'") + output_text("y"), "");
+  EXPECT_THAT(error_of(read_bytes(model + "\xca\x01" + length + payload)), HasSubstr("nested more than 32 levels"));
+}
+
 }  // namespace
 }  // namespace halfstep::io

@@ -14,8 +14,8 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 RNG = np.random.default_rng(7)
-TYPES = {np.dtype("float32"): TensorProto.FLOAT, np.dtype("int64"): TensorProto.INT64, np.dtype("bool"): TensorProto.BOOL,
-         np.dtype("float64"): TensorProto.DOUBLE, np.dtype("int32"): TensorProto.INT32}
+TYPES = {np.dtype("float32"): TensorProto.FLOAT, np.dtype("int64"): TensorProto.INT64,
+         np.dtype("float64"): TensorProto.DOUBLE}
 
 
 def data(*shape):

@@ -39,9 +39,12 @@ environment() {
   exec 9>"$root/build/oracle-venv.lock"
   flock 9
   if [ ! -e "$stamp" ]; then
-    rm -rf "$folder"
-    python3 -m venv "$folder" >/dev/null 2>&1 || skip "python3 -m venv fails; is python3-venv installed?"
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/$requirements" >&2 ||
+    if ! "$folder/bin/python" -c '' 2>/dev/null; then
+      rm -rf "$folder"
+      python3 -m venv "$folder" >/dev/null 2>&1 || skip "python3 -m venv fails; is python3-venv installed?"
+    fi
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --retries 1 --timeout 30 \
+      -r "$here/$requirements" >&2 ||
       skip "the packages of tests/oracle/$requirements can't be installed"
     touch "$stamp"
   fi

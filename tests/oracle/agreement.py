@@ -1,0 +1,82 @@
+"""agreement.py: how far two runs of one model are apart, and ONNX Runtime as the second."""
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime
+
+# Float against float: one of the two must hold for every element.
+MAX_RELATIVE = 1e-4
+MAX_ABSOLUTE = 1e-5
+
+onnxruntime.set_default_logger_severity(3)
+
+
+def run_onnxruntime(model, feeds, optimized, num_threads=1):
+    """Outputs for each of `feeds`: a list of {name: array}. Without `optimized` every node runs as written."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = num_threads
+    options.graph_optimization_level = (onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL if optimized else
+                                        onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL)
+    # Without VNNI its default kernels for uint8 times int8 saturate pairs of products at 16 bits.
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return [dict(zip(names, session.run(names, feed))) for feed in feeds]
+
+
+def worst_float_error(ours, theirs):
+    """The worst element in units of what is allowed, and where: (ratio, description)."""
+    worst, place = 0.0, "equal"
+    for i, (our_sample, their_sample) in enumerate(zip(ours, theirs, strict=True)):
+        for name, their_output in their_sample.items():
+            a = our_sample[name].astype(np.float64)
+            b = their_output.reshape(-1).astype(np.float64)
+            if a.shape != b.shape or not np.array_equal(np.isfinite(a), np.isfinite(b)):
+                return np.inf, f"{name}, sample {i}: {a.size} elements against {b.size}, or NaN in one only"
+            error = np.abs(a - b)
+            ratio = error / np.maximum(MAX_ABSOLUTE, MAX_RELATIVE * np.abs(b))
+            if ratio.size and (at := int(np.argmax(ratio))) >= 0 and ratio[at] > worst:
+                worst, place = float(ratio[at]), f"{name}[{at}], sample {i}: {a[at]:.8g} against {b[at]:.8g}"
+    return worst, place
+
+
+@dataclass
+class StepShares:
+    """How many elements of all outputs are how many steps apart."""
+
+    total: int = 0
+    within_half: int = 0
+    within_1: int = 0
+    within_2: int = 0
+    worst: float = 0.0
+    place: str = "equal"
+
+    def percent(self, count):
+        return 100.0 * count / max(1, self.total)
+
+    @property
+    def percent_within_2(self):
+        return self.percent(self.within_2)
+
+    def __str__(self):
+        shares = " ".join(f"{self.percent(count):8.4f}" for count in (self.within_half, self.within_1, self.within_2))
+        return f"{shares}  worst {self.worst:.3g}"
+
+
+def step_shares(ours, theirs, steps):
+    """Compares two lists of {name: array}, `steps` giving the size of a step of each output."""
+    shares = StepShares()
+    slack = 1e-3  # Steps; a code times its scale is rounded in float32.
+    for i, (our_sample, their_sample) in enumerate(zip(ours, theirs, strict=True)):
+        for name, their_output in their_sample.items():
+            a = our_sample[name].reshape(-1).astype(np.float64)
+            b = their_output.reshape(-1).astype(np.float64)
+            distance = np.abs(a - b) / steps[name] if a.shape == b.shape else np.full(b.size, np.inf)
+            distance[~np.isfinite(distance)] = np.inf
+            shares.total += distance.size
+            shares.within_half += int(np.count_nonzero(distance <= 0.5 + slack))
+            shares.within_1 += int(np.count_nonzero(distance <= 1 + slack))
+            shares.within_2 += int(np.count_nonzero(distance <= 2 + slack))
+            if distance.size and (far := float(distance.max())) > shares.worst:
+                shares.worst, shares.place = far, f"{name}[{int(np.argmax(distance))}], sample {i}"
+    return shares

@@ -1,0 +1,75 @@
+"""halfstep_tools.py: runs quantize, quantize-eval and quantize-run, and reads what they write."""
+import json
+import pathlib
+import subprocess
+from dataclasses import dataclass
+
+import numpy as np
+
+TIMEOUT_SECONDS = 600
+# The element types the tools write; float16 and double models become float32.
+NUMPY_TYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64, 9: np.bool_}
+
+
+class ToolError(Exception):
+    """A tool ended with another exit status than 0; the message is its last line."""
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """The three files of one run of quantize."""
+
+    model: pathlib.Path
+    encodings: pathlib.Path
+    report: pathlib.Path
+
+    def read_encodings(self):
+        return json.loads(self.encodings.read_text())
+
+    def read_report(self):
+        return json.loads(self.report.read_text())
+
+
+class Tools:
+    """The tools in one folder, run over a case's samples with its --input_dim options."""
+
+    def __init__(self, folder, num_threads):
+        self.folder = pathlib.Path(folder)
+        self.num_threads = num_threads
+
+    def call(self, tool, *arguments):
+        """stdout of the tool. Raises ToolError."""
+        command = [str(self.folder / tool), "--quiet", *map(str, arguments)]
+        if "--threads" not in command:
+            command += ["--threads", str(self.num_threads)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
+        except subprocess.TimeoutExpired as late:
+            raise ToolError(f"{tool} ran longer than {TIMEOUT_SECONDS} s") from late
+        if done.returncode != 0:
+            lines = done.stderr.strip().splitlines()
+            raise ToolError(f"exit status {done.returncode} of {' '.join(command)}: {lines[-1] if lines else ''}")
+        return done.stdout
+
+    def quantize(self, case, folder, *options, model=None):
+        """Runs quantize into `folder`, on `model` instead of the case's own if given."""
+        folder.mkdir(parents=True, exist_ok=True)
+        written = Quantized(*(folder / f"{case.name}.{kind}" for kind in
+                              ("quantized.onnx", "encodings.json", "report.json")))
+        self.call("quantize", "--input_list", case.calibration, "--output_path", written.model, *case.dims_options(),
+                  *options, model or case.model)
+        return written
+
+    def evaluate(self, case, quantized, report, *options):
+        """quantize-eval of the case's model against `quantized`; the report."""
+        self.call("quantize-eval", "--input_list", case.evaluation, "--report", report, *case.dims_options(), *options,
+                  case.model, quantized)
+        return json.loads(report.read_text())
+
+    def outputs(self, case, model, mode, folder):
+        """Outputs of `model` for each evaluation sample: a list of {name: flat array}."""
+        self.call("quantize-run", "--input_list", case.evaluation, "--output_dir", folder, "--mode", mode,
+                  *case.dims_options(), model)
+        return [{name: np.fromfile(folder / f"Result_{i}" / (name.replace("/", "_") + ".raw"), NUMPY_TYPES[dtype])
+                 for name, dtype in case.output_types().items()}
+                for i in range(len(case.evaluation_files()))]

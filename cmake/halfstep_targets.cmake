@@ -5,6 +5,12 @@
 add_library(halfstep_flags INTERFACE)
 target_compile_features(halfstep_flags INTERFACE cxx_std_20)
 target_compile_options(halfstep_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -ffp-contract=off)
+# No result changes: only errno and floating-point exception flags, which nobody reads, are given up.
+target_compile_options(halfstep_flags INTERFACE -fno-math-errno -fno-trapping-math)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # Warns about std::string's own operator+ (GCC bug 105651).
+  target_compile_options(halfstep_flags INTERFACE -Wno-restrict)
+endif()
 if(HALFSTEP_WARNINGS_AS_ERRORS)
   target_compile_options(halfstep_flags INTERFACE -Werror)
 endif()

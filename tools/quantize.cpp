@@ -57,15 +57,14 @@ void add_precision(CLI::App& app, QuantizationOptions& options, std::string& ste
       ->check(CLI::IsMember({8, 32}))
       ->type_name("N")
       ->group(group);
-  app.add_option("--act_quantizer_schema", options.act_schema,
-                 "asymmetric (default), symmetric, or unsignedsymmetric: zero point 0, unsigned without negatives; "
-                 "the default of --scale power_of_two is unsignedsymmetric")
-      ->transform(CLI::CheckedTransformer(schemas))
-      ->type_name("SCHEMA")
+  cli::add_choice(app, "--act_quantizer_schema", options.act_schema, schemas,
+                  "asymmetric (default), symmetric, or unsignedsymmetric: zero point 0, unsigned without negatives; "
+                  "the default of --scale power_of_two is unsignedsymmetric")
+      ->type_name("asymmetric|symmetric|unsignedsymmetric")
       ->group(group);
-  app.add_option("--param_quantizer_schema", options.param_schema, "The same for weights (default: symmetric)")
-      ->transform(CLI::CheckedTransformer(schemas))
-      ->type_name("SCHEMA")
+  cli::add_choice(app, "--param_quantizer_schema", options.param_schema, schemas,
+                  "The same for weights (default: symmetric)")
+      ->type_name("asymmetric|symmetric|unsignedsymmetric")
       ->group(group);
   app.add_option("--use_per_channel_quantization", options.per_channel,
                  "One scale for each output channel of weights (default: true); false: one for each tensor")
@@ -73,9 +72,8 @@ void add_precision(CLI::App& app, QuantizationOptions& options, std::string& ste
       ->default_str("true")
       ->type_name("BOOL")
       ->group(group);
-  app.add_option("--scale", options.scale, "affine (default), or power_of_two: scales 2^n, zero points 0")
-      ->transform(CLI::CheckedTransformer(scales))
-      ->type_name("KIND")
+  cli::add_choice(app, "--scale", options.scale, scales, "affine (default), or power_of_two: scales 2^n, zero points 0")
+      ->type_name("affine|power_of_two")
       ->group(group);
   app.add_option("--restrict_quantization_steps", steps,
                  "Grid of symmetric weights as one argument, e.g. \"-0x80 0x7F\" (default: -0x7F 0x7F at 8 bits)")
@@ -114,7 +112,7 @@ int main(int argc, char** argv) {
       ->type_name("VERSION");
   app.add_option("--validate", request.num_validation_samples,
                  "Samples to compare with the float model at the end (default: 8; 0: none)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(0, 1'000'000'000))
       ->type_name("N");
   add_precision(app, request.options, steps);
   cli::add_input_dim(app, common);

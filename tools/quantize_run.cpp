@@ -19,15 +19,15 @@ int main(int argc, char** argv) {
   app.add_option("--output_dir", request.output_dir, "Folder for the results; made if missing")
       ->required()
       ->type_name("DIR");
-  app.add_option("--mode", request.mode,
-                 "float: encodings ignored; simulated: encoded tensors rounded onto their grids")
-      ->transform(CLI::CheckedTransformer(modes))
+  cli::add_choice(app, "--mode", request.mode, modes,
+                  "float: encodings ignored; simulated: encoded tensors rounded onto their grids")
       ->type_name("float|simulated")
       ->default_str("float");
   app.add_option("--encodings", request.encodings, "Encodings (JSON) for a float model; needs --mode simulated")
       ->type_name("FILE");
   app.add_option("--dump_tensors", request.dump_tensors, "Tensors to write beside the outputs: all, or names")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->type_name("all|NAME,...");
   cli::add_input_dim(app, common);
   cli::add_running(app, common);

@@ -53,8 +53,7 @@ Result<void> check_operands(const NodeArgs& args) {
   for (std::size_t i = 0; i < args.num_inputs(); ++i) {
     if (args.has(i) && args.type(i).dtype != DType::kFloat32) {
       constexpr std::array kRoles = {"input", "weight", "bias"};
-      return Error{ErrorCode::kUnsupported,
-                   std::string(kRoles[i]) + " is " + std::string(name_of(args.type(i).dtype)) + ", expected float32"};
+      return invalid(std::string(kRoles[i]) + " is " + std::string(name_of(args.type(i).dtype)) + ", expected float32");
     }
   }
   const int rank = args.shape(0).rank();

@@ -8,6 +8,7 @@
 #include "io/samples/labels.hpp"
 #include "pipeline/comparison.hpp"
 #include "pipeline/load_model.hpp"
+#include "pipeline/output_paths.hpp"
 #include "report/report.hpp"
 
 namespace halfstep {
@@ -23,7 +24,12 @@ Result<void> check_request(const EvaluateRequest& request) {
     return Error{ErrorCode::kUsage, request.quantized ? "give a quantized model or --encodings, not both"
                                                       : "give a quantized model, or --encodings for the float one"};
   }
-  return {};
+  if (!request.report) return {};
+  std::vector<pipeline::NamedPath> inputs{{"the model", request.model.model}, {"the input list", request.input_list}};
+  if (request.quantized) inputs.push_back({"the quantized model", *request.quantized});
+  if (request.encodings) inputs.push_back({"the encodings", *request.encodings});
+  if (request.labels) inputs.push_back({"the labels", *request.labels});
+  return pipeline::check_outputs(inputs, {{"the report", *request.report}});
 }
 
 Result<std::vector<std::int64_t>> load_labels(const EvaluateRequest& request, std::int64_t num_samples) {
@@ -42,16 +48,27 @@ Result<PreparedModel> load_quantized(const EvaluateRequest& request, const RawMo
                                      const ops::InputShapes& shapes, const Observer& observer) {
   Result<RawModel> raw = pipeline::read_model({*request.quantized, request.model.input_dims}, observer);
   if (!raw.ok()) return raw.error();
-  const auto inputs_of = [](const RawModel& model) {
+  const auto names_of = [](const RawModel& model, const auto& boundary) {
     std::string names;
-    for (const graph::GraphInput& input : model.graph.inputs) {
-      names += (names.empty() ? "" : ", ") + halfstep::quoted(model.graph.value(input.value).name);
+    for (const auto& entry : boundary) {
+      names += (names.empty() ? "" : ", ") + halfstep::quoted(model.graph.value(entry.value).name);
     }
     return names;
   };
-  if (inputs_of(*raw) != inputs_of(reference)) {
-    return Error{ErrorCode::kInvalidInput, raw->path + ": its inputs are " + inputs_of(*raw) + ", those of " +
-                                               reference.path + " are " + inputs_of(reference)};
+  const auto check_same = [&](const char* what, const std::string& ours, const std::string& theirs) -> Result<void> {
+    if (ours == theirs) return {};
+    return Error{ErrorCode::kInvalidInput,
+                 raw->path + ": its " + what + " are " + ours + ", those of " + reference.path + " are " + theirs};
+  };
+  if (Result<void> same =
+          check_same("inputs", names_of(*raw, raw->graph.inputs), names_of(reference, reference.graph.inputs));
+      !same.ok()) {
+    return same.error();
+  }
+  if (Result<void> same =
+          check_same("outputs", names_of(*raw, raw->graph.outputs), names_of(reference, reference.graph.outputs));
+      !same.ok()) {
+    return same.error();
   }
   Result<PreparedModel> model = pipeline::prepare_model(*std::move(raw), shapes, {}, observer);
   if (model.ok() && model->encodings.empty()) {
@@ -88,14 +105,6 @@ Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer&
     if (!loaded.ok()) return loaded.error();
     quantized = {model->graph, *std::move(loaded)};
   }
-  // The report's file is tried before the long work.
-  std::optional<AtomicFile> report_file;
-  if (request.report) {
-    Result<AtomicFile> file = AtomicFile::create(*request.report);
-    if (!file.ok()) return file.error();
-    report_file = *std::move(file);
-  }
-
   const int num_threads = pipeline::num_threads_for(request.num_threads, reader->num_samples());
   Result<compare::Comparison> comparison =
       pipeline::compare_with_float(model->graph, quantized.graph, quantized.encodings, pipeline::source_of(*reader),
@@ -111,9 +120,9 @@ Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer&
   report.mode = "simulated";
   report.comparison = *std::move(comparison);
   pipeline::count_encodings(quantized.encodings, report);
-  if (report_file) {
-    if (Result<void> written = report_file->write(report::to_json(report)); !written.ok()) return written.error();
-    if (Result<void> committed = report_file->commit(); !committed.ok()) return committed.error();
+  if (request.report) {
+    if (Result<void> written = write_file(*request.report, report::to_json(report)); !written.ok())
+      return written.error();
   }
   return EvaluateOutcome{report::to_table(*report.comparison, kLayersInTable)};
 }

@@ -121,6 +121,10 @@ Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shap
   Result<passes::ImportedQdq> imported = passes::import_qdq(std::move(model.graph));
   if (!imported.ok()) return imported.error().at(model.path);
   for (const std::string& note : imported->notes) warn(observer, model.path + ": " + note);
+  // Operands that do not fit are reported as they stand in the file, before any pass meets them.
+  if (Result<ops::Facts> facts = ops::infer_facts(imported->graph, shapes); !facts.ok()) {
+    return facts.error().at(model.path);
+  }
   Result<graph::Graph> graph = passes::prepare(std::move(imported->graph), passes::PassContext{.shapes = shapes});
   if (!graph.ok()) return graph.error().at(model.path);
   return PreparedModel{*std::move(graph), std::move(imported->encodings)};

@@ -12,8 +12,10 @@
 #include "io/onnx/writer.hpp"
 #include "pipeline/comparison.hpp"
 #include "pipeline/load_model.hpp"
+#include "pipeline/output_paths.hpp"
 #include "pipeline/quantize_summary.hpp"
 #include "precision/assign_encodings.hpp"
+#include "precision/check_constants.hpp"
 #include "precision/choose_tensors.hpp"
 #include "precision/unshare_parameters.hpp"
 #include "report/report.hpp"
@@ -43,20 +45,11 @@ Result<OutputPaths> output_paths(const QuantizeRequest& request) {
   }
   paths.encodings = request.encodings_out.value_or(folder / (stem + ".encodings.json"));
   paths.report = request.report.value_or(folder / (stem + ".report.json"));
-  const std::pair<const char*, const std::filesystem::path*> all[] = {{"the model", &request.model.model},
-                                                                      {"the input list", &request.input_list},
-                                                                      {"the quantized model", &paths.model},
-                                                                      {"the encodings", &paths.encodings},
-                                                                      {"the report", &paths.report}};
-  for (std::size_t i = 0; i < std::size(all); ++i) {
-    for (std::size_t j = std::max<std::size_t>(2, i + 1); j < std::size(all); ++j) {
-      std::error_code ignored;
-      if (*all[i].second == *all[j].second || std::filesystem::equivalent(*all[i].second, *all[j].second, ignored)) {
-        return Error{ErrorCode::kUsage, all[j].second->string() + ": " + all[i].first + " and " + all[j].first +
-                                            " can't be the same file"};
-      }
-    }
-  }
+  const std::vector<pipeline::NamedPath> inputs{{"the model", request.model.model},
+                                                {"the input list", request.input_list}};
+  const std::vector<pipeline::NamedPath> outputs{
+      {"the quantized model", paths.model}, {"the encodings", paths.encodings}, {"the report", paths.report}};
+  if (Result<void> fit = pipeline::check_outputs(inputs, outputs); !fit.ok()) return fit.error();
   return paths;
 }
 
@@ -158,6 +151,10 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   }
   Result<ops::InputShapes> shapes = pipeline::shapes_of_first_sample(*raw, *reader);
   if (!shapes.ok()) return shapes.error();
+
+  if (Result<void> finite = precision::check_constants(raw->graph); !finite.ok()) {
+    return finite.error().at(request.model.model.string());
+  }
 
   // Fold and fuse.
   Result<PreparedModel> prepared = pipeline::prepare_model(*std::move(raw), *shapes, {}, observer);

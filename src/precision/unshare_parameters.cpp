@@ -59,8 +59,11 @@ void split_constants(graph::Graph& graph, const EncodingSet& frozen, Biases bias
   for (const graph::GraphOutput& output : graph.outputs) is_output[static_cast<std::size_t>(output.value)] = true;
   for (std::size_t v = 0; v < uses.size(); ++v) {
     if (uses[v].size() + (is_output[v] ? 1 : 0) < 2) continue;
-    const graph::Value original = graph.values[v];
-    if (original.constant->dtype() != DType::kFloat32 || find_encoding(frozen, original.name) != nullptr) continue;
+    // Copies: adding a constant moves the values.
+    const std::string name = graph.values[v].name;
+    const Tensor constant = *graph.values[v].constant;
+    const int narrow_bits = graph.values[v].narrow_bits;
+    if (constant.dtype() != DType::kFloat32 || find_encoding(frozen, name) != nullptr) continue;
     std::map<Need, graph::ValueId> copies;
     if (is_output[v]) copies.emplace(kPlainNeed, static_cast<graph::ValueId>(v));
     for (const Use& use : uses[v]) {
@@ -71,8 +74,8 @@ void split_constants(graph::Graph& graph, const EncodingSet& frozen, Biases bias
       if (at == copies.end()) {
         auto copy = static_cast<graph::ValueId>(v);
         if (!copies.empty()) {
-          copy = graph::add_constant(graph, original.name + "_copy", *original.constant);
-          graph.value(copy).narrow_bits = original.narrow_bits;
+          copy = graph::add_constant(graph, name + "_copy", constant);
+          graph.value(copy).narrow_bits = narrow_bits;
         }
         at = copies.emplace(need, copy).first;
       }

@@ -1,7 +1,9 @@
-"""broken_files_test.py: paths and external data that are missing, elsewhere or too small; outputs that can't be written."""
+"""broken_files_test.py: models and external data that can't be read, outputs that can't be written."""
 
 import os
 import resource
+import signal
+import subprocess
 
 import onnx_wire as wire
 import tool_test
@@ -170,6 +172,13 @@ class BrokenOutputs(tool_test.ToolTest):
         self.check(["/proc/r.json"], "--report", "/proc/r.json")
         self.assertEqual((self.work / "model.quantized.onnx").read_bytes(), b"precious")
 
+    def test_outputs_are_tried_before_the_long_work(self):
+        # Calibration would stop at the NaN; the folder is looked at first.
+        self.write_floats("nan.raw", [float("nan")] * 32)
+        self.samples = self.write_list("x.raw\nnan.raw\n")
+        self.check(["absent"], "--output_path", "absent/q.onnx")
+        self.check(["/proc/r.json"], "--report", "/proc/r.json")
+
     def test_output_is_the_model(self):
         before = self.model.read_bytes()
         self.check(["model.onnx"], "--output_path", self.model, code=USAGE)
@@ -218,6 +227,19 @@ class BrokenOutputs(tool_test.ToolTest):
         for report in ("/dev/full", "/proc/r.json"):
             self.assert_fails(BAD_FILE, [report], "quantize-eval", "--quiet", "--input_list", self.samples,
                               "--encodings", encodings, "--report", report, self.model)
+
+    def test_interrupted_evaluation_leaves_nothing(self):
+        encodings = self.write("e.json", '{"version": "0.6.1", "activation_encodings": {}, "param_encodings": {}}')
+        many = self.write_list("x.raw\n" * 200000, "many.txt")
+        for signal_sent in (signal.SIGINT, signal.SIGTERM):
+            command = [os.path.join(self.tools_folder, "quantize-eval"), "--quiet", "--input_list", str(many),
+                       "--encodings", str(encodings), "--report", "r.json", str(self.model)]
+            process = subprocess.Popen(command, cwd=self.work, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            with self.assertRaises(subprocess.TimeoutExpired, msg="too short a run to interrupt"):
+                process.wait(timeout=1)
+            process.send_signal(signal_sent)
+            process.wait(timeout=tool_test.TIMEOUT_SECONDS)
+            self.assertEqual(tool_test.tree(self.work), [])
 
 
 if __name__ == "__main__":

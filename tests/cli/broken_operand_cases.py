@@ -146,6 +146,7 @@ CASES = {
     "quantize_axis": (BAD_FILE, ["'it'", "axis"], qdq(([2], [0.1] * 2), ([2], [0] * 2), axis=9)),
     "dequantize_zero_point_type": (BAD_FILE, ["'it'", "zero point", "uint8"], dequantized_weight(UINT8)),
     "dequantize_scale_length": (BAD_FILE, ["'it'", "4 channels"], dequantized_weight(INT8, ((4,), [0.1] * 4), axis=0)),
+    "nothing_to_quantize": (UNSUPPORTED, ["nothing to quantize"], one("ArgMax", ["x"])),
     # Numbers.
     "weight_nan": (CALIBRATION, ["'w'", "NaN"], one("Conv", ["x", "w"], tensor(
         "w", [1, 2, 1, 1], [1.0, math.nan]))),
@@ -160,6 +161,6 @@ CASES = {
 
 # Only wrong once samples run or encodings are made: quantize-inspect has nothing to object to.
 ONLY_QUANTIZE = {
-    "gather_index_out_of_range", "quantize_scale_length", "weight_nan", "weight_infinite", "bias_nan",
-    "activation_nan", "activation_infinite",
+    "gather_index_out_of_range", "nothing_to_quantize", "quantize_scale_length",
+    "weight_nan", "weight_infinite", "bias_nan", "activation_nan", "activation_infinite",
 }

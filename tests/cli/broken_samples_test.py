@@ -172,7 +172,8 @@ class BrokenSamples(tool_test.ToolTest):
         self.check(BAD_FILE, ["list.txt:1", "x.npy", *words], "x.npy\n")
 
     def test_npy_dtype(self):
-        self.check_npy(["int16", "float32"], npy(descr="<i2", data=b"\x03\x00" * 32))
+        # 2^24 + 1 is no float32; integers that are would be taken.
+        self.check_npy(["i4", "float32"], npy(descr="<i4", data=b"\x01\x00\x00\x01" * 32))
 
     def test_npy_big_endian(self):
         self.check_npy([">f4"], npy(descr=">f4"))
@@ -224,29 +225,29 @@ class BrokenLabels(tool_test.ToolTest):
         samples = self.write_list("x.raw\nx.raw\n")
         encodings = self.write("e.json", '{"version": "0.6.1", "activation_encodings": {}, "param_encodings": {}}')
         path = self.write("labels.txt", labels)
-        self.assert_fails(BAD_FILE, ["labels.txt", *words], "quantize-eval", "--quiet", "--input_list", samples,
+        self.assert_fails(BAD_FILE, words, "quantize-eval", "--quiet", "--input_list", samples,
                           "--labels", path, "--encodings", encodings, "--report", "r.json", model)
 
     def test_count(self):
-        self.check(["3", "2"], "1\n2\n0\n")
+        self.check(["labels.txt", "3 labels", "2 samples"], "1\n2\n0\n")
 
     def test_not_a_number(self):
-        self.check([":2", "cat"], "1\ncat\n")
+        self.check(["labels.txt:2", "cat"], "1\ncat\n")
 
     def test_negative(self):
-        self.check([":1", "-1"], "-1\n1\n")
+        self.check(["labels.txt:1", "-1"], "-1\n1\n")
 
     def test_too_large(self):
-        self.check([":2"], "1\n99999999999999999999\n")
+        self.check(["labels.txt:2"], "1\n99999999999999999999\n")
 
     def test_two_on_a_line(self):
-        self.check([":1"], "1 2\n3\n")
+        self.check(["labels.txt:1"], "1 2\n3\n")
 
     def test_empty(self):
-        self.check(["no labels"], "")
+        self.check(["labels.txt", "no labels"], "")
 
     def test_class_the_model_does_not_have(self):
-        self.check(["70000"], "1\n70000\n")
+        self.check(["70000", "48 classes"], "1\n70000\n")
 
 
 if __name__ == "__main__":

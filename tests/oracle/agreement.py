@@ -24,20 +24,47 @@ def run_onnxruntime(model, feeds, optimized, num_threads=1):
     return [dict(zip(names, session.run(names, feed))) for feed in feeds]
 
 
-def worst_float_error(ours, theirs):
-    """The worst element in units of what is allowed, and where: (ratio, description)."""
-    worst, place = 0.0, "equal"
+@dataclass
+class FloatErrors:
+    """Errors of a float run, element by element and against the largest magnitude of each output."""
+
+    total: int = 0
+    outside: int = 0  # Neither within MAX_RELATIVE of the element nor within MAX_ABSOLUTE.
+    worst: float = 0.0  # In units of what is allowed an element.
+    worst_of_range: float = 0.0  # Relative to the output's largest magnitude.
+    place: str = "equal"
+
+    @property
+    def percent_outside(self):
+        return 100.0 * self.outside / max(1, self.total)
+
+    def __str__(self):
+        return (f"worst {self.worst:6.2g} of what is allowed, {self.outside} of {self.total} elements outside, "
+                f"{self.worst_of_range:.1e} of the range")
+
+
+def float_errors(ours, theirs):
+    """Compares two lists of {name: array}."""
+    errors = FloatErrors()
     for i, (our_sample, their_sample) in enumerate(zip(ours, theirs, strict=True)):
         for name, their_output in their_sample.items():
-            a = our_sample[name].astype(np.float64)
+            a = our_sample[name].reshape(-1).astype(np.float64)
             b = their_output.reshape(-1).astype(np.float64)
+            errors.total += b.size
             if a.shape != b.shape or not np.array_equal(np.isfinite(a), np.isfinite(b)):
-                return np.inf, f"{name}, sample {i}: {a.size} elements against {b.size}, or NaN in one only"
+                errors.outside += b.size
+                errors.worst = errors.worst_of_range = np.inf
+                errors.place = f"{name}, sample {i}: {a.size} elements against {b.size}, or NaN in one only"
+                continue
             error = np.abs(a - b)
             ratio = error / np.maximum(MAX_ABSOLUTE, MAX_RELATIVE * np.abs(b))
-            if ratio.size and (at := int(np.argmax(ratio))) >= 0 and ratio[at] > worst:
-                worst, place = float(ratio[at]), f"{name}[{at}], sample {i}: {a[at]:.8g} against {b[at]:.8g}"
-    return worst, place
+            errors.outside += int(np.count_nonzero(ratio > 1))
+            at = int(np.argmax(ratio)) if ratio.size else 0
+            if ratio.size and ratio[at] > errors.worst:
+                errors.worst, errors.place = float(ratio[at]), f"{name}[{at}], sample {i}: {a[at]:.8g} for {b[at]:.8g}"
+            if error.size and (largest := max(float(np.abs(b).max()), MAX_ABSOLUTE / MAX_RELATIVE)):
+                errors.worst_of_range = max(errors.worst_of_range, float(error.max()) / largest)
+    return errors
 
 
 @dataclass

@@ -3,21 +3,13 @@ import functools
 import pathlib
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DIGITS = ROOT / "tests" / "data" / "digits"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The least shares, in percent, of output elements within two steps of ONNX Runtime's."""
-
-    plain: float = 99.99  # Its graph as written: the same arithmetic as ours but for the order of sums.
-    optimized: float = 99.0  # Its int8 kernels: sums are exact, the result is rounded once.
 
 
 @dataclass(frozen=True)
@@ -29,7 +21,6 @@ class Case:
     calibration: pathlib.Path
     evaluation: pathlib.Path
     input_dims: tuple = ()  # The input's shape, for models with several dynamic dimensions.
-    limits: Limits = field(default_factory=Limits)
 
     @functools.cached_property
     def proto(self):
@@ -78,7 +69,6 @@ def digits_cases(work):
 
 # Shapes of models with several dynamic dimensions.
 SHARED_INPUT_DIMS = {"ppocr_mobile_v2_cls": (1, 3, 48, 192), "ppocrv2_det": (1, 3, 640, 640)}
-SHARED_LIMITS = {}
 SHARED_CALIBRATION_COUNT = 4
 SHARED_EVALUATION_COUNT = 2
 
@@ -93,6 +83,5 @@ def shared_cases(shared, work):
         return folder / "input_list.txt"
 
     return [Case(model.stem, model, inputs(model.stem, "calib", SHARED_CALIBRATION_COUNT),
-                 inputs(model.stem, "eval", SHARED_EVALUATION_COUNT), SHARED_INPUT_DIMS.get(model.stem, ()),
-                 SHARED_LIMITS.get(model.stem, Limits()))
+                 inputs(model.stem, "eval", SHARED_EVALUATION_COUNT), SHARED_INPUT_DIMS.get(model.stem, ()))
             for model in sorted((shared / "data" / "models").glob("*.onnx"))]

@@ -30,6 +30,11 @@ class Quantized:
         return json.loads(self.report.read_text())
 
 
+def read_result(folder, sample, tensor, dtype=np.float32):
+    """What quantize-run wrote for one tensor of one sample, flat."""
+    return np.fromfile(folder / f"Result_{sample}" / (tensor.replace("/", "_") + ".raw"), dtype)
+
+
 class Tools:
     """The tools in one folder, run over a case's samples with its --input_dim options."""
 
@@ -37,11 +42,10 @@ class Tools:
         self.folder = pathlib.Path(folder)
         self.num_threads = num_threads
 
-    def call(self, tool, *arguments):
-        """stdout of the tool. Raises ToolError."""
-        command = [str(self.folder / tool), "--quiet", *map(str, arguments)]
-        if "--threads" not in command:
-            command += ["--threads", str(self.num_threads)]
+    def call(self, tool, options, models):
+        """stdout of the tool. A --threads in `options` wins. Raises ToolError."""
+        threads = [] if "--threads" in options else ["--threads", self.num_threads]
+        command = [str(part) for part in (self.folder / tool, *options, *threads, "--quiet", *models)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
         except subprocess.TimeoutExpired as late:
@@ -56,20 +60,23 @@ class Tools:
         folder.mkdir(parents=True, exist_ok=True)
         written = Quantized(*(folder / f"{case.name}.{kind}" for kind in
                               ("quantized.onnx", "encodings.json", "report.json")))
-        self.call("quantize", "--input_list", case.calibration, "--output_path", written.model, *case.dims_options(),
-                  *options, model or case.model)
+        self.call("quantize", ["--input_list", case.calibration, "--output_path", written.model, *case.dims_options(),
+                               *options], [model or case.model])
         return written
 
-    def evaluate(self, case, quantized, report, *options):
-        """quantize-eval of the case's model against `quantized`; the report."""
-        self.call("quantize-eval", "--input_list", case.evaluation, "--report", report, *case.dims_options(), *options,
-                  case.model, quantized)
+    def evaluate(self, case, report, *options, quantized=None):
+        """quantize-eval of the case's model against `quantized` or the --encodings in `options`; the report."""
+        self.call("quantize-eval", ["--input_list", case.evaluation, "--report", report, *case.dims_options(),
+                                    *options], [case.model, quantized] if quantized else [case.model])
         return json.loads(report.read_text())
+
+    def run(self, case, model, mode, folder, *options):
+        """quantize-run over the evaluation samples."""
+        self.call("quantize-run", ["--input_list", case.evaluation, "--output_dir", folder, "--mode", mode,
+                                   *case.dims_options(), *options], [model])
 
     def outputs(self, case, model, mode, folder):
         """Outputs of `model` for each evaluation sample: a list of {name: flat array}."""
-        self.call("quantize-run", "--input_list", case.evaluation, "--output_dir", folder, "--mode", mode,
-                  *case.dims_options(), model)
-        return [{name: np.fromfile(folder / f"Result_{i}" / (name.replace("/", "_") + ".raw"), NUMPY_TYPES[dtype])
-                 for name, dtype in case.output_types().items()}
+        self.run(case, model, mode, folder)
+        return [{name: read_result(folder, i, name, NUMPY_TYPES[dtype]) for name, dtype in case.output_types().items()}
                 for i in range(len(case.evaluation_files()))]

@@ -44,7 +44,8 @@ void set_up(CLI::App& app) {
 void add_input_dim(CLI::App& app, CommonOptions& options) {
   app.add_option("--input_dim", options.input_dims,
                  "Shape of an input with dynamic dimensions, e.g. --input_dim image 1,3,224,224; repeatable")
-      ->type_name("NAME DIMS");
+      ->type_name("NAME DIMS")
+      ->allow_extra_args(false);
 }
 
 void add_running(CLI::App& app, CommonOptions& options) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -25,6 +27,18 @@ void set_up(CLI::App& app);
 void add_input_dim(CLI::App& app, CommonOptions& options);
 /// --threads N and --quiet.
 void add_running(CLI::App& app, CommonOptions& options);
+
+/// An option that takes one of a few words.
+template <class T>
+CLI::Option* add_choice(CLI::App& app, const std::string& name, T& value, const std::map<std::string, T>& choices,
+                        const std::string& help) {
+  std::vector<std::string> words;
+  for (const auto& [word, meaning] : choices) words.push_back(word);
+  return app
+      .add_option_function<std::string>(
+          name, [&value, choices](const std::string& word) { value = choices.at(word); }, help)
+      ->check(CLI::IsMember(words));
+}
 
 /// Errors: kUsage for dims that are not numbers, or an input named twice.
 Result<InputDims> input_dims_of(const CommonOptions& options);

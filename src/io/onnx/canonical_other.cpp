@@ -51,7 +51,7 @@ Result<void> batch_normalization(Rewriter& rewriter, Node& node) {
   for (std::size_t i = 1; i < node.outputs.size(); ++i) {
     if (rewriter.is_used(node, i)) return unsupported("outputs of the training mode are used, which is not supported");
   }
-  if (node.outputs.size() > 1) node.outputs.resize(1);
+  while (node.outputs.size() > 1) node.outputs.pop_back();
   return {};
 }
 

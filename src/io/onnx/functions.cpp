@@ -191,7 +191,7 @@ Result<FunctionLibrary> FunctionLibrary::from(const onnx::ModelProto& model) {
 }
 
 Result<int> FunctionLibrary::measure_depth(Function& function, int level) {
-  if (function.depth == kBeingMeasured) return unsupported(describe(*function.proto) + " calls itself");
+  if (function.depth == kBeingMeasured) return invalid(describe(*function.proto) + " calls itself");
   if (function.depth != kNotMeasured) return function.depth;
   if (level > kMaxDepth) return unsupported(describe(*function.proto) + " is nested more than 64 levels deep");
   function.depth = kBeingMeasured;

@@ -221,6 +221,9 @@ Result<graph::Node> GraphBuilder::read_node(const SourceNode& source) {
   for (const std::string& name : proto.output()) {
     node.outputs.push_back(name.empty() ? kNoValue : by_name_.at(name));
   }
+  // Kernels may rely on output 0 being there, whether or not somebody reads it.
+  if (!node.outputs.empty() && node.outputs[0] == kNoValue)
+    node.outputs[0] = graph::add_value(graph_, "unnamed_output");
   if (const auto read = read_attributes(proto, *source.opsets, node); !read.ok()) return read.error();
 
   std::vector<ValueId> captured;

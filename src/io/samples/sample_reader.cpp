@@ -99,6 +99,21 @@ Result<std::vector<fs::path>> match(const std::vector<SampleFile>& files, const 
   return paths;
 }
 
+Error about_file(const InputSpec& spec, const fs::path& path, const Error& error) {
+  return {error.code,
+          "input " + halfstep::quoted(spec.name) + ": file " + halfstep::quoted(path.string()) + " " + error.message};
+}
+
+// What the size of a raw file alone can tell; .npy files say more when they are read.
+Result<void> check_size(const InputSpec& spec, const fs::path& path) {
+  const Result<std::uint64_t> num_bytes = regular_file_size(path);
+  if (!num_bytes.ok()) return num_bytes.error().at("input " + halfstep::quoted(spec.name));
+  if (is_npy(path)) return {};
+  const Result<Shape> shape = shape_from_size(spec, *num_bytes);
+  if (!shape.ok()) return about_file(spec, path, shape.error());
+  return {};
+}
+
 }  // namespace
 
 Result<Tensor> read_input(const InputSpec& spec, const fs::path& path) {
@@ -106,10 +121,7 @@ Result<Tensor> read_input(const InputSpec& spec, const fs::path& path) {
   const Result<std::uint64_t> num_bytes = regular_file_size(path);
   if (!num_bytes.ok()) return num_bytes.error().at(place);
   Result<Tensor> tensor = is_npy(path) ? read_npy(spec, path, *num_bytes) : read_raw(spec, path, *num_bytes);
-  if (!tensor.ok()) {
-    const Error& error = tensor.error();
-    return Error{error.code, place + ": file " + halfstep::quoted(path.string()) + " " + error.message};
-  }
+  if (!tensor.ok()) return about_file(spec, path, tensor.error());
   return tensor;
 }
 
@@ -118,6 +130,9 @@ Result<SampleReader> SampleReader::make(InputList list, std::vector<InputSpec> s
   for (const SampleLine& line : list.samples) {
     auto paths = match(line.files, specs);
     if (!paths.ok()) return paths.error().at(list.place(line));
+    for (std::size_t i = 0; i < specs.size(); ++i) {
+      if (auto fits = check_size(specs[i], (*paths)[i]); !fits.ok()) return fits.error().at(list.place(line));
+    }
     reader.paths_.push_back(*std::move(paths));
   }
   reader.list_ = std::move(list);

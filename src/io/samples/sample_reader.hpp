@@ -20,9 +20,10 @@ Result<Tensor> read_input(const InputSpec& spec, const std::filesystem::path& pa
 /// The samples of an input list for a model with the given inputs.
 class SampleReader {
  public:
-  /// Matches files with inputs, for every line at once; opens no file.
+  /// Matches files with inputs and checks the sizes of raw files, for every line
+  /// at once; opens no file.
   /// Errors: kInvalidInput naming list and line: an input that is missing,
-  /// unknown or given twice, or a wrong number of files.
+  /// unknown or given twice, a wrong number of files, a file that does not fit.
   static Result<SampleReader> make(InputList list, std::vector<InputSpec> specs);
 
   std::int64_t num_samples() const { return static_cast<std::int64_t>(paths_.size()); }

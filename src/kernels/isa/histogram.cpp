@@ -4,57 +4,227 @@
 namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
 
-// Vectors of the compiler, split to the registers there are where necessary.
-// Their arithmetic is element by element, so the result does not depend on that.
+// Vectors of the compiler, as wide as the registers. Their arithmetic is element
+// by element, so no result depends on the width.
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+#else
 constexpr int kLanes = 4;
-constexpr int kNumAccumulators = 4;
+#endif
 typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
 typedef std::int32_t Ints __attribute__((vector_size(kLanes * sizeof(std::int32_t))));
-typedef double Doubles __attribute__((vector_size(kLanes * sizeof(double))));
+
+// A register of doubles, and as many floats and integers.
+constexpr int kWideLanes = kLanes == 16 ? 8 : 4;
+typedef float NarrowFloats __attribute__((vector_size(kWideLanes * sizeof(float))));
+typedef std::int32_t NarrowInts __attribute__((vector_size(kWideLanes * sizeof(std::int32_t))));
+typedef double Doubles __attribute__((vector_size(kWideLanes * sizeof(double))));
 
 constexpr std::int32_t kExponentBits = 0x7f800000;
 
-Floats spread(float value) { return Floats{} + value; }
+// Small enough for the first-level cache.
+constexpr std::int64_t kBlock = 512;
 
-// Lane l of accumulator `a` takes the elements i with i % 16 == 4 * a + l, in
-// order; at the end lanes are added pairwise. This fixes the order of every sum.
-struct Accumulator {
-  Floats min = spread(__builtin_inff());
-  Floats max = spread(-__builtin_inff());
-  Doubles sum = {};
-  Doubles sum_of_squares = {};
-  Ints nonfinite = {};
+// Element i of a run is added to sum i % kNumSums, in order; at the end the sums
+// are added pairwise. This fixes the order of every addition.
+constexpr int kNumSums = 16;
 
-  inline void add(const float* x) {
-    Floats values;
-    Ints bits;
-    __builtin_memcpy(&values, x, sizeof values);
-    __builtin_memcpy(&bits, x, sizeof bits);
-    const Ints is_nonfinite = (bits & kExponentBits) == kExponentBits;
-    const Ints kept_bits = bits & ~is_nonfinite;
-    Floats kept;
-    __builtin_memcpy(&kept, &kept_bits, sizeof kept);
-    const Floats low = is_nonfinite ? min : values;
-    const Floats high = is_nonfinite ? max : values;
-    min = low < min ? low : min;
-    max = high > max ? high : max;
-    const Doubles wide = __builtin_convertvector(kept, Doubles);
-    sum += wide;
-    sum_of_squares += wide * wide;
-    nonfinite -= is_nonfinite;
+struct Sums {
+  double sum[kNumSums] = {};
+  double sum_of_squares[kNumSums] = {};
+
+  // Requires: finite values; count is a multiple of kNumSums.
+  void add(const float* x, std::int64_t count) {
+    constexpr int kNumParts = kNumSums / kWideLanes;
+    Doubles sums[kNumParts];
+    Doubles squares[kNumParts];
+    __builtin_memcpy(sums, sum, sizeof sums);
+    __builtin_memcpy(squares, sum_of_squares, sizeof squares);
+    for (std::int64_t i = 0; i < count; i += kNumSums) {
+#pragma GCC unroll 4
+      for (int part = 0; part < kNumParts; ++part) {
+        NarrowFloats narrow;
+        __builtin_memcpy(&narrow, x + i + part * kWideLanes, sizeof narrow);
+        const Doubles wide = __builtin_convertvector(narrow, Doubles);
+        sums[part] += wide;
+        squares[part] += wide * wide;
+      }
+    }
+    __builtin_memcpy(sum, sums, sizeof sums);
+    __builtin_memcpy(sum_of_squares, squares, sizeof squares);
   }
 };
 
-double pairwise(const Doubles& v) { return (v[0] + v[2]) + (v[1] + v[3]); }
+double pairwise(const double* lanes) {
+  double total = 0.0;
+  for (int l = 0; l < kNumSums; l += 4) total += (lanes[l] + lanes[l + 2]) + (lanes[l + 1] + lanes[l + 3]);
+  return total;
+}
 
-void merge(const Accumulator& part, Moments& total) {
-  for (int lane = 0; lane < kLanes; ++lane) {
-    if (part.min[lane] < total.min) total.min = part.min[lane];
-    if (part.max[lane] > total.max) total.max = part.max[lane];
-    total.num_nonfinite += part.nonfinite[lane];
+void add_to_extremes(float value, Moments& total) {
+  if (value < total.min) total.min = value;
+  if (value > total.max) total.max = value;
+}
+
+// Extremes of x[0, count), a multiple of 16 values. False, and nothing done, if one is not finite.
+bool add_extremes(const float* x, std::int64_t count, Moments& total) {
+  Floats min = Floats{} + __builtin_inff();
+  Floats max = Floats{} - __builtin_inff();
+  Ints nonfinite = {};
+  for (std::int64_t i = 0; i < count; i += kLanes) {
+    Floats values;
+    Ints bits;
+    __builtin_memcpy(&values, x + i, sizeof values);
+    __builtin_memcpy(&bits, x + i, sizeof bits);
+    nonfinite |= (bits & kExponentBits) == kExponentBits;
+    min = values < min ? values : min;
+    max = values > max ? values : max;
   }
-  total.sum += pairwise(part.sum);
-  total.sum_of_squares += pairwise(part.sum_of_squares);
+  for (int lane = 0; lane < kLanes; ++lane) {
+    if (nonfinite[lane] != 0) return false;
+  }
+  for (int lane = 0; lane < kLanes; ++lane) {
+    add_to_extremes(min[lane], total);
+    add_to_extremes(max[lane], total);
+  }
+  return true;
+}
+
+// The same one by one, with what is not finite counted, and replaced by 0 in `finite`.
+void add_finite_extremes(const float* x, std::int64_t count, Moments& total, float* finite) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const bool is_finite = __builtin_isfinite(x[i]);
+    finite[i] = is_finite ? x[i] : 0.0F;
+    if (is_finite) {
+      add_to_extremes(x[i], total);
+    } else {
+      ++total.num_nonfinite;
+    }
+  }
+}
+
+// The bins dyadic_bin_counts() is asked for.
+struct Bins {
+  int log2_width;
+  std::int64_t first;
+  std::int64_t count;
+};
+
+// Puts the bin of x[0, size), counted from bins.first, into `found`;
+// bins.count for what lies in no bin. Exact: float32 values have exponents in
+// [-149, 127], so the scaled double neither overflows nor underflows, and
+// scaling by a power of two never rounds.
+void find_any_bins(const float* x, std::int64_t size, const Bins& bins, std::int32_t* found) {
+  const double per_bin = __builtin_ldexp(1.0, -bins.log2_width);
+  const Doubles begin = Doubles{} + static_cast<double>(bins.first);
+  const Doubles end = Doubles{} + static_cast<double>(bins.first + bins.count);
+  // 1.5 * 2^52: adding it rounds |t| < 2^51 to an integer, subtracting it is exact.
+  constexpr double kRounder = 6755399441055744.0;
+  for (std::int64_t i = 0; i < size; i += kWideLanes) {
+    NarrowFloats narrow;
+    __builtin_memcpy(&narrow, x + i, sizeof narrow);
+    const Doubles t = __builtin_convertvector(narrow, Doubles) * per_bin;
+    // Everything outside goes to `end`; NaN fails both comparisons.
+    const Doubles not_above = t < end ? t : end;
+    const Doubles kept = not_above >= begin ? not_above : end;
+    const Doubles nearest = (kept + kRounder) - kRounder;
+    const Doubles floor = nearest - (nearest > kept ? Doubles{} + 1.0 : Doubles{});
+    const NarrowInts bin = __builtin_convertvector(floor - begin, NarrowInts);
+    __builtin_memcpy(found + i, &bin, sizeof bin);
+  }
+}
+
+// True if find_near_bins() serves: every edge is then a normal float or 0, and
+// every bin number is exact in a float.
+bool are_near(const Bins& bins) {
+  constexpr std::int64_t kMaxBin = std::int64_t{1} << 22;
+  return bins.log2_width >= -126 && bins.log2_width <= 104 && bins.first >= -kMaxBin &&
+         bins.first + bins.count <= kMaxBin;
+}
+
+// find_any_bins() in float32 alone, with the same result.
+void find_near_bins(const float* x, std::int64_t size, const Bins& bins, std::int32_t* found) {
+  const float width = __builtin_ldexpf(1.0F, bins.log2_width);
+  const float per_bin = __builtin_ldexpf(1.0F, -bins.log2_width);
+  const Floats begin = Floats{} + static_cast<float>(bins.first) * width;
+  const Floats end = Floats{} + static_cast<float>(bins.first + bins.count) * width;
+  const auto first = static_cast<std::int32_t>(bins.first);
+  for (std::int64_t i = 0; i < size; i += kLanes) {
+    Floats values;
+    __builtin_memcpy(&values, x + i, sizeof values);
+    const Floats not_above = values < end ? values : end;
+    const Floats kept = not_above >= begin ? not_above : end;
+    // The product may underflow, but then it still truncates to 0; comparing
+    // unscaled values, which is exact, tells whether that is the floor.
+    const Ints truncated = __builtin_convertvector(kept * per_bin, Ints);
+    const Ints is_above = __builtin_convertvector(truncated, Floats) * width > kept;
+    const Ints bin = truncated + is_above - first;  // True is -1.
+    __builtin_memcpy(found + i, &bin, sizeof bin);
+  }
+}
+
+// Calls f(bins of a block, size of the block) for x in order. `found` is readable to a
+// multiple of 16.
+template <class F>
+void for_each_block(const float* x, std::int64_t count, const Bins& bins, F&& f) {
+  std::int32_t found[kBlock];
+  float last[kBlock] = {};
+  const bool near = are_near(bins);
+  for (std::int64_t first = 0; first < count; first += kBlock) {
+    const std::int64_t size = count - first < kBlock ? count - first : kBlock;
+    const float* block = x + first;
+    if (size < kBlock) {
+      for (std::int64_t i = 0; i < size; ++i) last[i] = block[i];
+      block = last;
+    }
+    near ? find_near_bins(block, size, bins, found) : find_any_bins(block, size, bins, found);
+    f(static_cast<const std::int32_t*>(found), size);
+  }
+}
+
+// Neighbouring values often share a bin, and an addition to memory waits for the one
+// before it: several sets of counters take turns.
+constexpr int kNumSets = 4;
+constexpr std::int64_t kMaxSetBins = 4096;
+constexpr std::int64_t kSetSize = kMaxSetBins + 16;  // One more for what is left out; off the cache's stride.
+
+std::int64_t count_in_sets(const float* x, std::int64_t count, const Bins& bins, std::uint64_t* counts) {
+  std::uint32_t sets[kNumSets][kSetSize];
+  for (auto& set : sets) {
+    for (std::int64_t bin = 0; bin <= bins.count; ++bin) set[bin] = 0;
+  }
+  for_each_block(x, count, bins, [&](const std::int32_t* found, std::int64_t size) {
+    std::int64_t i = 0;
+    for (; i + kNumSets <= size; i += kNumSets) {
+      ++sets[0][found[i]];
+      ++sets[1][found[i + 1]];
+      ++sets[2][found[i + 2]];
+      ++sets[3][found[i + 3]];
+    }
+    for (; i < size; ++i) ++sets[0][found[i]];
+  });
+  const auto sum = [&](std::int64_t bin) {
+    return std::uint64_t{sets[0][bin]} + sets[1][bin] + sets[2][bin] + sets[3][bin];
+  };
+  for (std::int64_t bin = 0; bin < bins.count; ++bin) counts[bin] += sum(bin);
+  return static_cast<std::int64_t>(sum(bins.count));
+}
+
+std::int64_t count_plainly(const float* x, std::int64_t count, const Bins& bins, std::uint64_t* counts) {
+  const auto limit = static_cast<std::int32_t>(bins.count);
+  std::int64_t num_outside = 0;
+  for_each_block(x, count, bins, [&](const std::int32_t* found, std::int64_t size) {
+    for (std::int64_t i = 0; i < size; ++i) {
+      if (found[i] < limit) {
+        ++counts[found[i]];
+      } else {
+        ++num_outside;
+      }
+    }
+  });
+  return num_outside;
 }
 
 }  // namespace
@@ -62,75 +232,37 @@ void merge(const Accumulator& part, Moments& total) {
 Moments minmax_sum(const float* x, std::int64_t count) {
   Moments total;
   total.count = count;
-  // The lane counters of non-finite values are 32 bits wide: merge before they fill.
-  constexpr std::int64_t kChunk = std::int64_t{1} << 30;
-  for (std::int64_t begin = 0; begin < count; begin += kChunk) {
-    const std::int64_t end = count - begin < kChunk ? count : begin + kChunk;
-    Accumulator parts[kNumAccumulators];
-    std::int64_t i = begin;
-    for (; i + kNumAccumulators * kLanes <= end; i += kNumAccumulators * kLanes) {
-      parts[0].add(x + i);
-      parts[1].add(x + i + kLanes);
-      parts[2].add(x + i + 2 * kLanes);
-      parts[3].add(x + i + 3 * kLanes);
+  Sums sums;
+  for (std::int64_t begin = 0; begin < count;) {
+    // Whole turns, and at the very end what does not fill one.
+    const std::int64_t left = count - begin;
+    const std::int64_t size = left >= kBlock ? kBlock : left < kNumSums ? left : left / kNumSums * kNumSums;
+    const float* block = x + begin;
+    begin += size;
+    if (size >= kNumSums && add_extremes(block, size, total)) {
+      sums.add(block, size);
+      continue;
     }
-    for (const Accumulator& part : parts) merge(part, total);
-    for (; i < end; ++i) {
-      if (!__builtin_isfinite(x[i])) {
-        ++total.num_nonfinite;
-        continue;
-      }
-      if (x[i] < total.min) total.min = x[i];
-      if (x[i] > total.max) total.max = x[i];
-      const double wide = x[i];
-      total.sum += wide;
-      total.sum_of_squares += wide * wide;
-    }
+    float finite[kBlock] = {};
+    add_finite_extremes(block, size, total, finite);
+    sums.add(finite, size < kNumSums ? kNumSums : size);
   }
+  total.sum = pairwise(sums.sum);
+  total.sum_of_squares = pairwise(sums.sum_of_squares);
   return total;
 }
 
 std::int64_t dyadic_bin_counts(const float* x, std::int64_t count, int log2_width, std::int64_t first_bin,
                                std::int64_t num_bins, std::uint64_t* counts) {
-  // Exact: float32 values have exponents in [-149, 127], so the scaled double
-  // neither overflows nor underflows, and scaling by a power of two never rounds.
-  const double per_bin = __builtin_ldexp(1.0, -log2_width);
-  const Doubles begin = Doubles{} + static_cast<double>(first_bin);
-  const Doubles end = Doubles{} + static_cast<double>(first_bin + num_bins);
-  // 1.5 * 2^52: adding it rounds |t| < 2^51 to an integer, subtracting it is exact.
-  constexpr double kRounder = 6755399441055744.0;
-  constexpr std::int64_t kBlock = 512;
-  std::int32_t bins[kBlock];
-  float last_values[kLanes] = {};
-  const auto limit = static_cast<std::int32_t>(num_bins);
-  std::int64_t num_inside = 0;
-  for (std::int64_t first = 0; first < count; first += kBlock) {
-    const std::int64_t size = count - first < kBlock ? count - first : kBlock;
-    for (std::int64_t i = 0; i < size; i += kLanes) {
-      const float* values = x + first + i;
-      if (size - i < kLanes) {
-        for (std::int64_t l = 0; l < size - i; ++l) last_values[l] = values[l];
-        values = last_values;
-      }
-      Floats narrow;
-      __builtin_memcpy(&narrow, values, sizeof narrow);
-      const Doubles t = __builtin_convertvector(narrow, Doubles) * per_bin;
-      // Everything outside goes to `end`; NaN fails both comparisons.
-      const Doubles not_above = t < end ? t : end;
-      const Doubles kept = not_above >= begin ? not_above : end;
-      const Doubles nearest = (kept + kRounder) - kRounder;
-      const Doubles floor = nearest - (nearest > kept ? Doubles{} + 1.0 : Doubles{});
-      const Ints bin = __builtin_convertvector(floor - begin, Ints);
-      __builtin_memcpy(bins + i, &bin, sizeof bin);
-    }
-    for (std::int64_t i = 0; i < size; ++i) {
-      if (bins[i] < limit) {
-        ++counts[bins[i]];
-        ++num_inside;
-      }
-    }
+  const Bins bins{log2_width, first_bin, num_bins};
+  // Clearing and adding up the sets must pay; their counters are 32 bits wide.
+  if (num_bins > kMaxSetBins || count < 2 * num_bins) return count_plainly(x, count, bins, counts);
+  constexpr std::int64_t kChunk = std::int64_t{1} << 30;
+  std::int64_t num_outside = 0;
+  for (std::int64_t begin = 0; begin < count; begin += kChunk) {
+    num_outside += count_in_sets(x + begin, count - begin < kChunk ? count - begin : kChunk, bins, counts);
   }
-  return count - num_inside;
+  return num_outside;
 }
 
 }  // namespace halfstep::kernels::HALFSTEP_ISA

@@ -1,0 +1,78 @@
+"""layers.py: each layer of a quantized model on its own, fed with our tensors.
+
+End to end, one code that is rounded the other way (the order of a float sum
+suffices) moves other codes in the next layer, and deep models of low SQNR
+amplify that until outputs are many steps apart: ONNX Runtime disagrees with
+itself as much, with and without its optimizations. Cut at the activations, the
+error has nowhere to grow: every code must then be the same or next to it.
+"""
+import numpy as np
+import onnx
+from onnx import helper
+
+import agreement
+from halfstep_tools import read_result
+from qdq_file import QdqFile
+
+
+def cut_at_activations(quantized):
+    """The model whose activations are inputs: [(tensor, DQ output)] and the model's bytes.
+
+    Outputs are the stored integers, one for each activation that has a pair.
+    """
+    cut = onnx.ModelProto()
+    cut.CopyFrom(quantized.proto)
+    tensors, kept, outputs = [], [], []
+    for node in quantized.proto.graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] not in quantized.constants:
+            source = quantized.producers[node.input[0]].input[0]
+            is_output = node.output[0] in quantized.output_names
+            tensors.append((node.output[0] if is_output else source, node.input[0], node.output[0]))
+        else:
+            kept.append(node)
+        if node.op_type == "QuantizeLinear":
+            dtype = quantized.constants[node.input[2]].data_type
+            outputs.append(helper.make_tensor_value_info(node.output[0], dtype, None))
+    graph = cut.graph
+    del graph.node[:], graph.output[:]
+    graph.node.extend(kept)
+    graph.output.extend(outputs)
+    graph.input.extend(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for _, _, name in tensors)
+    return tensors, cut
+
+
+def activation_shapes(quantized, feed, folder):
+    """The shape of every stored activation, from a run of ONNX Runtime."""
+    whole = onnx.ModelProto()
+    whole.CopyFrom(quantized.proto)
+    del whole.graph.output[:]
+    for node in quantized.nodes("QuantizeLinear"):
+        dtype = quantized.constants[node.input[2]].data_type
+        whole.graph.output.append(helper.make_tensor_value_info(node.output[0], dtype, None))
+    path = folder / "all_outputs.onnx"
+    onnx.save(whole, path)
+    return {name: codes.shape for name, codes in agreement.run_onnxruntime(path, [feed], optimized=False)[0].items()}
+
+
+def layer_shares(tools, case, model, folder):
+    """Codes of every activation against ONNX Runtime's, each layer fed with ours: StepShares."""
+    quantized = QdqFile(model)
+    tensors, cut = cut_at_activations(quantized)
+    cut_path = folder / "cut.onnx"
+    onnx.save(cut, cut_path)
+    feeds = case.feeds()
+    shapes = activation_shapes(quantized, feeds[0], folder)
+    tools.run(case, model, "simulated", folder / "layers", "--dump_tensors", "all")
+    grids = quantized.grids()
+    ours, theirs = [], []
+    for i, feed in enumerate(feeds):
+        feed = dict(feed)
+        our_codes = {}
+        for tensor, stored, dequantized in tensors:
+            real = read_result(folder / "layers", i, tensor).reshape(shapes[stored])
+            feed[dequantized] = real
+            grid = grids[tensor]
+            our_codes[stored] = np.rint(real / np.float64(grid.scales)) + grid.zero_points.astype(np.float64)
+        ours.append(our_codes)
+        theirs.append(agreement.run_onnxruntime(cut_path, [feed], optimized=False)[0])
+    return agreement.step_shares(ours, theirs, dict.fromkeys(shapes, 1.0))

@@ -184,6 +184,11 @@ class Chooser {
     for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
       const graph::Node& node = graph_.nodes[n];
       if (parts_[n] != Part::kFloat) continue;
+      // What is known before running (Shape) does not run at all.
+      if (std::all_of(node.outputs.begin(), node.outputs.end(),
+                      [&](ValueId id) { return id == kNoValue || facts_[at(id)].value.has_value(); })) {
+        continue;
+      }
       if (std::none_of(node.inputs.begin(), node.inputs.end(), works_on_floats) &&
           std::none_of(node.outputs.begin(), node.outputs.end(), works_on_floats)) {
         continue;

@@ -26,7 +26,8 @@ GridRequest weight_request(const Options& options) {
   return {.bits = options.weight_bits,
           .schema = options.param_schema,
           .scale = options.scale,
-          .signed_grid = SignedGrid::kNarrow,
+          // The power-of-two formula (E5) is for the full grid.
+          .signed_grid = options.scale == ScaleKind::kPowerOfTwo ? SignedGrid::kFull : SignedGrid::kNarrow,
           .restricted = options.restricted_steps};
 }
 

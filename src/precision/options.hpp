@@ -16,7 +16,7 @@ Result<void> check(const Options& options);
 /// The grid activations get; also constant operands of Add, Mul, PRelu and their like.
 GridRequest activation_request(const Options& options);
 
-/// The grid weights get: symmetric ones are narrow, so that w and -w are both on it.
+/// The grid weights get: symmetric affine ones are narrow, so that w and -w are both on it.
 GridRequest weight_request(const Options& options);
 
 }  // namespace halfstep::precision

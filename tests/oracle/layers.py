@@ -55,7 +55,10 @@ def activation_shapes(quantized, feed, folder):
 
 
 def layer_shares(tools, case, model, folder):
-    """Codes of every activation against ONNX Runtime's, each layer fed with ours: StepShares."""
+    """Codes of every activation against ONNX Runtime's, each layer fed with ours.
+
+    StepShares over all tensors, and those of the tensor that differs most.
+    """
     quantized = QdqFile(model)
     tensors, cut = cut_at_activations(quantized)
     cut_path = folder / "cut.onnx"
@@ -75,4 +78,7 @@ def layer_shares(tools, case, model, folder):
             our_codes[stored] = np.rint(real / np.float64(grid.scales)) + grid.zero_points.astype(np.float64)
         ours.append(our_codes)
         theirs.append(agreement.run_onnxruntime(cut_path, [feed], optimized=False)[0])
-    return agreement.step_shares(ours, theirs, dict.fromkeys(shapes, 1.0))
+    steps = dict.fromkeys(shapes, 1.0)
+    by_tensor = [agreement.step_shares(ours, [{name: sample[name]} for sample in theirs], steps) for name in shapes]
+    worst = min(by_tensor, key=lambda shares: shares.percent(shares.within_half))
+    return agreement.step_shares(ours, theirs, steps), worst

@@ -63,45 +63,46 @@ double pairwise(const double* lanes) {
   return total;
 }
 
-void add_to_extremes(float value, Moments& total) {
-  if (value < total.min) total.min = value;
-  if (value > total.max) total.max = value;
-}
-
-// Extremes of x[0, count), a multiple of 16 values. False, and nothing done, if one is not finite.
-bool add_extremes(const float* x, std::int64_t count, Moments& total) {
+struct Extremes {
   Floats min = Floats{} + __builtin_inff();
   Floats max = Floats{} - __builtin_inff();
-  Ints nonfinite = {};
-  for (std::int64_t i = 0; i < count; i += kLanes) {
-    Floats values;
-    Ints bits;
-    __builtin_memcpy(&values, x + i, sizeof values);
-    __builtin_memcpy(&bits, x + i, sizeof bits);
-    nonfinite |= (bits & kExponentBits) == kExponentBits;
-    min = values < min ? values : min;
-    max = values > max ? values : max;
-  }
-  for (int lane = 0; lane < kLanes; ++lane) {
-    if (nonfinite[lane] != 0) return false;
-  }
-  for (int lane = 0; lane < kLanes; ++lane) {
-    add_to_extremes(min[lane], total);
-    add_to_extremes(max[lane], total);
-  }
-  return true;
-}
 
-// The same one by one, with what is not finite counted, and replaced by 0 in `finite`.
+  // For x[0, count), a multiple of 16 values. False, and nothing done, if one is not finite.
+  bool add(const float* x, std::int64_t count) {
+    Floats low = min;
+    Floats high = max;
+    Ints nonfinite = {};
+    for (std::int64_t i = 0; i < count; i += kLanes) {
+      Floats values;
+      Ints bits;
+      __builtin_memcpy(&values, x + i, sizeof values);
+      __builtin_memcpy(&bits, x + i, sizeof bits);
+      nonfinite |= (bits & kExponentBits) == kExponentBits;
+      low = values < low ? values : low;
+      high = values > high ? values : high;
+    }
+    std::int64_t pairs[kLanes / 2];
+    __builtin_memcpy(pairs, &nonfinite, sizeof pairs);
+    std::int64_t any = 0;
+    for (const std::int64_t pair : pairs) any |= pair;
+    if (any != 0) return false;
+    min = low;
+    max = high;
+    return true;
+  }
+};
+
+// One by one, what is not finite counted, and replaced by 0 in `finite`.
 void add_finite_extremes(const float* x, std::int64_t count, Moments& total, float* finite) {
   for (std::int64_t i = 0; i < count; ++i) {
     const bool is_finite = __builtin_isfinite(x[i]);
     finite[i] = is_finite ? x[i] : 0.0F;
-    if (is_finite) {
-      add_to_extremes(x[i], total);
-    } else {
+    if (!is_finite) {
       ++total.num_nonfinite;
+      continue;
     }
+    if (x[i] < total.min) total.min = x[i];
+    if (x[i] > total.max) total.max = x[i];
   }
 }
 
@@ -144,10 +145,18 @@ bool are_near(const Bins& bins) {
          bins.first + bins.count <= kMaxBin;
 }
 
+// Requires: the result is a normal float.
+float power_of_two(int exponent) {
+  const std::int32_t bits = (exponent + 127) << 23;
+  float power;
+  __builtin_memcpy(&power, &bits, sizeof power);
+  return power;
+}
+
 // find_any_bins() in float32 alone, with the same result.
 void find_near_bins(const float* x, std::int64_t size, const Bins& bins, std::int32_t* found) {
-  const float width = __builtin_ldexpf(1.0F, bins.log2_width);
-  const float per_bin = __builtin_ldexpf(1.0F, -bins.log2_width);
+  const float width = power_of_two(bins.log2_width);
+  const float per_bin = power_of_two(-bins.log2_width);
   const Floats begin = Floats{} + static_cast<float>(bins.first) * width;
   const Floats end = Floats{} + static_cast<float>(bins.first + bins.count) * width;
   const auto first = static_cast<std::int32_t>(bins.first);
@@ -233,19 +242,24 @@ Moments minmax_sum(const float* x, std::int64_t count) {
   Moments total;
   total.count = count;
   Sums sums;
+  Extremes extremes;
   for (std::int64_t begin = 0; begin < count;) {
     // Whole turns, and at the very end what does not fill one.
     const std::int64_t left = count - begin;
     const std::int64_t size = left >= kBlock ? kBlock : left < kNumSums ? left : left / kNumSums * kNumSums;
     const float* block = x + begin;
     begin += size;
-    if (size >= kNumSums && add_extremes(block, size, total)) {
+    if (size >= kNumSums && extremes.add(block, size)) {
       sums.add(block, size);
       continue;
     }
     float finite[kBlock] = {};
     add_finite_extremes(block, size, total, finite);
     sums.add(finite, size < kNumSums ? kNumSums : size);
+  }
+  for (int lane = 0; lane < kLanes; ++lane) {
+    if (extremes.min[lane] < total.min) total.min = extremes.min[lane];
+    if (extremes.max[lane] > total.max) total.max = extremes.max[lane];
   }
   total.sum = pairwise(sums.sum);
   total.sum_of_squares = pairwise(sums.sum_of_squares);

@@ -186,7 +186,7 @@ class Chooser {
       if (parts_[n] != Part::kFloat) continue;
       // What is known before running (Shape) does not run at all.
       if (std::all_of(node.outputs.begin(), node.outputs.end(),
-                      [&](ValueId id) { return id == kNoValue || facts_[at(id)].value.has_value(); })) {
+                      [&](ValueId id) { return id == graph::kNoValue || facts_[at(id)].value.has_value(); })) {
         continue;
       }
       if (std::none_of(node.inputs.begin(), node.inputs.end(), works_on_floats) &&

@@ -3,7 +3,7 @@
 
 Float runs, simulated runs of the files quantize writes, those files themselves,
 and import of files that ONNX Runtime's quantizer wrote. Prints one table; exit
-status 1 if anything differs more than it may. README of the folder: run.sh.
+status 1 if anything differs more than it may. run.sh calls it.
 """
 import argparse
 import dataclasses
@@ -235,7 +235,7 @@ def run_all(checks, tools, work, shared, only):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tools", type=pathlib.Path, required=True, help="folder of the built tools")
-    parser.add_argument("--shared", type=pathlib.Path, help="try the models of this ../shared instead of the bundled ones")
+    parser.add_argument("--shared", type=pathlib.Path, help="a ../shared folder: its models, not ours")
     parser.add_argument("--work", type=pathlib.Path, help="folder for all files made; a temporary one by default")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", nargs="+", default=[], metavar="MODEL", help="only these models, by file stem")

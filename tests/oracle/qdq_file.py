@@ -176,5 +176,6 @@ def check_report(checks, report, kind, with_labels=False):
         for key in ("top1", "top5"):
             top = metrics.get(key, {})
             checks.expect({"float", "quantized", "drop"} <= set(top), f"metrics.{key} lacks a key")
-            checks.expect(abs(top["float"] - top["quantized"] - top["drop"]) < 1e-9, f"metrics.{key}.drop is no difference")
+            checks.expect(abs(top["float"] - top["quantized"] - top["drop"]) < 1e-9,
+                          f"metrics.{key}.drop is not the difference")
         checks.expect("top1_agreement" in metrics, "metrics.top1_agreement is missing")

@@ -1,91 +1,222 @@
-// gemm.cpp: float matrix product through Eigen.
-#include <Eigen/Core>
-
+// gemm.cpp: float matrix product by tiles of `c` that stay in registers.
+//
+// A panel of kPanel columns of `b` is copied next to each other, then every tile
+// of kTileRows rows under it sums its whole dot products, adds the biases, clamps
+// and is stored once. `a` is read where it lies: a tile's rows are a few streams.
+// Long sums are split, so that the panel stays in the second-level cache.
 #include "kernels/isa/variant.hpp"
 
 namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
 
-using Index = Eigen::Index;
-using RowMatrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-using ColumnMatrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor>;
-template <class Matrix>
-using ConstMap = Eigen::Map<const Matrix, Eigen::Unaligned, Eigen::OuterStride<>>;
+// Accumulators, a row of `b` and one value of `a` fill the registers there are.
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+constexpr int kTileRows = 8;
+constexpr int kTileVectors = 3;
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+constexpr int kTileRows = 4;
+constexpr int kTileVectors = 3;
+#else
+constexpr int kLanes = 4;
+constexpr int kTileRows = 4;
+constexpr int kTileVectors = 2;
+#endif
+typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
 
-// Bytes of `c` worked on at a time: small enough to be clamped while still in
-// the second-level cache.
-constexpr std::int64_t kTileBytes = 512 * 1024;
-constexpr std::int64_t kMinTileColumns = 256;
+constexpr std::int64_t kPanel = kTileVectors * kLanes;
+constexpr std::int64_t kMaxDepth = 512;  // Of one pass over a panel.
 
-// Eigen splits long sums by cache size. Fixing the sizes makes the order of
-// every sum, and so the result, independent of the machine's caches.
-bool fix_cache_sizes() {
-  Eigen::setCpuCacheSizes(32 * 1024, 1024 * 1024, 8 * 1024 * 1024);
-  return true;
+inline Floats load(const float* from) {
+  Floats v;
+  __builtin_memcpy(&v, from, sizeof v);
+  return v;
 }
 
-void fill(float* x, std::int64_t count, float value) {
-  for (std::int64_t i = 0; i < count; ++i) x[i] = value;
-}
+inline void store(Floats v, float* to) { __builtin_memcpy(to, &v, sizeof v); }
 
-void start_tile(const Gemm& g, std::int64_t first, std::int64_t last) {
-  if (g.start == Start::kKeep) return;
-  for (std::int64_t i = 0; i < g.m; ++i) {
-    float* row = g.c + i * g.c_stride;
-    const float base = g.row_bias != nullptr ? g.row_bias[i] : 0.0F;
-    if (g.column_bias == nullptr) {
-      fill(row + first, last - first, base);
-    } else {
-      for (std::int64_t j = first; j < last; ++j) row[j] = base + g.column_bias[j];
+// One pass over one panel: c[m, columns] = clamp(start + alpha * a[m, depth] * b[depth, columns]).
+struct Pass {
+  const float* a;
+  std::int64_t a_stride;
+  const float* b;
+  std::int64_t b_stride;
+  float* c;
+  std::int64_t c_stride;
+  std::int64_t depth;
+  bool keeps;  // Starts from what `c` holds; else from the biases.
+  const float* row_bias;
+  const float* column_bias;
+  float alpha;
+  float low;
+  float high;
+};
+
+// Rows [row, row + R) of the columns [0, V * kLanes).
+template <Order kOrder, int R, int V>
+void run_tile(const Pass& pass, std::int64_t row) {
+  Floats sums[R][V] = {};
+  const float* a[R];
+  for (int r = 0; r < R; ++r) a[r] = pass.a + (row + r) * (kOrder == Order::kRows ? pass.a_stride : 1);
+  const std::int64_t a_step = kOrder == Order::kRows ? 1 : pass.a_stride;
+  const float* b = pass.b;
+  const std::int64_t depth = pass.depth;
+  const std::int64_t b_stride = pass.b_stride;
+  for (std::int64_t p = 0; p < depth; ++p, b += b_stride) {
+    Floats values[V];
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) values[v] = load(b + v * kLanes);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const Floats factor = Floats{} + a[r][p * a_step];
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) sums[r][v] += factor * values[v];
+    }
+  }
+  const Floats low = Floats{} + pass.low;
+  const Floats high = Floats{} + pass.high;
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) {
+    float* c = pass.c + (row + r) * pass.c_stride;
+    const float base = !pass.keeps && pass.row_bias != nullptr ? pass.row_bias[row + r] : 0.0F;
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) {
+      Floats start = Floats{} + base;
+      if (pass.keeps) {
+        start = load(c + v * kLanes);
+      } else if (pass.column_bias != nullptr) {
+        start += load(pass.column_bias + v * kLanes);
+      }
+      Floats value = start + pass.alpha * sums[r][v];
+      value = value < low ? low : value;  // False for NaN, which passes.
+      value = high < value ? high : value;
+      store(value, c + v * kLanes);
     }
   }
 }
 
-template <class A, class B>
-void add_product(const Gemm& g, std::int64_t first, std::int64_t last) {
-  const std::int64_t offset = B::IsRowMajor ? first : first * g.b_stride;
-  const ConstMap<A> a(g.a, static_cast<Index>(g.m), static_cast<Index>(g.k), Eigen::OuterStride<>(g.a_stride));
-  const ConstMap<B> b(g.b + offset, static_cast<Index>(g.k), static_cast<Index>(last - first),
-                      Eigen::OuterStride<>(g.b_stride));
-  Eigen::Map<RowMatrix, Eigen::Unaligned, Eigen::OuterStride<>> c(
-      g.c + first, static_cast<Index>(g.m), static_cast<Index>(last - first), Eigen::OuterStride<>(g.c_stride));
-  c.noalias() += g.alpha * a * b;
+template <Order kOrder, int V>
+void run_rows(const Pass& pass, std::int64_t m) {
+  std::int64_t row = 0;
+  for (; row + kTileRows <= m; row += kTileRows) run_tile<kOrder, kTileRows, V>(pass, row);
+  if (kTileRows > 4 && row + 4 <= m) {
+    run_tile<kOrder, 4, V>(pass, row);
+    row += 4;
+  }
+  if (row + 2 <= m) {
+    run_tile<kOrder, 2, V>(pass, row);
+    row += 2;
+  }
+  if (row < m) run_tile<kOrder, 1, V>(pass, row);
 }
 
-void add_product_in_order(const Gemm& g, std::int64_t first, std::int64_t last) {
-  if (g.a_order == Order::kRows) {
-    g.b_order == Order::kRows ? add_product<RowMatrix, RowMatrix>(g, first, last)
-                              : add_product<RowMatrix, ColumnMatrix>(g, first, last);
-  } else {
-    g.b_order == Order::kRows ? add_product<ColumnMatrix, RowMatrix>(g, first, last)
-                              : add_product<ColumnMatrix, ColumnMatrix>(g, first, last);
+template <Order kOrder>
+void run_panel(const Pass& pass, std::int64_t m, int num_vectors) {
+  switch (num_vectors) {
+    case 1:
+      return run_rows<kOrder, 1>(pass, m);
+    case 2:
+      return run_rows<kOrder, 2>(pass, m);
+    default:
+      return run_rows<kOrder, kTileVectors>(pass, m);
+  }
+}
+
+void copy(const float* from, float* to, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) to[i] = from[i];
+}
+
+// Rows of `columns` floats, `stride` apart, to rows `to_stride` apart; the rest of those is set to 0.
+void copy_panel(const float* from, std::int64_t stride, std::int64_t rows, std::int64_t columns, float* to,
+                std::int64_t to_stride) {
+  for (std::int64_t row = 0; row < rows; ++row, from += stride, to += to_stride) {
+    if (columns == kPanel) {
+      for (int v = 0; v < kTileVectors; ++v) store(load(from + v * kLanes), to + v * kLanes);
+      continue;
+    }
+    copy(from, to, columns);
+    for (std::int64_t j = columns; j < to_stride; ++j) to[j] = 0.0F;
+  }
+}
+
+// The tiles of a panel whose last vector is not full compute into a buffer.
+template <Order kOrder>
+void run_ragged_panel(const Pass& pass, std::int64_t m, std::int64_t columns, int num_vectors) {
+  float tile[kTileRows * kPanel];
+  float column_bias[kPanel] = {};
+  Pass part = pass;
+  part.c = tile;
+  part.c_stride = kPanel;
+  if (pass.column_bias != nullptr) {
+    copy(pass.column_bias, column_bias, columns);
+    part.column_bias = column_bias;
+  }
+  for (std::int64_t row = 0; row < m; row += kTileRows) {
+    const std::int64_t rows = m - row < kTileRows ? m - row : kTileRows;
+    float* c = pass.c + row * pass.c_stride;
+    part.a = pass.a + row * (kOrder == Order::kRows ? pass.a_stride : 1);
+    if (pass.row_bias != nullptr) part.row_bias = pass.row_bias + row;
+    if (pass.keeps) copy_panel(c, pass.c_stride, rows, columns, tile, kPanel);
+    run_panel<kOrder>(part, rows, num_vectors);
+    for (std::int64_t r = 0; r < rows; ++r) copy(tile + r * kPanel, c + r * pass.c_stride, columns);
+  }
+}
+
+template <Order kOrder>
+void multiply(const Gemm& g) {
+  alignas(64) float panel[kMaxDepth * kPanel];
+  for (std::int64_t first = 0; first < g.n; first += kPanel) {
+    const std::int64_t columns = g.n - first < kPanel ? g.n - first : kPanel;
+    const int num_vectors = static_cast<int>((columns + kLanes - 1) / kLanes);
+    const bool is_full = columns == num_vectors * kLanes;
+    std::int64_t at = 0;
+    do {
+      Pass pass;
+      pass.depth = g.k - at < kMaxDepth ? g.k - at : kMaxDepth;
+      pass.a = g.a + at * (kOrder == Order::kRows ? 1 : g.a_stride);
+      pass.a_stride = g.a_stride;
+      pass.b = g.b + at * g.b_stride + first;
+      pass.b_stride = g.b_stride;
+      // A panel read once is not worth copying.
+      if (!is_full || g.m > kTileRows) {
+        copy_panel(pass.b, g.b_stride, pass.depth, columns, panel, num_vectors * kLanes);
+        pass.b = panel;
+        pass.b_stride = num_vectors * kLanes;
+      }
+      pass.c = g.c + first;
+      pass.c_stride = g.c_stride;
+      pass.keeps = at > 0 || g.start == Start::kKeep;
+      pass.row_bias = g.row_bias;
+      pass.column_bias = g.column_bias == nullptr ? nullptr : g.column_bias + first;
+      pass.alpha = g.alpha;
+      const bool is_last = at + pass.depth == g.k;
+      pass.low = is_last ? g.clamp_min : -__builtin_inff();
+      pass.high = is_last ? g.clamp_max : __builtin_inff();
+      if (is_full) {
+        run_panel<kOrder>(pass, g.m, num_vectors);
+      } else {
+        run_ragged_panel<kOrder>(pass, g.m, columns, num_vectors);
+      }
+      at += pass.depth;
+    } while (at < g.k);
   }
 }
 
 }  // namespace
 
 void gemm(const Gemm& g) {
-  static const bool fixed = fix_cache_sizes();
-  static_cast<void>(fixed);
   if (g.m <= 0 || g.n <= 0) return;
-  const float infinity = __builtin_inff();
-  const bool clamps = g.clamp_min > -infinity || g.clamp_max < infinity;
-  std::int64_t tile = g.n;
-  if (clamps || g.start == Start::kBias) {
-    tile = kTileBytes / static_cast<std::int64_t>(sizeof(float)) / g.m / 16 * 16;
-    if (tile < kMinTileColumns) tile = kMinTileColumns;
+  // Matrix times vector, and columns of `b` that are not next to each other: left to Eigen.
+  if (g.b_order == Order::kColumns || g.n < kLanes / 2) {
+#if defined(__AVX512F__)
+    avx2::eigen_gemm(g);  // Eigen's product is faster with 256-bit registers on the processors measured.
+#else
+    eigen_gemm(g);
+#endif
+    return;
   }
-  for (std::int64_t first = 0; first < g.n; first += tile) {
-    const std::int64_t last = g.n - first < tile + tile / 2 ? g.n : first + tile;
-    start_tile(g, first, last);
-    if (g.k > 0) add_product_in_order(g, first, last);
-    if (clamps) {
-      for (std::int64_t i = 0; i < g.m; ++i) {
-        clamp_in_place(g.c + i * g.c_stride + first, last - first, g.clamp_min, g.clamp_max);
-      }
-    }
-    if (last == g.n) break;
-  }
+  g.a_order == Order::kRows ? multiply<Order::kRows>(g) : multiply<Order::kColumns>(g);
 }
 
 }  // namespace halfstep::kernels::HALFSTEP_ISA

@@ -6,15 +6,12 @@ namespace halfstep::kernels::HALFSTEP_ISA {
 const KernelTable kTable = {
 #if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512BW__) && defined(__AVX512VL__)
     .compiled_for = Isa::kAvx512,
-    // Eigen's product is faster with 256-bit registers on the processors measured.
-    .gemm = &avx2::gemm,
 #elif defined(__AVX2__) && defined(__FMA__)
     .compiled_for = Isa::kAvx2,
-    .gemm = &gemm,
 #else
     .compiled_for = Isa::kBaseline,
-    .gemm = &gemm,
 #endif
+    .gemm = &gemm,
     .depthwise = &depthwise,
     .quantize_dequantize = &quantize_dequantize,
     .quantize_dequantize_per_channel = &quantize_dequantize_per_channel,

@@ -17,7 +17,7 @@ extern const KernelTable kTable;
 
 namespace avx2 {
 extern const KernelTable kTable;
-void gemm(const Gemm& args);
+void eigen_gemm(const Gemm& args);
 }  // namespace avx2
 
 namespace avx512 {
@@ -27,6 +27,7 @@ extern const KernelTable kTable;
 namespace HALFSTEP_ISA {
 
 void gemm(const Gemm& args);
+void eigen_gemm(const Gemm& args);  ///< The same; not compiled for AVX-512.
 void depthwise(const Depthwise& args, float* scratch);
 void quantize_dequantize(const float* x, float* y, std::int64_t count, float scale, std::int32_t zero_point,
                          GridBounds bounds);

@@ -1,0 +1,177 @@
+// Contract under test: io/onnx/writer.hpp: what is written reads back as the same model.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
+#include "io/onnx/reader.hpp"
+#include "io/onnx/writer.hpp"
+
+namespace halfstep::io {
+namespace {
+
+namespace fs = std::filesystem;
+using graph::Graph;
+using graph::Node;
+using graph::ValueId;
+
+/// x -> Conv(w, b) with a fused Relu -> y.
+Graph conv_relu() {
+  Graph graph;
+  graph.opset = 13;
+  graph.ir_version = 7;
+  const ValueId x = graph::add_value(graph, "x");
+  const ValueId y = graph::add_value(graph, "y");
+  Node conv;
+  conv.name = "conv";
+  conv.op_type = "Conv";
+  conv.inputs = {x, graph::add_constant(graph, "w", Tensor::of<float>(Shape{2, 1, 1, 1}, {0.5F, -1.0F})),
+                 graph::add_constant(graph, "b", Tensor::of<float>(Shape{2}, {0.25F, 0.5F}))};
+  conv.outputs = {y};
+  conv.clamp = graph::FusedClamp{
+      .min = 0.0F, .max = std::numeric_limits<float>::infinity(), .node_name = "act", .pre_name = "before"};
+  graph.nodes.push_back(conv);
+  graph.inputs.push_back({x, {DType::kFloat32, std::vector<graph::Dim>{{-1, "N"}, {1, ""}, {2, ""}, {2, ""}}}});
+  graph.outputs.push_back({y, {DType::kFloat32, std::nullopt}});
+  return graph;
+}
+
+EncodingSet encodings_of(int weight_bits) {
+  EncodingSet set;
+  const auto entry_of = [](Encoding encoding, TensorRole role) {
+    return TensorEncoding{
+        .encoding = std::move(encoding), .role = role, .provenance = {}, .codes = {}, .frozen = false};
+  };
+  const auto activation = [&](double scale) {
+    return entry_of(*Encoding::per_tensor({0, 255}, {scale, 0}), TensorRole::kActivation);
+  };
+  set.insert_or_assign("x", activation(0.01));
+  set.insert_or_assign("y", activation(0.02));
+  const IntGrid grid = narrow_signed_grid(weight_bits);
+  set.insert_or_assign("w", entry_of(*Encoding::per_channel(grid, 0, {{0.125, 0}, {0.25, 0}}), TensorRole::kWeight));
+  return set;
+}
+
+class WriteOnnx : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / ("halfstep_write_" + std::to_string(getpid()));
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  Graph round_trip(const Graph& graph, const EncodingSet& encodings) {
+    Result<PendingModel> pending =
+        write_onnx(graph, encodings, folder_ / "m.onnx", {.tool_version = "0", .metadata = {{"k", "v"}}});
+    EXPECT_TRUE(pending.ok()) << pending.error().message;
+    EXPECT_FALSE(fs::exists(folder_ / "m.onnx"));
+    EXPECT_TRUE(pending->commit().ok());
+    Result<ReadModel> read = read_onnx(folder_ / "m.onnx");
+    EXPECT_TRUE(read.ok()) << read.error().message;
+    return std::move(read->graph);
+  }
+
+  static const Node* find_node(const Graph& graph, std::string_view op_type) {
+    for (const Node& node : graph.nodes) {
+      if (node.op_type == op_type) return &node;
+    }
+    return nullptr;
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(WriteOnnx, AFloatModelKeepsNamesAndSymbolicDims) {
+  const Graph graph = round_trip(conv_relu(), {});
+  ASSERT_EQ(graph.nodes.size(), 2U);
+  EXPECT_EQ(graph.nodes[0].op_type, "Conv");
+  EXPECT_EQ(graph.nodes[1].op_type, "Relu");
+  EXPECT_EQ(graph.nodes[1].name, "act");
+  EXPECT_NE(graph::find_value(graph, "before"), graph::kNoValue);
+  EXPECT_EQ(graph.value(graph.outputs[0].value).name, "y");
+  EXPECT_EQ((*graph.inputs[0].declared.dims)[0].symbol, "N");
+  EXPECT_EQ(graph.opset, 13);
+}
+
+TEST_F(WriteOnnx, EncodedTensorsGetPairsAndIntegerWeights) {
+  const Graph graph = round_trip(conv_relu(), encodings_of(8));
+  const ValueId stored = graph::find_value(graph, "w_quantized");
+  ASSERT_NE(stored, graph::kNoValue);
+  EXPECT_EQ(graph.value(stored).constant->dtype(), DType::kInt8);
+  EXPECT_EQ(graph.value(stored).constant->data<std::int8_t>()[0], 4);
+  EXPECT_EQ(graph.value(stored).constant->data<std::int8_t>()[1], -4);
+  const Node* conv = find_node(graph, "Conv");
+  ASSERT_NE(conv, nullptr);
+  EXPECT_EQ(graph.value(conv->inputs[0]).name, "x_dequantized");
+  EXPECT_EQ(graph.value(conv->inputs[1]).name, "w");
+  // The output keeps its name on the dequantized side.
+  EXPECT_NE(graph::find_value(graph, "y_float"), graph::kNoValue);
+  EXPECT_EQ(graph.value(graph.outputs[0].value).name, "y");
+  for (const Node& node : graph.nodes) {
+    const bool per_channel = node.op_type == "DequantizeLinear" && node.inputs[0] == stored;
+    EXPECT_TRUE(!per_channel || node.attributes.has("axis"));
+  }
+  EXPECT_EQ(graph.opset, 13);
+}
+
+TEST_F(WriteOnnx, FourBitWeightsArePackedAndRaiseTheOpset) {
+  const Graph graph = round_trip(conv_relu(), encodings_of(4));
+  const ValueId stored = graph::find_value(graph, "w_quantized");
+  ASSERT_NE(stored, graph::kNoValue);
+  EXPECT_EQ(graph.value(stored).narrow_bits, 4);
+  EXPECT_EQ(graph.value(stored).constant->data<std::int8_t>()[0], 4);
+  EXPECT_EQ(graph.value(stored).constant->data<std::int8_t>()[1], -4);
+  EXPECT_EQ(graph.opset, 21);
+}
+
+TEST_F(WriteOnnx, RecognisedOperatorsAreSpelledOutForOlderOpsets) {
+  for (const char* op_type : {"Gelu", "HardSwish", "Mish", "Swish"}) {
+    Graph graph;
+    graph.opset = 13;
+    const ValueId x = graph::add_value(graph, "x");
+    const ValueId y = graph::add_value(graph, "y");
+    Node node;
+    node.op_type = op_type;
+    node.inputs = {x};
+    node.outputs = {y};
+    graph.nodes.push_back(node);
+    graph.inputs.push_back({x, {DType::kFloat32, std::vector<graph::Dim>{{3, ""}}}});
+    graph.outputs.push_back({y, {}});
+    const Graph back = round_trip(graph, {});
+    EXPECT_EQ(find_node(back, op_type), nullptr) << op_type;
+    EXPECT_GE(back.nodes.size(), 2U) << op_type;
+    EXPECT_EQ(back.opset, 13) << op_type;
+    graph.opset = 24;
+    EXPECT_NE(find_node(round_trip(graph, {}), op_type), nullptr) << op_type;
+  }
+}
+
+TEST_F(WriteOnnx, ReductionAxesBecomeAnAttributeBeforeOpset18) {
+  Graph graph;
+  graph.opset = 13;
+  const ValueId x = graph::add_value(graph, "x");
+  const ValueId y = graph::add_value(graph, "y");
+  Node node;
+  node.op_type = "ReduceMean";
+  node.inputs = {x, graph::add_constant(graph, "axes", Tensor::of<std::int64_t>(Shape{1}, {-1}))};
+  node.outputs = {y};
+  graph.nodes.push_back(node);
+  graph.inputs.push_back({x, {DType::kFloat32, std::vector<graph::Dim>{{2, ""}, {3, ""}}}});
+  graph.outputs.push_back({y, {}});
+  // Read back it is canonical again: the axes are an operand.
+  const Graph back = round_trip(graph, {});
+  ASSERT_EQ(back.nodes.size(), 1U);
+  ASSERT_EQ(back.nodes[0].inputs.size(), 2U);
+  EXPECT_EQ(to_int64s(*graph::constant_of(back, back.nodes[0].inputs[1])), std::vector<std::int64_t>{-1});
+}
+
+TEST_F(WriteOnnx, AnUnwritablePlaceIsAnErrorWithThePath) {
+  const Result<PendingModel> pending = write_onnx(conv_relu(), {}, folder_ / "absent" / "m.onnx", {});
+  ASSERT_FALSE(pending.ok());
+  EXPECT_NE(pending.error().message.find("absent"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace halfstep::io

@@ -91,10 +91,7 @@ int main(int argc, char** argv) {
       "<model>.encodings.json (AIMET's format) and <model>.report.json to the working directory.",
       "quantize"};
   cli::set_up(app);
-  app.footer(
-      "Example:\n  quantize --input_list calib.txt model.onnx\n\n"
-      "Exit status: 0 success, 2 usage, 3 a file is unreadable, malformed or not writable,\n"
-      "4 unsupported model, 5 calibration impossible.");
+  app.footer("Example:\n  quantize --input_list calib.txt model.onnx\n\n" + std::string(cli::kExitStatusHelp));
   QuantizeRequest request;
   cli::CommonOptions common;
   std::string steps;

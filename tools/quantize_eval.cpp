@@ -11,6 +11,8 @@ int main(int argc, char** argv) {
       "The quantized model is a QDQ ONNX file from any tool, or the float model with --encodings.",
       "quantize-eval"};
   cli::set_up(app);
+  app.footer("Example:\n  quantize-eval --input_list eval.txt --labels labels.txt model.onnx model.quantized.onnx\n\n" +
+             std::string(cli::kExitStatusHelp));
   EvaluateRequest request;
   cli::CommonOptions common;
   app.add_option("model", request.model.model, "Float ONNX model")->required();

@@ -9,6 +9,7 @@ int main(int argc, char** argv) {
   CLI::App app{"Prints a model's graph, tensors, shapes and encodings, or the table of supported operators.",
                "quantize-inspect"};
   cli::set_up(app);
+  app.footer("Example:\n  quantize-inspect model.quantized.onnx\n\n" + std::string(cli::kExitStatusHelp));
   InspectRequest request;
   cli::CommonOptions common;
   bool operators = false;

@@ -9,6 +9,10 @@ int main(int argc, char** argv) {
   CLI::App app{"Runs a model over samples and writes DIR/Result_N/<tensor>.raw for sample N, counted from 0.",
                "quantize-run"};
   cli::set_up(app);
+  app.footer(
+      "Example:\n  quantize-run --input_list samples.txt --output_dir results --mode simulated "
+      "model.quantized.onnx\n\n" +
+      std::string(cli::kExitStatusHelp));
   RunRequest request;
   cli::CommonOptions common;
   const std::map<std::string, RunMode> modes{{"float", RunMode::kFloat}, {"simulated", RunMode::kSimulated}};

@@ -44,6 +44,8 @@ struct QuantizationOptions {
   ScaleKind scale = ScaleKind::kAffine;
   std::optional<IntGrid> restricted_steps;  ///< Replaces the signed grid of weights.
   RangeMethod act_method = RangeMethod::kMinMax;
+
+  friend bool operator==(const QuantizationOptions&, const QuantizationOptions&) = default;
 };
 
 }  // namespace halfstep

@@ -7,8 +7,8 @@
 namespace halfstep::ops {
 
 std::span<const OpDef> movement_ops() {
-  static const std::array kOps = {center_crop_pad_op(), concat_op(), expand_op(), pad_op(),       reverse_sequence_op(),
-                                  slice_op(),           split_op(),  tile_op(),   transpose_op(), trilu_op()};
+  static const std::array kOps = {concat_op(), expand_op(),    pad_op(),  reverse_sequence_op(), slice_op(), split_op(),
+                                  tile_op(),   transpose_op(), trilu_op()};
   return kOps;
 }
 

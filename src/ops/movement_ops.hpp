@@ -11,7 +11,6 @@ OpDef split_op();
 
 // movement_slice.cpp
 OpDef slice_op();
-OpDef center_crop_pad_op();
 
 // movement_repeat.cpp
 OpDef transpose_op();

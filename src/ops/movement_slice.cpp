@@ -1,4 +1,4 @@
-// movement_slice.cpp: Slice and CenterCropPad, boxes cut out of a tensor.
+// movement_slice.cpp: Slice, boxes cut out of a tensor.
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -110,50 +110,6 @@ Result<Prepared> lower_slice(const LowerArgs& args) {
   }};
 }
 
-Result<Inferred> infer_center_crop_pad(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 2, 2); !checked.ok()) return checked.error();
-  if (args.value(1) == nullptr) return Inferred::unknown();
-  const auto extents = integers_of(args, 1, "shape");
-  if (!extents.ok()) return extents.error();
-  TensorType type = args.type(0);
-  std::vector<std::int64_t> all_axes;
-  for (int axis = 0; axis < type.shape.rank(); ++axis) all_axes.push_back(axis);
-  const auto axes = distinct_axes(args.attributes().get_ints("axes", all_axes), type.shape.rank());
-  if (!axes.ok()) return axes.error();
-  if (axes->size() != extents->size()) {
-    return invalid("shape has " + std::to_string(extents->size()) + " extents for " + std::to_string(axes->size()) +
-                   " axes");
-  }
-  for (std::size_t i = 0; i < axes->size(); ++i) type.shape[(*axes)[i]] = (*extents)[i];
-  return infer_one(std::move(type));
-}
-
-Result<Prepared> lower_center_crop_pad(const LowerArgs& args) {
-  const TensorType& output = args.outputs[0];
-  const std::int64_t element = element_bytes(output);
-  const auto source_strides = strides_of(args.shape(0));
-  const auto target_strides = strides_of(output.shape);
-  const bool nothing = output.shape.num_elements() == 0 || args.shape(0).num_elements() == 0;
-  std::vector<CopyAxis> axes;
-  std::int64_t source_offset = 0;
-  std::int64_t target_offset = 0;
-  for (int axis = 0; axis < output.shape.rank() && !nothing; ++axis) {
-    const auto i = static_cast<std::size_t>(axis);
-    const std::int64_t source_extent = args.shape(0)[axis];
-    const std::int64_t target_extent = output.shape[axis];
-    source_offset += std::max<std::int64_t>(source_extent - target_extent, 0) / 2 * source_strides[i] * element;
-    target_offset += std::max<std::int64_t>(target_extent - source_extent, 0) / 2 * target_strides[i] * element;
-    axes.push_back({std::min(source_extent, target_extent), source_strides[i] * element, target_strides[i] * element});
-  }
-  const StridedCopy copy = nothing ? StridedCopy() : StridedCopy(axes, element);
-  return Prepared{[=](const KernelIo& io) -> Result<void> {
-    const auto num_bytes = static_cast<std::size_t>(io.outputs[0].type->num_bytes());
-    if (num_bytes > 0) std::memset(io.outputs[0].bytes, 0, num_bytes);
-    copy.run(io.inputs[0].bytes + source_offset, io.outputs[0].bytes + target_offset);
-    return {};
-  }};
-}
-
 }  // namespace
 
 OpDef slice_op() {
@@ -163,14 +119,6 @@ OpDef slice_op() {
           .has_integer_form = true,
           .infer = &infer_slice,
           .lower_float = &lower_slice};
-}
-
-OpDef center_crop_pad_op() {
-  return {.type = "CenterCropPad",
-          .since_opset = 18,
-          .output_rule = OutputRule::kSameAsInput,
-          .infer = &infer_center_crop_pad,
-          .lower_float = &lower_center_crop_pad};
 }
 
 }  // namespace halfstep::ops

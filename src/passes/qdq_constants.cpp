@@ -1,8 +1,13 @@
 // qdq_constants.cpp: quantized weights and biases become float constants with an encoding.
 //
-//   before:  w = DequantizeLinear(codes, s, z)                        after:  w constant, encoded, codes kept bit for
-//   bit before:  y = DequantizeLinear(QuantizeLinear(w, s, z), s, z)      after:  the same, codes = Q(w) before:  v =
-//   Transpose(w), w encoded                              after:  v constant, encoded, codes transposed
+//   before:  w = DequantizeLinear(codes, s, z)
+//   after:   w is a constant with an encoding, its codes kept bit for bit
+//
+//   before:  y = DequantizeLinear(QuantizeLinear(w, s, z), s, z)
+//   after:   the same, codes = Q(w)
+//
+//   before:  v = Transpose(w), w encoded
+//   after:   v is a constant with an encoding, its codes transposed
 //
 // In the second form w itself is encoded if nothing else reads it, else y is.
 // Exactness: the constant holds (code - z) * s in float32, what DequantizeLinear gives.

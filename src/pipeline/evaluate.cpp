@@ -87,6 +87,10 @@ Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer&
   if (!raw.ok()) return raw.error();
   Result<io::SampleReader> reader = pipeline::open_samples(*raw, request.input_list);
   if (!reader.ok()) return reader.error();
+  if (observer.warning && !(reader->list().output_layers.empty() && reader->list().output_tensors.empty())) {
+    observer.warning(request.input_list.string() +
+                     ": lines naming outputs have no effect here, every output is compared");
+  }
   Result<std::vector<std::int64_t>> labels = load_labels(request, reader->num_samples());
   if (!labels.ok()) return labels.error();
   Result<ops::InputShapes> shapes = pipeline::shapes_of_first_sample(*raw, *reader);

@@ -51,7 +51,7 @@ Result<RawModel> read_model(const ModelSource& source, const Observer& observer)
   Result<io::ReadModel> read = io::read_onnx(source.model);
   if (!read.ok()) return read.error();
   for (const std::string& warning : read->warnings) warn(observer, source.model.string() + ": " + warning);
-  RawModel model{std::move(read->graph), source.input_dims, source.model.string()};
+  RawModel model{std::move(read->graph), source.input_dims, source.model.string(), read->num_bytes};
   std::vector<std::string> names;
   for (const graph::GraphInput& input : model.graph.inputs) names.push_back(model.graph.value(input.value).name);
   for (const auto& [name, dims] : source.input_dims) {

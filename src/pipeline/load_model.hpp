@@ -22,7 +22,8 @@ namespace halfstep::pipeline {
 struct RawModel {
   graph::Graph graph;
   InputDims input_dims;
-  std::string path;  ///< For messages.
+  std::string path;            ///< For messages.
+  std::int64_t num_bytes = 0;  ///< Of the file and its external data.
 };
 
 /// Reads the file and checks --input_dim against its inputs.

@@ -2,7 +2,6 @@
 #include "halfstep/quantize.hpp"
 
 #include <algorithm>
-#include <system_error>
 
 #include "calib/observe.hpp"
 #include "core/atomic_file.hpp"
@@ -140,6 +139,7 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   Result<RawModel> raw = pipeline::read_model(request.model, observer);
   if (!raw.ok()) return raw.error();
   story.num_file_nodes = raw->graph.nodes.size();
+  story.report.float_model_bytes = raw->num_bytes;
   Result<io::SampleReader> reader = pipeline::open_samples(*raw, request.input_list);
   if (!reader.ok()) return reader.error();
   const auto warn = [&](const std::string& text) {
@@ -173,7 +173,16 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   Result<precision::Assignment> assignment =
       precision::assign_encodings(model.graph, *facts, choices, *observations, request.options, model.encodings);
   if (!assignment.ok()) return assignment.error().at(place);
+  story.num_imported = model.encodings.size();
   model.encodings = std::move(assignment->encodings);
+  if (story.num_imported > 0 && story.num_imported == model.encodings.size()) {
+    if (pipeline::asks_for_precision(request.options)) {
+      return Error{ErrorCode::kUsage, place +
+                                          ": every tensor carries an encoding already, so precision options would "
+                                          "have no effect; give the float model"};
+    }
+    warn(place + ": every tensor carries an encoding already; all are kept as they are");
+  }
   for (const std::string& warning : assignment->warnings) warn(warning);
   if (model.encodings.empty()) {
     return Error{ErrorCode::kUnsupported,
@@ -189,9 +198,6 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   story.report.mode = "simulated";
   story.report.options = pipeline::options_of(request);
   story.report.num_calibration_samples = reader->num_samples();
-  std::error_code unknown_size;
-  const auto file_size = std::filesystem::file_size(request.model.model, unknown_size);
-  story.report.float_model_bytes = unknown_size ? 0 : static_cast<std::int64_t>(file_size);
   for (const precision::FloatIsland& island : choices.float_islands) {
     story.report.float_islands.push_back({island.name, model.graph.node(island.node).op_type, island.reason});
   }

@@ -63,6 +63,8 @@ std::vector<std::pair<std::string, std::string>> options_of(const QuantizeReques
   return options;
 }
 
+bool asks_for_precision(const QuantizationOptions& options) { return !(options == QuantizationOptions{}); }
+
 std::string summary_of(const QuantizeRequest& request, const QuantizeStory& story,
                        const std::vector<std::filesystem::path>& written) {
   const report::Report& report = story.report;
@@ -79,9 +81,11 @@ std::string summary_of(const QuantizeRequest& request, const QuantizeStory& stor
                          std::string(calib::name_of(request.options.act_method)) + "), " +
                          count(static_cast<std::size_t>(story.num_threads), "thread"));
   line("Precision", precision_line(request.options));
-  line("Encodings", std::to_string(report.num_activation_encodings) + " activations, " +
-                        std::to_string(report.num_weight_encodings) + " weights and constants, " +
-                        std::to_string(report.num_bias_encodings) + " biases");
+  line("Encodings",
+       std::to_string(report.num_activation_encodings) + " activations, " +
+           std::to_string(report.num_weight_encodings) + " weights and constants, " +
+           std::to_string(report.num_bias_encodings) + " biases" +
+           (story.num_imported > 0 ? "; " + std::to_string(story.num_imported) + " came with the model" : ""));
   const auto& islands = report.float_islands;
   if (!islands.empty()) line("Float", count(islands.size(), "node") + " without integer form stay float:");
   for (std::size_t i = 0; i < std::min(islands.size(), kIslandsShown); ++i) {

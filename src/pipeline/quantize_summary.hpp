@@ -23,12 +23,16 @@ struct QuantizeStory {
   std::size_t num_file_nodes = 0;  ///< As read.
   std::size_t num_nodes = 0;       ///< After folding and fusing.
   std::size_t num_observed = 0;    ///< Tensors.
+  std::size_t num_imported = 0;    ///< Encodings the model carried.
   int num_threads = 1;
   report::Report report;
 };
 
 /// Option names and values as the command line spells them, in a fixed order.
 std::vector<std::pair<std::string, std::string>> options_of(const QuantizeRequest& request);
+
+/// True if any option differs from its default.
+bool asks_for_precision(const QuantizationOptions& options);
 
 /// Several lines: what was read, decided, written, and what it cost.
 std::string summary_of(const QuantizeRequest& request, const QuantizeStory& story,

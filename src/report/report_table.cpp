@@ -8,7 +8,7 @@
 namespace halfstep::report {
 namespace {
 
-constexpr std::size_t kMaxNameChars = 44;
+constexpr std::size_t kMaxNameChars = 48;
 
 std::string number(const char* format, double value) {
   char text[64];
@@ -18,9 +18,11 @@ std::string number(const char* format, double value) {
 
 std::string shown_db(double db) { return std::isinf(db) ? (db > 0 ? "exact" : "-inf") : number("%.1f", db); }
 
-/// Keeps the end of long names: that is where they differ.
+/// Keeps both ends of long names: exporters put the block in front and the operator behind.
 std::string shortened(const std::string& name) {
-  return name.size() <= kMaxNameChars ? name : "..." + name.substr(name.size() - (kMaxNameChars - 3));
+  constexpr std::size_t kHead = kMaxNameChars / 2;
+  constexpr std::size_t kTail = kMaxNameChars - kHead - 3;
+  return name.size() <= kMaxNameChars ? name : name.substr(0, kHead) + "..." + name.substr(name.size() - kTail);
 }
 
 std::string padded(std::string text, std::size_t width, bool right) {
@@ -66,7 +68,8 @@ std::string to_table(const compare::Comparison& comparison, int num_layers) {
     }
     text += "\n";
   }
-  text += "Outputs over " + std::to_string(comparison.num_samples) + " samples\n";
+  text += "Outputs over " + std::to_string(comparison.num_samples) +
+          (comparison.num_samples == 1 ? " sample\n" : " samples\n");
   text += tensor_rows(comparison.outputs, comparison.outputs.size());
   const std::size_t shown = std::min(comparison.layers.size(), static_cast<std::size_t>(std::max(0, num_layers)));
   if (shown > 0) {

@@ -88,6 +88,17 @@ class Quantize(tool_test.ToolTest):
         by_model, by_json = load(self.work / "model.json"), load(self.work / "json.json")
         self.assertAlmostEqual(by_model["outputs"][0]["sqnr_db"], by_json["outputs"][0]["sqnr_db"], delta=0.1)
 
+    def test_encodings_of_shared_parameters_evaluate(self):
+        nodes = [wire.node("Conv", ["x", "w", "b"], ["first"], pads=[1, 1, 1, 1]),
+                 wire.node("Conv", ["first", "v", "b"], ["y"])]
+        parameters = [*tool_test.tiny_graph()["initializer"], wire.tensor("v", [3, 3, 1, 1], 0.7)]
+        model = self.write("shared.onnx", tool_test.tiny_model(nodes=nodes, initializers=parameters))
+        samples = self.write_list()
+        self.assert_succeeds("quantize", "--input_list", samples, model)
+        for form in (["shared.quantized.onnx"], ["--encodings", "shared.encodings.json"]):
+            self.assert_succeeds("quantize-eval", "--input_list", samples, model, *form)
+        self.assert_succeeds("quantize-inspect", "--encodings", "shared.encodings.json", model)
+
     def test_every_precision_ends_with_a_usable_model(self):
         for options in (["--act_bitwidth", "16"], ["--weights_bitwidth", "4"], ["--weights_bitwidth", "16"],
                         ["--bias_bitwidth", "8"], ["--use_per_channel_quantization", "false"],

@@ -78,4 +78,10 @@ Result<RawBytes> ExternalFolder::load(const onnx::TensorProto& proto, std::int64
   return RawBytes{bytes.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(length)), *file};
 }
 
+std::int64_t ExternalFolder::num_bytes() const {
+  std::int64_t total = 0;
+  for (const auto& [location, file] : files_) total += static_cast<std::int64_t>(file->bytes().size());
+  return total;
+}
+
 }  // namespace halfstep::io

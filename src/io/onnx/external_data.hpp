@@ -23,6 +23,9 @@ class ExternalFolder : public ExternalSource {
   /// and length that the file does not have.
   Result<RawBytes> load(const onnx::TensorProto& proto, std::int64_t needed_bytes) override;
 
+  /// Size of all files used so far.
+  std::int64_t num_bytes() const;
+
  private:
   Result<std::shared_ptr<const MappedFile>> map(const std::string& location);
 

@@ -70,6 +70,7 @@ Result<ReadModel> read_onnx(const std::filesystem::path& path) {
   ExternalFolder folder(path.parent_path());
   auto model = read_model((*file)->bytes(), folder);
   if (!model.ok()) return model.error().at(path.string());
+  model->num_bytes = static_cast<std::int64_t>((*file)->bytes().size()) + folder.num_bytes();
   return model;
 }
 

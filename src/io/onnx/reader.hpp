@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -33,6 +34,7 @@ inline constexpr int kMaxOpset = 28;
 struct ReadModel {
   graph::Graph graph;
   std::vector<std::string> warnings;  ///< One line each, nothing that prevents running.
+  std::int64_t num_bytes = 0;         ///< Of the file and the external data it uses.
 };
 
 /// Reads a model and the external data beside it, which is mapped, not copied.

@@ -25,6 +25,10 @@ constexpr int kTileVectors = 2;
 #endif
 typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
 
+// Enough independent sums to keep the processor busy, however narrow the tile.
+constexpr int kMaxTileRows = 8;
+constexpr int rows_of_tile(int num_vectors) { return num_vectors == 1 ? kMaxTileRows : kTileRows; }
+
 constexpr std::int64_t kPanel = kTileVectors * kLanes;
 constexpr std::int64_t kMaxDepth = 512;  // Of one pass over a panel.
 
@@ -33,6 +37,9 @@ inline Floats load(const float* from) {
   __builtin_memcpy(&v, from, sizeof v);
   return v;
 }
+
+// Minus 0, not plus 0: that leaves every value as it is, so no arithmetic remains.
+inline Floats spread(float value) { return value - Floats{}; }
 
 inline void store(Floats v, float* to) { __builtin_memcpy(to, &v, sizeof v); }
 
@@ -69,20 +76,20 @@ void run_tile(const Pass& pass, std::int64_t row) {
     for (int v = 0; v < V; ++v) values[v] = load(b + v * kLanes);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
-      const Floats factor = Floats{} + a[r][p * a_step];
+      const Floats factor = spread(a[r][p * a_step]);
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) sums[r][v] += factor * values[v];
     }
   }
-  const Floats low = Floats{} + pass.low;
-  const Floats high = Floats{} + pass.high;
+  const Floats low = spread(pass.low);
+  const Floats high = spread(pass.high);
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
     float* c = pass.c + (row + r) * pass.c_stride;
     const float base = !pass.keeps && pass.row_bias != nullptr ? pass.row_bias[row + r] : 0.0F;
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) {
-      Floats start = Floats{} + base;
+      Floats start = spread(base);
       if (pass.keeps) {
         start = load(c + v * kLanes);
       } else if (pass.column_bias != nullptr) {
@@ -98,9 +105,10 @@ void run_tile(const Pass& pass, std::int64_t row) {
 
 template <Order kOrder, int V>
 void run_rows(const Pass& pass, std::int64_t m) {
+  constexpr int kRows = rows_of_tile(V);
   std::int64_t row = 0;
-  for (; row + kTileRows <= m; row += kTileRows) run_tile<kOrder, kTileRows, V>(pass, row);
-  if (kTileRows > 4 && row + 4 <= m) {
+  for (; row + kRows <= m; row += kRows) run_tile<kOrder, kRows, V>(pass, row);
+  if (kRows > 4 && row + 4 <= m) {
     run_tile<kOrder, 4, V>(pass, row);
     row += 4;
   }
@@ -143,7 +151,7 @@ void copy_panel(const float* from, std::int64_t stride, std::int64_t rows, std::
 // The tiles of a panel whose last vector is not full compute into a buffer.
 template <Order kOrder>
 void run_ragged_panel(const Pass& pass, std::int64_t m, std::int64_t columns, int num_vectors) {
-  float tile[kTileRows * kPanel];
+  float tile[kMaxTileRows * kPanel];
   float column_bias[kPanel] = {};
   Pass part = pass;
   part.c = tile;
@@ -152,8 +160,8 @@ void run_ragged_panel(const Pass& pass, std::int64_t m, std::int64_t columns, in
     copy(pass.column_bias, column_bias, columns);
     part.column_bias = column_bias;
   }
-  for (std::int64_t row = 0; row < m; row += kTileRows) {
-    const std::int64_t rows = m - row < kTileRows ? m - row : kTileRows;
+  for (std::int64_t row = 0; row < m; row += kMaxTileRows) {
+    const std::int64_t rows = m - row < kMaxTileRows ? m - row : kMaxTileRows;
     float* c = pass.c + row * pass.c_stride;
     part.a = pass.a + row * (kOrder == Order::kRows ? pass.a_stride : 1);
     if (pass.row_bias != nullptr) part.row_bias = pass.row_bias + row;

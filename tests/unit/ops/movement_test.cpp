@@ -216,13 +216,6 @@ TEST(Pad, RefusesNonsense) {
   expect_same(pad(floats({0}, {}), "constant", {1, 1}), floats({2}, {0, 0}));
 }
 
-TEST(CenterCropPad, CropsAndPadsAroundTheCentre) {
-  expect_same(run("CenterCropPad", {}, {counting({5, 2}), ints({2, 5})}),
-              floats({2, 5}, {0, 2, 3, 0, 0, 0, 4, 5, 0, 0}));
-  expect_same(run("CenterCropPad", {{"axes", Ints{-1}}}, {counting({1, 4}), ints({2})}), floats({1, 2}, {1, 2}));
-  EXPECT_NE(error_of("CenterCropPad", {}, {counting({5, 2}), ints({-2, 5})}), "ok");
-}
-
 TEST(Trilu, KeepsOneSideOfTheDiagonal) {
   const Tensor x = floats({2, 3}, {1, 2, 3, 4, 5, 6});
   expect_same(run("Trilu", {}, {x}), floats({2, 3}, {1, 2, 3, 0, 5, 6}));

@@ -10,35 +10,51 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+constexpr std::size_t kLanes = 8;
+
+/// Independent partial sums, so that the order of additions is fixed and the
+/// compiler may still use vectors: one short loop a quantity.
+struct Lanes {
+  double reference_squared[kLanes] = {};
+  double other_squared[kLanes] = {};
+  double product[kLanes] = {};
+  double error_squared[kLanes] = {};
+  double max_abs_error[kLanes] = {};
+
+  void add(const float* reference, const float* other) {
+    double r[kLanes];
+    double o[kLanes];
+    double e[kLanes];
+    for (std::size_t l = 0; l < kLanes; ++l) r[l] = reference[l];
+    for (std::size_t l = 0; l < kLanes; ++l) o[l] = other[l];
+    // Equal infinities differ by nothing.
+    for (std::size_t l = 0; l < kLanes; ++l) e[l] = r[l] == o[l] ? 0.0 : std::abs(o[l] - r[l]);
+    for (std::size_t l = 0; l < kLanes; ++l) reference_squared[l] += r[l] * r[l];
+    for (std::size_t l = 0; l < kLanes; ++l) other_squared[l] += o[l] * o[l];
+    for (std::size_t l = 0; l < kLanes; ++l) product[l] += r[l] * o[l];
+    for (std::size_t l = 0; l < kLanes; ++l) error_squared[l] += e[l] * e[l];
+    for (std::size_t l = 0; l < kLanes; ++l) max_abs_error[l] = e[l] > max_abs_error[l] ? e[l] : max_abs_error[l];
+  }
+};
+
 }  // namespace
 
 void ErrorSums::add(std::span<const float> reference, std::span<const float> other) {
-  // Four independent lanes: fixed order, and the compiler may vectorise.
-  constexpr std::size_t kLanes = 4;
-  double r2[kLanes] = {}, o2[kLanes] = {}, ro[kLanes] = {}, e2[kLanes] = {}, worst[kLanes] = {};
-  const auto one = [&](std::size_t lane, std::size_t i) {
-    const double r = reference[i];
-    const double o = other[i];
-    // Equal infinities differ by nothing.
-    const double e = r == o ? 0.0 : o - r;
-    r2[lane] += r * r;
-    o2[lane] += o * o;
-    ro[lane] += r * o;
-    e2[lane] += e * e;
-    worst[lane] = std::max(worst[lane], std::abs(e));
-  };
+  Lanes lanes;
   std::size_t i = 0;
-  for (; i + kLanes <= reference.size(); i += kLanes) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) one(lane, i + lane);
-  }
-  for (; i < reference.size(); ++i) one(0, i);
+  for (; i + kLanes <= reference.size(); i += kLanes) lanes.add(reference.data() + i, other.data() + i);
+  float last_reference[kLanes] = {};
+  float last_other[kLanes] = {};
+  std::copy(reference.begin() + static_cast<std::ptrdiff_t>(i), reference.end(), last_reference);
+  std::copy(other.begin() + static_cast<std::ptrdiff_t>(i), other.end(), last_other);
+  lanes.add(last_reference, last_other);
   ErrorSums sums{.count = static_cast<std::int64_t>(reference.size())};
   for (std::size_t lane = 0; lane < kLanes; ++lane) {
-    sums.reference_squared += r2[lane];
-    sums.other_squared += o2[lane];
-    sums.product += ro[lane];
-    sums.error_squared += e2[lane];
-    sums.max_abs_error = std::max(sums.max_abs_error, worst[lane]);
+    sums.reference_squared += lanes.reference_squared[lane];
+    sums.other_squared += lanes.other_squared[lane];
+    sums.product += lanes.product[lane];
+    sums.error_squared += lanes.error_squared[lane];
+    sums.max_abs_error = std::max(sums.max_abs_error, lanes.max_abs_error[lane]);
   }
   add(sums);
 }

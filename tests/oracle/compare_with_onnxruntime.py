@@ -28,9 +28,6 @@ from qdq_file import QdqFile
 # with and without optimizations: 0.049 %, 0.010 %, 0.0008 % in the same models.
 MAX_PERCENT_OUTSIDE = 0.1
 MAX_OF_RANGE = 1e-4
-# Quantized, each layer fed with our tensors.
-MIN_LAYER_PERCENT_EQUAL = 99.9
-MIN_LAYER_PERCENT_WITHIN_1 = 99.9999
 # Quantized, end to end: this share within two steps, or, in models that amplify
 # every flipped code (see layers.py), as much as ONNX Runtime agrees with itself.
 # A step of 16 bits is so small that the order of sums alone moves outputs by several.
@@ -119,10 +116,7 @@ def check_simulated(checks, tools, case, written, folder, act16=False):
                       f"{kind}: {shares} at {shares.place}; at least {limit:.2f} % must be within two steps")
     if itself.percent_within_2 < MIN_PERCENT_WITHIN_2["plain"]:
         checks.note(f"itself     {itself}   (ONNX Runtime with and without optimizations)")
-    shares, worst = layers.layer_shares(tools, case, written.model, folder)
-    checks.note(f"layers     {shares}, least equal {worst.percent(worst.within_half):.3f} {worst.place}")
-    checks.expect(shares.percent(shares.within_1) >= MIN_LAYER_PERCENT_WITHIN_1, f"layers: {shares} at {shares.place}")
-    checks.expect(worst.percent(worst.within_half) >= MIN_LAYER_PERCENT_EQUAL, f"layers: {worst} at {worst.place}")
+    layers.check_layers(checks, tools, case, written.model, folder, "layers")
 
 
 def check_quantized(checks, tools, case, folder):

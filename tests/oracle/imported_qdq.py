@@ -10,6 +10,7 @@ from onnxruntime import quantization
 from onnxruntime.quantization import QuantFormat, QuantType
 
 import agreement
+import layers
 from qdq_file import QdqFile
 
 
@@ -96,6 +97,8 @@ def check_variant(checks, tools, case, variant, folder):
     shares = agreement.step_shares(ours, theirs, steps)
     checks.note(f"{variant.name:18} {shares}")
     checks.expect(shares.percent_within_2 >= 99.9, f"{variant.name}: {shares} at {shares.place}")
+
+    layers.check_layers(checks, tools, case, model, folder, f"{variant.name} layers")
 
     named = dataclasses.replace(case, name=f"{case.name}_{variant.name}")
     options = ("--act_bitwidth", "16") if "16" in variant.activation.name else ()

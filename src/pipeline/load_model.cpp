@@ -16,6 +16,7 @@
 #include "passes/import_qdq.hpp"
 #include "passes/prepare.hpp"
 #include "precision/encoding_targets.hpp"
+#include "precision/unshare_parameters.hpp"
 
 namespace halfstep {
 
@@ -127,7 +128,8 @@ Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shap
   }
   Result<graph::Graph> graph = passes::prepare(std::move(imported->graph), passes::PassContext{.shapes = shapes});
   if (!graph.ok()) return graph.error().at(model.path);
-  return PreparedModel{*std::move(graph), std::move(imported->encodings)};
+  return PreparedModel{precision::unshare_parameters(*std::move(graph), imported->encodings),
+                       std::move(imported->encodings)};
 }
 
 Result<EncodingSet> load_encodings(const std::filesystem::path& path, const graph::Graph& graph,

@@ -44,7 +44,9 @@ Result<ops::InputShapes> shapes_of_first_sample(const RawModel& model, const io:
 
 /// A model ready for lowering.
 struct PreparedModel {
-  graph::Graph graph;     ///< In float; QuantizeLinear/DequantizeLinear pairs taken out, passes applied.
+  graph::Graph
+      graph;  ///< In float; QuantizeLinear/DequantizeLinear pairs taken out, passes applied, constants
+              ///< that need several encodings cloned (so that names in encodings files mean the same everywhere).
   EncodingSet encodings;  ///< Those the file carried, frozen.
 };
 

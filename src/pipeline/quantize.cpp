@@ -16,7 +16,6 @@
 #include "precision/assign_encodings.hpp"
 #include "precision/check_constants.hpp"
 #include "precision/choose_tensors.hpp"
-#include "precision/unshare_parameters.hpp"
 #include "report/report.hpp"
 
 namespace halfstep {
@@ -160,7 +159,6 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   Result<PreparedModel> prepared = pipeline::prepare_model(*std::move(raw), *shapes, {}, observer);
   if (!prepared.ok()) return prepared.error();
   PreparedModel model = *std::move(prepared);
-  model.graph = precision::unshare_parameters(std::move(model.graph), model.encodings);
   const std::string place = request.model.model.string();
   Result<ops::Facts> facts = ops::infer_facts(model.graph, *shapes);
   if (!facts.ok()) return facts.error().at(place);

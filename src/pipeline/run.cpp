@@ -17,6 +17,8 @@ namespace {
 using pipeline::PreparedModel;
 using pipeline::RawModel;
 
+constexpr std::size_t kMaxFileNameBytes = 200;
+
 /// Characters a file name can't hold become '_'.
 std::string file_name_of(const std::string& tensor) {
   std::string name = tensor;
@@ -24,6 +26,8 @@ std::string file_name_of(const std::string& tensor) {
     if (c == '/' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '_';
   }
   if (name == "." || name == "..") name = "_";
+  // File systems end at 255 bytes; two that are cut alike are numbered apart.
+  if (name.size() > kMaxFileNameBytes) name.resize(kMaxFileNameBytes);
   return name + ".raw";
 }
 

@@ -21,14 +21,20 @@ MIN_PERCENT_WITHIN_1 = 99.9999
 SMALL_TENSOR = 2000
 
 
-def cut_at_activations(quantized):
-    """The model whose activations are inputs: [(tensor, DQ output)] and the model's bytes.
+def stored_activations(quantized):
+    """The outputs of all QuantizeLinear nodes, declared as a model's outputs."""
+    return [helper.make_tensor_value_info(node.output[0], quantized.constants[node.input[2]].data_type, None)
+            for node in quantized.nodes("QuantizeLinear")]
 
-    Outputs are the stored integers, one for each activation that has a pair.
+
+def cut_at_activations(quantized):
+    """The model with encoded activations as inputs and their stored integers as outputs.
+
+    Returns [(tensor, stored integers, dequantized)], names all three, and the model.
     """
     cut = onnx.ModelProto()
     cut.CopyFrom(quantized.proto)
-    tensors, kept, outputs = [], [], []
+    tensors, kept = [], []
     for node in quantized.proto.graph.node:
         if node.op_type == "DequantizeLinear" and node.input[0] not in quantized.constants:
             source = quantized.producers[node.input[0]].input[0]
@@ -36,13 +42,10 @@ def cut_at_activations(quantized):
             tensors.append((node.output[0] if is_output else source, node.input[0], node.output[0]))
         else:
             kept.append(node)
-        if node.op_type == "QuantizeLinear":
-            dtype = quantized.constants[node.input[2]].data_type
-            outputs.append(helper.make_tensor_value_info(node.output[0], dtype, None))
     graph = cut.graph
     del graph.node[:], graph.output[:]
     graph.node.extend(kept)
-    graph.output.extend(outputs)
+    graph.output.extend(stored_activations(quantized))
     graph.input.extend(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for _, _, name in tensors)
     return tensors, cut
 
@@ -52,9 +55,7 @@ def activation_shapes(quantized, feed, folder):
     whole = onnx.ModelProto()
     whole.CopyFrom(quantized.proto)
     del whole.graph.output[:]
-    for node in quantized.nodes("QuantizeLinear"):
-        dtype = quantized.constants[node.input[2]].data_type
-        whole.graph.output.append(helper.make_tensor_value_info(node.output[0], dtype, None))
+    whole.graph.output.extend(stored_activations(quantized))
     path = folder / "all_outputs.onnx"
     onnx.save(whole, path)
     return {name: codes.shape for name, codes in agreement.run_onnxruntime(path, [feed], optimized=False)[0].items()}

@@ -40,7 +40,8 @@ DepthwisePlan plan_depthwise(const Depthwise& d) {
   plan.num_floats = kTooMany;
   if (floats < static_cast<double>(kTooMany)) {
     plan.plane_size = (plan.band_rows + plan.h.max_shift + 1) * plan.row_size;
-    plan.num_floats = (plan.num_planes * plan.plane_size + plan.band_rows * plan.row_size + 15) / 16 * 16;
+    plan.num_floats =
+        (plan.num_planes * plan.plane_size + plan.band_rows * plan.row_size + 2 * kDepthwiseSlack + 15) / 16 * 16;
   }
   return plan;
 }

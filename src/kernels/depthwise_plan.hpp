@@ -18,8 +18,12 @@ struct DepthwiseAxis {
   bool by_remainder = true;
 };
 
+/// Sums are computed in whole vectors: this many floats behind the planes may be
+/// read, and behind the sums written.
+inline constexpr std::int64_t kDepthwiseSlack = 16;
+
 /// Scratch: num_planes planes of plane_size floats, then band_rows * row_size
-/// sums, num_floats in all; then one std::int64_t for each tap of the kernel.
+/// sums, each followed by the slack, num_floats in all; then one std::int64_t for each tap of the kernel.
 struct DepthwisePlan {
   DepthwiseAxis h;
   DepthwiseAxis w;

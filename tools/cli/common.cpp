@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -103,7 +104,8 @@ int run_main(CLI::App& app, int argc, char** argv, const std::function<int()>& w
   try {
     app.parse(args);
     const int status = work();
-    if (std::fflush(stdout) != 0)
+    // A reader that closes its end early (head) has what it wants.
+    if (std::fflush(stdout) != 0 && errno != EPIPE)
       return report_error(app.get_name(), {ErrorCode::kInvalidInput, "standard output can't be written"});
     return status;
   } catch (const CLI::ParseError& e) {

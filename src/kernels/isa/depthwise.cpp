@@ -12,46 +12,86 @@ namespace {
 
 constexpr int kMaxTaps = 9;
 
-// out[i] = start + sum of weights[t] * taps[t][i], for T taps; start is `bias`,
-// or what `out` holds.
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+#else
+constexpr int kLanes = 4;
+#endif
+static_assert(kDepthwiseSlack % kLanes == 0);
+typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
+typedef float Four __attribute__((vector_size(16)));
+typedef float Eight __attribute__((vector_size(32)));
+
+template <class V>
+inline V load(const float* from) {
+  V v;
+  __builtin_memcpy(&v, from, sizeof v);
+  return v;
+}
+
+template <class V>
+inline void store(V v, float* to) {
+  __builtin_memcpy(to, &v, sizeof v);
+}
+
+// Minus 0, not plus 0: that leaves every value as it is, so no arithmetic remains.
+inline Floats spread(float value) { return value - Floats{}; }
+
+struct Bounds {
+  float low;
+  float high;
+};
+
+// out[i] = start + sum of weights[t] * taps[t][i], limited to `bounds`, for T taps;
+// start is `bias`, or what `out` holds. Whole vectors: up to kLanes - 1 elements
+// behind `count` are read and written.
 template <int T, bool kFirst>
-void sum_taps(const float* const* taps, const float* weights, float bias, float* __restrict out, std::int64_t count) {
+void sum_taps(const float* const* taps, const float* weights, float bias, Bounds bounds, float* out,
+              std::int64_t count) {
   const float* p[T];
-  float w[T];
+  Floats w[T];
+#pragma GCC unroll 9
   for (int t = 0; t < T; ++t) {
     p[t] = taps[t];
-    w[t] = weights[t];
+    w[t] = spread(weights[t]);
   }
-  for (std::int64_t i = 0; i < count; ++i) {
-    float acc = kFirst ? bias : out[i];
+  const Floats low = spread(bounds.low);
+  const Floats high = spread(bounds.high);
+  const Floats start = spread(bias);
+  for (std::int64_t i = 0; i < count; i += kLanes) {
+    Floats sum = kFirst ? start : load<Floats>(out + i);
 #pragma GCC unroll 9
-    for (int t = 0; t < T; ++t) acc += w[t] * p[t][i];
-    out[i] = acc;
+    for (int t = 0; t < T; ++t) sum += w[t] * load<Floats>(p[t] + i);
+    sum = sum < low ? low : sum;  // False for NaN, which passes.
+    sum = high < sum ? high : sum;
+    store(sum, out + i);
   }
 }
 
 template <bool kFirst>
-void sum_some_taps(int num_taps, const float* const* taps, const float* weights, float bias, float* out,
+void sum_some_taps(int num_taps, const float* const* taps, const float* weights, float bias, Bounds bounds, float* out,
                    std::int64_t count) {
   switch (num_taps) {
     case 1:
-      return sum_taps<1, kFirst>(taps, weights, bias, out, count);
+      return sum_taps<1, kFirst>(taps, weights, bias, bounds, out, count);
     case 2:
-      return sum_taps<2, kFirst>(taps, weights, bias, out, count);
+      return sum_taps<2, kFirst>(taps, weights, bias, bounds, out, count);
     case 3:
-      return sum_taps<3, kFirst>(taps, weights, bias, out, count);
+      return sum_taps<3, kFirst>(taps, weights, bias, bounds, out, count);
     case 4:
-      return sum_taps<4, kFirst>(taps, weights, bias, out, count);
+      return sum_taps<4, kFirst>(taps, weights, bias, bounds, out, count);
     case 5:
-      return sum_taps<5, kFirst>(taps, weights, bias, out, count);
+      return sum_taps<5, kFirst>(taps, weights, bias, bounds, out, count);
     case 6:
-      return sum_taps<6, kFirst>(taps, weights, bias, out, count);
+      return sum_taps<6, kFirst>(taps, weights, bias, bounds, out, count);
     case 7:
-      return sum_taps<7, kFirst>(taps, weights, bias, out, count);
+      return sum_taps<7, kFirst>(taps, weights, bias, bounds, out, count);
     case 8:
-      return sum_taps<8, kFirst>(taps, weights, bias, out, count);
+      return sum_taps<8, kFirst>(taps, weights, bias, bounds, out, count);
     default:
-      return sum_taps<kMaxTaps, kFirst>(taps, weights, bias, out, count);
+      return sum_taps<kMaxTaps, kFirst>(taps, weights, bias, bounds, out, count);
   }
 }
 
@@ -60,41 +100,24 @@ std::int64_t first_at_least(std::int64_t bound, std::int64_t origin, std::int64_
   return bound > origin ? (bound - origin + stride - 1) / stride : 0;
 }
 
-typedef float Four __attribute__((vector_size(16)));
-typedef float Eight __attribute__((vector_size(32)));
-
-template <class V>
-inline void copy_vector(const float* from, float* to, float low, float high) {
-  V v;
-  __builtin_memcpy(&v, from, sizeof v);
-  const V lows = V{} + low;
-  const V highs = V{} + high;
-  v = v < lows ? lows : v;  // False for NaN, which passes.
-  v = highs < v ? highs : v;
-  __builtin_memcpy(to, &v, sizeof v);
-}
-
-// to[j] = from[j] limited to [low, high]. Rows are often a few elements long:
-// the last vector overlaps the one before instead of leaving a remainder.
-inline void copy_row(const float* __restrict from, float* __restrict to, std::int64_t count, float low, float high) {
+// Rows are often a few elements long: the last vector overlaps the one before
+// instead of leaving a remainder.
+inline void copy_row(const float* __restrict from, float* __restrict to, std::int64_t count) {
   if (count >= 8) {
-    for (std::int64_t j = 0; j + 8 < count; j += 8) copy_vector<Eight>(from + j, to + j, low, high);
-    copy_vector<Eight>(from + count - 8, to + count - 8, low, high);
+    for (std::int64_t j = 0; j + 8 < count; j += 8) store(load<Eight>(from + j), to + j);
+    store(load<Eight>(from + count - 8), to + count - 8);
   } else if (count >= 4) {
-    copy_vector<Four>(from, to, low, high);
-    copy_vector<Four>(from + count - 4, to + count - 4, low, high);
+    const Four last = load<Four>(from + count - 4);
+    store(load<Four>(from), to);
+    store(last, to + count - 4);
   } else {
-    for (std::int64_t j = 0; j < count; ++j) {
-      const float raised = from[j] < low ? low : from[j];
-      to[j] = high < raised ? high : raised;
-    }
+    for (std::int64_t j = 0; j < count; ++j) to[j] = from[j];
   }
 }
 
 void gather_row(const float* __restrict from, float* __restrict to, std::int64_t count, std::int64_t stride) {
-  const float infinity = __builtin_inff();
   if (stride == 1) {
-    copy_row(from, to, count, -infinity, infinity);
+    copy_row(from, to, count);
   } else if (stride == 2) {
     for (std::int64_t j = 0; j < count; ++j) to[j] = from[2 * j];
   } else {
@@ -137,15 +160,17 @@ void copy_band(const Depthwise& d, const DepthwisePlan& plan, const float* image
 }
 
 void sum_channel(const float* planes, const std::int64_t* offsets, std::int64_t num_taps, const float* filter,
-                 float bias, float* sums, std::int64_t count) {
+                 float bias, Bounds bounds, float* sums, std::int64_t count) {
   for (std::int64_t tap = 0; tap < num_taps; tap += kMaxTaps) {
     const int some = num_taps - tap < kMaxTaps ? static_cast<int>(num_taps - tap) : kMaxTaps;
+    const bool is_last = tap + some == num_taps;
+    const Bounds limit = is_last ? bounds : Bounds{-__builtin_inff(), __builtin_inff()};
     const float* taps[kMaxTaps];
     for (int t = 0; t < some; ++t) taps[t] = planes + offsets[tap + t];
     if (tap == 0) {
-      sum_some_taps<true>(some, taps, filter, bias, sums, count);
+      sum_some_taps<true>(some, taps, filter, bias, limit, sums, count);
     } else {
-      sum_some_taps<false>(some, taps, filter + tap, bias, sums, count);
+      sum_some_taps<false>(some, taps, filter + tap, bias, limit, sums, count);
     }
   }
 }
@@ -156,11 +181,11 @@ void depthwise(const Depthwise& d, float* scratch) {
   const DepthwisePlan plan = plan_depthwise(d);
   const std::int64_t num_taps = d.kernel_h * d.kernel_w;
   float* planes = scratch;
-  float* sums = planes + plan.num_planes * plan.plane_size;
+  float* sums = planes + plan.num_planes * plan.plane_size + kDepthwiseSlack;
   // The taps' offsets into the planes, behind the floats.
   auto* offsets = reinterpret_cast<std::int64_t*>(scratch + plan.num_floats);
   plan_tap_offsets(d, plan, offsets);
-  set_zero(planes, plan.num_planes * plan.plane_size);
+  set_zero(planes, plan.num_planes * plan.plane_size + kDepthwiseSlack);
   for (std::int64_t channel = 0; channel < d.channels; ++channel) {
     const float* image = d.input + channel * d.in_h * d.in_w;
     for (std::int64_t first = 0; first < d.out_h; first += plan.band_rows) {
@@ -168,10 +193,11 @@ void depthwise(const Depthwise& d, float* scratch) {
       copy_band(d, plan, image, first, rows + plan.h.max_shift, planes);
       for (std::int64_t o = channel * d.multiplier; o < (channel + 1) * d.multiplier; ++o) {
         const float bias = d.bias != nullptr ? d.bias[o] : 0.0F;
-        sum_channel(planes, offsets, num_taps, d.filter + o * num_taps, bias, sums, rows * plan.row_size);
+        sum_channel(planes, offsets, num_taps, d.filter + o * num_taps, bias, {d.clamp_min, d.clamp_max}, sums,
+                    rows * plan.row_size);
         float* out = d.output + (o * d.out_h + first) * d.out_w;
         for (std::int64_t r = 0; r < rows; ++r) {
-          copy_row(sums + r * plan.row_size, out + r * d.out_w, d.out_w, d.clamp_min, d.clamp_max);
+          copy_row(sums + r * plan.row_size, out + r * d.out_w, d.out_w);
         }
       }
     }

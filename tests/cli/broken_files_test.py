@@ -203,6 +203,13 @@ class BrokenOutputs(tool_test.ToolTest):
         self.assertEqual(finished.code, BAD_FILE, finished)
         self.assertIn("error: standard output", finished.stderr)
 
+    def test_a_reader_that_leaves_is_no_error(self):
+        reading, writing = os.pipe()
+        os.close(reading)
+        with open(writing, "wb") as pipe:
+            finished = self.run_tool("quantize-inspect", self.model, stdout=pipe)
+        self.assertEqual(finished.stderr, "")
+
     def test_run_results_below_a_file(self):
         self.write("file", b"")
         self.assert_fails(BAD_FILE, ["file"], "quantize-run", "--quiet", "--input_list", self.samples, "--output_dir",

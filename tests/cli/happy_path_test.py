@@ -248,6 +248,18 @@ class Run(tool_test.ToolTest):
         self.run_digits("--dump_tensors", "image,/1/Add_output_0")
         self.assertEqual(sorted(self.results()), ["_1_Add_output_0.raw", "image.raw", OUTPUT + ".raw"])
 
+    def test_names_no_file_can_have(self):
+        names = ["n" * 5000, "n" * 5000 + "m", "../../escape", "a\nb\x1b[31m", "nul\0nul", b"\xff\xfe"]
+        nodes = [wire.node("Relu" if i % 2 else "Neg", [before], [name])
+                 for i, (before, name) in enumerate(zip(["x", *names], [*names, "y"]))]
+        model = self.write("names.onnx", wire.model(wire.graph(
+            nodes, [wire.value_info("x", tool_test.TINY_DIMS)], [wire.value_info("y")])))
+        self.assert_succeeds("quantize-run", "--input_list", self.write_list(), "--output_dir", "results",
+                             "--dump_tensors", "all", model)
+        self.assertEqual(len(self.results()), len(names) + 2)
+        self.assertEqual(set(self.results().values()), {4 * 32})
+        self.assertEqual([p.name for p in self.work.parent.iterdir() if p.name not in ("in", "work")], [])
+
     def test_batch_from_the_command_line(self):
         sample = b"".join((DIGITS / "calib" / f"000{i}.raw").read_bytes() for i in range(2))
         self.write("two.raw", sample)

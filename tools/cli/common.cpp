@@ -105,7 +105,8 @@ int run_main(CLI::App& app, int argc, char** argv, const std::function<int()>& w
     app.parse(args);
     const int status = work();
     // A reader that closes its end early (head) has what it wants.
-    if (std::fflush(stdout) != 0 && errno != EPIPE)
+    const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
+    if (failed && errno != EPIPE)
       return report_error(app.get_name(), {ErrorCode::kInvalidInput, "standard output can't be written"});
     return status;
   } catch (const CLI::ParseError& e) {

@@ -16,12 +16,14 @@ using graph::ValueId;
 struct SampleResult {
   std::vector<ErrorSums> outputs;  // By output; count 0 where not float32.
   std::vector<ErrorSums> layers;   // By CompareRequest::layers.
+  std::vector<bool> unlike;        // By output: shapes differ.
   std::vector<std::int64_t> reference_best;
   std::vector<std::int64_t> other_best;
 };
 
 struct Totals {
   std::vector<ErrorSums> outputs;
+  std::vector<std::int64_t> unlike;  // By output: samples with other shapes.
   std::vector<ErrorSums> layers;
   std::int64_t samples = 0;
   std::int64_t scored = 0;
@@ -48,6 +50,7 @@ class Comparer {
     results_.resize(threads);
     kept_.resize(threads);
     totals_.outputs.resize(request.reference.graph->outputs.size());
+    totals_.unlike.resize(totals_.outputs.size());
     totals_.layers.resize(request.layers.size());
   }
 
@@ -72,6 +75,7 @@ class Comparer {
     SampleResult& result = results_[static_cast<std::size_t>(worker)];
     result = {};
     result.outputs.resize(totals_.outputs.size());
+    result.unlike.resize(totals_.outputs.size());
     result.layers.resize(totals_.layers.size());
     std::vector<Tensor>& kept = kept_[static_cast<std::size_t>(worker)];
     kept.resize(request_.layers.size());
@@ -114,15 +118,17 @@ class Comparer {
     for (std::size_t o = 0; o < result.outputs.size(); ++o) {
       const ConstView a = reference.output(o);
       const ConstView b = other.output(o);
-      if (*a.type != *b.type) {
+      result.unlike[o] = a.shape() != b.shape();
+      if (a.dtype() != b.dtype()) {
         const graph::Graph& graph = *request_.reference.graph;
         return Error{ErrorCode::kInvalidInput, "output " + quoted(graph.value(graph.outputs[o].value).name) + " is " +
                                                    to_string(*a.type) + " in the float model and " +
                                                    to_string(*b.type) + " in the quantized one"};
       }
-      if (a.dtype() == DType::kFloat32) result.outputs[o].add(a.values<float>(), b.values<float>());
+      if (a.dtype() == DType::kFloat32 && !result.unlike[o])
+        result.outputs[o].add(a.values<float>(), b.values<float>());
     }
-    if (result.outputs.empty() || !is_score_row(reference.output(0))) {
+    if (result.outputs.empty() || !is_score_row(reference.output(0)) || !is_score_row(other.output(0))) {
       if (request_.labels.empty()) return {};
       return Error{ErrorCode::kInvalidInput,
                    "labels need a first output of one float32 row of scores, this model's is " +
@@ -140,7 +146,10 @@ class Comparer {
   }
 
   Result<void> add_up(std::int64_t i, const SampleResult& result) {
-    for (std::size_t o = 0; o < result.outputs.size(); ++o) totals_.outputs[o].add(result.outputs[o]);
+    for (std::size_t o = 0; o < result.outputs.size(); ++o) {
+      totals_.outputs[o].add(result.outputs[o]);
+      totals_.unlike[o] += result.unlike[o] ? 1 : 0;
+    }
     for (std::size_t l = 0; l < result.layers.size(); ++l) totals_.layers[l].add(result.layers[l]);
     ++totals_.samples;
     if (result.reference_best.empty() || result.other_best.empty()) return {};
@@ -169,14 +178,14 @@ class Comparer {
       return n == graph::kNoNode ? std::string() : other.node(n).op_type;
     };
     for (std::size_t o = 0; o < totals_.outputs.size(); ++o) {
-      if (totals_.outputs[o].count == 0) continue;
-      comparison.outputs.push_back(
-          {graph.value(graph.outputs[o].value).name, op_of(other.outputs[o].value), totals_.outputs[o]});
+      if (totals_.outputs[o].count == 0 && totals_.unlike[o] == 0) continue;
+      comparison.outputs.push_back({graph.value(graph.outputs[o].value).name, op_of(other.outputs[o].value),
+                                    totals_.outputs[o], totals_.unlike[o]});
     }
     for (std::size_t l = 0; l < totals_.layers.size(); ++l) {
       if (totals_.layers[l].count == 0) continue;
       const ValueId id = request_.layers[l].second;
-      comparison.layers.push_back({other.value(id).name, op_of(id), totals_.layers[l]});
+      comparison.layers.push_back({other.value(id).name, op_of(id), totals_.layers[l], 0});
     }
     std::ranges::sort(comparison.layers, [](const TensorError& a, const TensorError& b) {
       const double da = a.sums.sqnr_db();

@@ -38,6 +38,9 @@ struct TensorError {
   std::string name;
   std::string op;  ///< Operator that writes it; "" for graph inputs.
   ErrorSums sums;
+  /// Samples left out because the tensor has another shape in the other model:
+  /// its size depends on the data (NonMaxSuppression).
+  std::int64_t num_unlike_samples = 0;
 };
 
 /// How often the label is among the best k, in percent of the samples.
@@ -60,7 +63,7 @@ struct Comparison {
 
 /// One pass over the samples; the result does not depend on the number of threads.
 /// Errors: those of loading and running, the sample's place in front;
-/// kInvalidInput if outputs differ in shape, or labels do not fit the scores.
+/// kInvalidInput if outputs differ in type, or labels do not fit the scores.
 Result<Comparison> compare_runs(const CompareRequest& request);
 
 }  // namespace halfstep::compare

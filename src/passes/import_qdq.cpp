@@ -146,7 +146,7 @@ Result<ImportedQdq> import_qdq(Graph graph) {
   }
   if (std::ranges::none_of(graph.nodes, is_qdq)) return ImportedQdq{std::move(graph), {}, {}};
 
-  Result<Graph> folded = fold_operands(std::move(graph));
+  Result<Graph> folded = fold_operands(lift_integer_movement(std::move(graph)));
   if (!folded.ok()) return folded.error();
   QdqImport import{Edit(*std::move(folded)), {}, {}};
   if (Result<void> read = read_grids(import); !read.ok()) return read.error();

@@ -8,6 +8,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <string>
 
 #include "graph/graph.hpp"
 #include "halfstep/result.hpp"
@@ -22,10 +24,14 @@ struct PassContext {
   ops::InputShapes shapes;
   /// Folding one node may make the model grow by this much at most.
   std::int64_t max_growth_bytes = std::int64_t{64} << 20;
+  /// Told, in one line, what the user should know. May be empty.
+  std::function<void(const std::string&)> note;
 };
 
-/// Inlines the branch of every If whose condition is known. Must come before
-/// any pass that renumbers values (see Graph::captures).
+/// Inlines the branch of every If whose condition is known, first those known
+/// for every size of the symbolic dimensions, then those known for
+/// PassContext::shapes, with a note: the model is then bound to that branch.
+/// Must come before any pass that renumbers values (see Graph::captures).
 /// Errors: kUnsupported naming an If whose condition is not known, a Loop or a Scan.
 Result<graph::Graph> resolve_if(graph::Graph graph, const PassContext& context);
 

@@ -28,6 +28,10 @@ struct QdqImport {
 /// grid. Empty: something else reads the integers, and the Q must stay.
 std::vector<graph::ValueId> dequantized_values(const QdqImport& import, graph::NodeId quantize);
 
+/// Movement of integers between a Q and a DQ (MaxPool, Transpose, Reshape, ...)
+/// becomes movement of reals, with a pair of its own behind it.
+graph::Graph lift_integer_movement(graph::Graph graph);
+
 /// DQ of constant integers, and Q and DQ of constant reals, become encoded constants.
 Result<void> import_qdq_constants(QdqImport& import);
 

@@ -3,8 +3,8 @@
 //   before:  y = If(condition) {then: y' = f(captured); else: y' = g(captured)}
 //   after:   y = f(captured)   if the condition is true, else y = g(captured)
 //
-// Condition: what decides is the same for every sample and every size of the
-// symbolic dimensions. Names of the branch's inner tensors are kept, with a
+// Condition: what decides is the same for every sample and, where possible, for
+// every size of the symbolic dimensions. Names of the branch's inner tensors are kept, with a
 // number appended where the graph has such a name already.
 #include <algorithm>
 #include <memory>
@@ -88,8 +88,8 @@ Error refused(const Graph& graph, const Node& node) {
     const ValueId condition = input_of(node, 0);
     fact = condition == kNoValue ? "has no condition"
                                  : "its condition " + quoted(graph.value(condition).name) +
-                                       " depends on the data or on a dimension that is not fixed; only an If that "
-                                       "always goes the same way is supported";
+                                       " depends on the data; only an If that always goes the same "
+                                       "way is supported";
   }
   return Error{ErrorCode::kUnsupported, fact}.at(graph::describe(graph, node));
 }
@@ -105,35 +105,51 @@ const Graph* taken_branch(const Node& node, const ops::Facts& facts) {
   return branch == nullptr ? nullptr : branch->get();
 }
 
+/// Inlines what `facts` decide; says whether anything was. `note` is set where
+/// they hold for the given sizes only.
+Result<bool> inline_known(Graph& graph, const ops::Facts& facts, const std::function<void(const std::string&)>& note) {
+  std::vector<Node> nodes;
+  const std::vector<Node> old_nodes = std::move(graph.nodes);
+  graph.nodes.clear();
+  bool progress = false;
+  for (const Node& node : old_nodes) {
+    const Graph* branch = taken_branch(node, facts);
+    if (branch == nullptr) {
+      nodes.push_back(node);
+      continue;
+    }
+    if (branch->outputs.size() != node.outputs.size()) {
+      return Error{ErrorCode::kInvalidInput, "has " + std::to_string(node.outputs.size()) +
+                                                 " outputs, its branch has " + std::to_string(branch->outputs.size())}
+          .at(graph::describe(graph, node));
+    }
+    if (note) {
+      note(graph::describe(graph, node) +
+           " depends on a dimension that is not fixed; the branch for these input shapes is kept");
+    }
+    // The branch lives in an attribute of old_nodes, which outlives this.
+    inline_branch(*branch, node.outputs, graph, nodes);
+    progress = true;
+  }
+  graph.nodes = std::move(nodes);
+  return progress;
+}
+
 }  // namespace
 
 Result<Graph> resolve_if(Graph graph, const PassContext& context) {
   while (std::ranges::any_of(graph.nodes, has_subgraph)) {
-    const Result<ops::Facts> facts = ops::infer_invariant_facts(graph, context.shapes);
+    Result<ops::Facts> facts = ops::infer_invariant_facts(graph, context.shapes);
     if (!facts.ok()) return facts.error();
-    std::vector<Node> nodes;
-    const std::vector<Node> old_nodes = std::move(graph.nodes);
-    graph.nodes.clear();
-    const Node* left = nullptr;
-    bool progress = false;
-    for (const Node& node : old_nodes) {
-      const Graph* branch = taken_branch(node, *facts);
-      if (branch == nullptr) {
-        if (left == nullptr && has_subgraph(node)) left = &node;
-        nodes.push_back(node);
-        continue;
-      }
-      if (branch->outputs.size() != node.outputs.size()) {
-        return Error{ErrorCode::kInvalidInput, "has " + std::to_string(node.outputs.size()) +
-                                                   " outputs, its branch has " + std::to_string(branch->outputs.size())}
-            .at(graph::describe(graph, node));
-      }
-      // The branch lives in an attribute of old_nodes, which outlives this.
-      inline_branch(*branch, node.outputs, graph, nodes);
-      progress = true;
-    }
-    graph.nodes = std::move(nodes);
-    if (!progress) return refused(graph, *left);
+    Result<bool> progress = inline_known(graph, *facts, {});
+    if (!progress.ok()) return progress.error();
+    if (*progress) continue;
+    facts = ops::infer_facts(graph, context.shapes);
+    if (!facts.ok()) return facts.error();
+    progress = inline_known(
+        graph, *facts, context.note ? context.note : [](const std::string&) {});
+    if (!progress.ok()) return progress.error();
+    if (!*progress) return refused(graph, *std::ranges::find_if(graph.nodes, has_subgraph));
   }
   return graph::remove_unused(std::move(graph));
 }

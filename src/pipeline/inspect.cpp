@@ -151,7 +151,11 @@ Result<std::string> inspect(const InspectRequest& request) {
   PreparedModel model;
   if (request.prepared && have_shapes) {
     Result<PreparedModel> prepared = pipeline::prepare_model(*std::move(raw), *shapes, {}, {});
-    if (!prepared.ok()) return prepared.error();
+    if (!prepared.ok()) {
+      Error error = prepared.error();
+      error.message += "; --as_read shows the graph as it stands in the file";
+      return error;
+    }
     model = *std::move(prepared);
   } else {
     model.graph = std::move(raw->graph);

@@ -126,7 +126,10 @@ Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shap
   if (Result<ops::Facts> facts = ops::infer_facts(imported->graph, shapes); !facts.ok()) {
     return facts.error().at(model.path);
   }
-  Result<graph::Graph> graph = passes::prepare(std::move(imported->graph), passes::PassContext{.shapes = shapes});
+  passes::PassContext context;
+  context.shapes = shapes;
+  context.note = [&](const std::string& note) { warn(observer, model.path + ": " + note); };
+  Result<graph::Graph> graph = passes::prepare(std::move(imported->graph), context);
   if (!graph.ok()) return graph.error().at(model.path);
   return PreparedModel{precision::unshare_parameters(*std::move(graph), imported->encodings),
                        std::move(imported->encodings)};

@@ -32,6 +32,7 @@ class Chooser {
         needed_(graph.values.size()),
         encoded_(graph.values.size()) {
     for (const graph::Node& node : graph.nodes) parts_.push_back(part_of(node));
+    for (std::size_t v = 0; v < graph.values.size(); ++v) regridded_.push_back(is_regridded(static_cast<ValueId>(v)));
     result_.tensors.resize(graph.values.size());
   }
 
@@ -70,6 +71,15 @@ class Chooser {
 
   bool is_constant(ValueId id) const { return graph::constant_of(graph_, id) != nullptr; }
   bool is_frozen(ValueId id) const { return find_encoding(frozen_, graph_.value(id).name) != nullptr; }
+  /// Each reader puts the tensor on an imported grid of its own: one more grid before these would only lose.
+  bool is_regridded(ValueId id) const {
+    const std::vector<NodeId>& readers = links_.consumers[at(id)];
+    return !readers.empty() && !links_.is_output[at(id)] && !is_frozen(id) &&
+           std::all_of(readers.begin(), readers.end(), [&](NodeId n) {
+             const ops::OpDef* op = ops::find_op(graph_.node(n));
+             return op != nullptr && op->aliases_input && is_frozen(graph_.node(n).outputs[0]);
+           });
+  }
   bool is_frozen_per_channel(ValueId id) const {
     const TensorEncoding* entry = find_encoding(frozen_, graph_.value(id).name);
     return entry != nullptr && entry->encoding.axis();
@@ -78,7 +88,7 @@ class Chooser {
   bool needed(ValueId id) const { return id != graph::kNoValue && needed_[at(id)]; }
 
   void set(std::vector<bool>& flags, ValueId id) {
-    if (flags[at(id)] || is_constant(id) || !is_float(facts_, id)) return;
+    if (flags[at(id)] || regridded_[at(id)] || is_constant(id) || !is_float(facts_, id)) return;
     flags[at(id)] = true;
     changed_ = true;
   }
@@ -208,6 +218,7 @@ class Chooser {
   std::vector<Part> parts_;    // By NodeId.
   std::vector<bool> needed_;   // By ValueId: an operator with integer form reads it, perhaps through data movement.
   std::vector<bool> encoded_;  // By ValueId.
+  std::vector<bool> regridded_;
   bool changed_ = false;
   Choices result_;
 };

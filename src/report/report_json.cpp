@@ -19,7 +19,8 @@ Json tensor_json(const compare::TensorError& tensor) {
           {"cosine", tensor.sums.cosine()},
           {"mse", tensor.sums.mean_squared_error()},
           {"max_abs_error", tensor.sums.max_abs_error},
-          {"num_elements", tensor.sums.count}};
+          {"num_elements", tensor.sums.count},
+          {"num_unlike_samples", tensor.num_unlike_samples}};
 }
 
 Json top_k_json(const compare::TopK& top) {

@@ -47,6 +47,11 @@ std::string tensor_rows(const std::vector<compare::TensorError>& tensors, std::s
             padded(shown_db(tensor.sums.sqnr_db()), 9, true) + padded(number("%.6f", tensor.sums.cosine()), 11, true) +
             padded(number("%.5g", tensor.sums.max_abs_error), 12, true) + "\n";
   }
+  for (std::size_t i = 0; i < count; ++i) {
+    if (tensors[i].num_unlike_samples == 0) continue;
+    text += tensors[i].name + " has another shape in " + std::to_string(tensors[i].num_unlike_samples) +
+            " samples, which are left out: its size depends on the data\n";
+  }
   return text;
 }
 

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <map>
 #include <optional>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "core/atomic_file.hpp"
 #include "core/text.hpp"
@@ -157,6 +159,26 @@ void put_declared(const std::string& name, const graph::Declared& declared, onnx
   }
 }
 
+/// Some readers refuse a node name that occurs twice; files may have such, and so may what we add.
+class UniqueNames {
+ public:
+  /// `name`, or `name` and a number if it was given out before. Empty stays empty.
+  std::string unique(const std::string& name) {
+    if (name.empty() || taken_.insert(name).second) return name;
+    std::string numbered;
+    int& suffix = last_suffix_[name];
+    do {
+      ++suffix;
+      numbered = name + "_" + std::to_string(suffix + 1);
+    } while (!taken_.insert(numbered).second);
+    return numbered;
+  }
+
+ private:
+  std::unordered_set<std::string> taken_;
+  std::unordered_map<std::string, int> last_suffix_;
+};
+
 Result<void> put_graph(const Graph& graph, TensorSink& sink, onnx::GraphProto& proto) {
   proto.set_name(graph.name.empty() ? "graph" : graph.name);
   const auto name_of = [&](graph::ValueId id) { return id == kNoValue ? std::string() : graph.value(id).name; };
@@ -165,9 +187,10 @@ Result<void> put_graph(const Graph& graph, TensorSink& sink, onnx::GraphProto& p
   for (const graph::GraphOutput& output : graph.outputs) {
     put_declared(name_of(output.value), output.declared, *proto.add_output());
   }
+  UniqueNames node_names;
   for (const Node& node : graph.nodes) {
     onnx::NodeProto& node_proto = *proto.add_node();
-    node_proto.set_name(node.name);
+    node_proto.set_name(node_names.unique(node.name));
     node_proto.set_op_type(node.op_type);
     node_proto.set_domain(node.domain);
     for (graph::ValueId id : node.inputs) node_proto.add_input(name_of(id));

@@ -215,8 +215,8 @@ void multiply(const Gemm& g) {
 
 void gemm(const Gemm& g) {
   if (g.m <= 0 || g.n <= 0) return;
-  // Matrix times vector, and columns of `b` that are not next to each other: left to Eigen.
-  if (g.b_order == Order::kColumns || g.n < kLanes / 2) {
+  // Matrix times vector, columns of `b` that are not next to each other, no product at all: left to Eigen.
+  if (g.b_order == Order::kColumns || g.n < kLanes / 2 || g.k <= 0) {
 #if defined(__AVX512F__)
     avx2::eigen_gemm(g);  // Eigen's product is faster with 256-bit registers on the processors measured.
 #else

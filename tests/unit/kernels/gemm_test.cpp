@@ -110,6 +110,42 @@ TEST_P(GemmOnEachIsa, TiledColumnsMatchPlainLoops) {
   }
 }
 
+// Sums longer than one pass over a panel, with rows and columns that fill no tile.
+TEST_P(GemmOnEachIsa, LongSumsMatchPlainLoops) {
+  std::mt19937 rng(20263);
+  for (const std::int64_t k : {511, 512, 513, 1100}) {
+    for (const std::int64_t n : {16, 49, 96, 97}) {
+      for (const std::int64_t m : {3, 8, 17}) {
+        Problem p = random_problem(rng, m, n, k);
+        expect_correct(table(), p);
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+TEST_P(GemmOnEachIsa, NanPassesTheClampOfATile) {
+  const std::vector<float> a = {std::numeric_limits<float>::quiet_NaN(), 1.0F};
+  const std::vector<float> b(50, 9.0F);
+  std::vector<float> c(100);
+  Gemm g;
+  g.m = 2;
+  g.n = 50;
+  g.k = 1;
+  g.a = a.data();
+  g.b = b.data();
+  g.c = c.data();
+  g.a_stride = 1;
+  g.b_stride = g.c_stride = 50;
+  g.clamp_min = 0.0F;
+  g.clamp_max = 6.0F;
+  table().gemm(g);
+  for (std::size_t j = 0; j < 50; ++j) {
+    EXPECT_TRUE(std::isnan(c[j]));
+    EXPECT_EQ(c[50 + j], 6.0F);
+  }
+}
+
 TEST_P(GemmOnEachIsa, NanPassesTheClamp) {
   const std::vector<float> a = {std::numeric_limits<float>::quiet_NaN(), 1.0F, 1.0F};
   const std::vector<float> b = {9.0F};

@@ -102,6 +102,55 @@ TEST_P(HistogramOnEachIsa, RandomBinsMatchExactFloor) {
   }
 }
 
+// So many values that several sets of counters are worth it; widths at the ends of
+// what single precision can do, and beyond.
+TEST_P(HistogramOnEachIsa, ManyValuesMatchExactFloor) {
+  std::mt19937 rng(914);
+  for (const int log2_width : {-127, -126, -20, 0, 104, 105, 116}) {
+    for (const std::int64_t num_bins : {1, 100, 4096}) {
+      for (const std::int64_t first_bin : {std::int64_t{-50}, std::int64_t{0}, std::int64_t{1} << 22}) {
+        std::vector<float> x = random_floats(rng, 9000, -60.0F, 60.0F);
+        for (float& value : x) value = std::ldexp(value, log2_width);
+        for (std::size_t i = 0; i < x.size(); i += 3) x[i] = 0.0F;
+        for (std::size_t i = 1; i < x.size(); i += 50) x[i] = -std::numeric_limits<float>::denorm_min();
+        x[7] = kNan;
+        x[8] = kInfinity;
+        x[9] = -kInfinity;
+        for (std::int64_t i = -2; i < 102; ++i) {
+          x.push_back(std::ldexp(static_cast<float>(first_bin + i), log2_width));
+        }
+        std::vector<std::uint64_t> counts(static_cast<std::size_t>(num_bins), 5);
+        std::vector<std::uint64_t> expected = counts;
+        std::int64_t outside = 0;
+        for (const float value : x) {
+          const double bin = std::floor(std::ldexp(double{value}, -log2_width)) - static_cast<double>(first_bin);
+          if (bin >= 0.0 && bin < static_cast<double>(num_bins)) {
+            ++expected[static_cast<std::size_t>(bin)];
+          } else {
+            ++outside;
+          }
+        }
+        EXPECT_EQ(table().dyadic_bin_counts(x.data(), size_of(x), log2_width, first_bin, num_bins, counts.data()),
+                  outside);
+        EXPECT_EQ(counts, expected) << log2_width << " " << num_bins << " " << first_bin;
+      }
+    }
+  }
+}
+
+TEST_P(HistogramOnEachIsa, MomentsWithNonFiniteValuesAreTheSameToTheBitOnEverySet) {
+  std::mt19937 rng(915);
+  std::vector<float> x = random_floats(rng, 5'013, -1e3F, 1e-3F);
+  for (const std::size_t i : {3, 2000, 2001, 5012}) x[i] = i % 2 == 0 ? kNan : kInfinity;
+  const Moments here = table().minmax_sum(x.data(), size_of(x));
+  const Moments there = table_for(Isa::kBaseline).minmax_sum(x.data(), size_of(x));
+  EXPECT_EQ(here.num_nonfinite, 4);
+  EXPECT_EQ(here.min, there.min);
+  EXPECT_EQ(here.max, there.max);
+  EXPECT_EQ(here.sum, there.sum);
+  EXPECT_EQ(here.sum_of_squares, there.sum_of_squares);
+}
+
 INSTANTIATE_TEST_SUITE_P(Isas, HistogramOnEachIsa, testing::ValuesIn(runnable_isas()), isa_test_name);
 
 }  // namespace

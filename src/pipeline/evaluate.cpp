@@ -102,13 +102,15 @@ Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer&
     if (!loaded.ok()) return loaded.error();
     quantized = *std::move(loaded);
   }
-  Result<PreparedModel> model = pipeline::prepare_model(*std::move(raw), *shapes, {}, observer);
-  if (!model.ok()) return model.error();
   if (request.encodings) {
-    Result<EncodingSet> loaded = pipeline::load_encodings(*request.encodings, model->graph, observer);
+    Result<PreparedModel> loaded = pipeline::prepare_with_encodings(*raw, *shapes, {}, *request.encodings, observer);
     if (!loaded.ok()) return loaded.error();
-    quantized = {model->graph, *std::move(loaded)};
+    quantized = *std::move(loaded);
   }
+  Result<PreparedModel> model =
+      pipeline::prepare_model(*std::move(raw), *shapes, {}, request.encodings ? Observer{} : observer);
+  if (!model.ok()) return model.error();
+
   const int num_threads = pipeline::num_threads_for(request.num_threads, reader->num_samples());
   Result<compare::Comparison> comparison =
       pipeline::compare_with_float(model->graph, quantized.graph, quantized.encodings, pipeline::source_of(*reader),

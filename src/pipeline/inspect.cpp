@@ -35,7 +35,7 @@ Result<ops::InputShapes> known_shapes(const RawModel& model, std::string& note) 
   for (const io::InputSpec& spec : pipeline::input_specs(model)) {
     Result<Shape> shape = io::default_shape(spec);
     if (!shape.ok()) {
-      note = "Shapes are not shown: " + shape.error().message;
+      note = shape.error().message;
       return ops::InputShapes{};
     }
     shapes.insert_or_assign(spec.name, *shape);
@@ -150,20 +150,19 @@ Result<std::string> inspect(const InspectRequest& request) {
   const bool have_shapes = note.empty();
   PreparedModel model;
   if (request.prepared && have_shapes) {
-    Result<PreparedModel> prepared = pipeline::prepare_model(*std::move(raw), *shapes, {}, {});
+    Result<PreparedModel> prepared =
+        request.encodings ? pipeline::prepare_with_encodings(*std::move(raw), *shapes, {}, *request.encodings, {})
+                          : pipeline::prepare_model(*std::move(raw), *shapes, {}, {});
     if (!prepared.ok()) {
       Error error = prepared.error();
       error.message += "; --as_read shows the graph as it stands in the file";
       return error;
     }
     model = *std::move(prepared);
+  } else if (request.encodings) {
+    return Error{ErrorCode::kUsage, have_shapes ? "--encodings has no effect with --as_read" : "--encodings: " + note};
   } else {
     model.graph = std::move(raw->graph);
-  }
-  if (request.encodings) {
-    Result<EncodingSet> loaded = pipeline::load_encodings(*request.encodings, model.graph, {});
-    if (!loaded.ok()) return loaded.error();
-    model.encodings = *std::move(loaded);
   }
   std::optional<ops::Facts> facts;
   if (have_shapes) {
@@ -172,7 +171,7 @@ Result<std::string> inspect(const InspectRequest& request) {
     facts = *std::move(inferred);
   }
   std::string text = request.model.model.string() + "\n";
-  if (!note.empty()) text += note + "\n";
+  if (!note.empty()) text += "Shapes are not shown: " + note + "\n";
   return text + Printer(model.graph, facts ? &*facts : nullptr, model.encodings).text();
 }
 

@@ -135,14 +135,43 @@ Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shap
                        std::move(imported->encodings)};
 }
 
-Result<EncodingSet> load_encodings(const std::filesystem::path& path, const graph::Graph& graph,
-                                   const Observer& observer) {
-  Result<std::string> text = read_text(path);
+Result<PreparedModel> prepare_with_encodings(RawModel model, const ops::InputShapes& shapes,
+                                             const std::vector<std::string>& keep,
+                                             const std::filesystem::path& encodings, const Observer& observer) {
+  Result<std::string> text = read_text(encodings);
   if (!text.ok()) return text.error();
-  Result<io::EncodingsFile> file = io::read_encodings(*text, path.string(), precision::encoding_targets(graph));
+  Result<PreparedModel> prepared = prepare_model(model, shapes, keep, observer);
+  if (!prepared.ok()) return prepared;
+  // What preparing made or changed is described by the prepared graph, what it removed by the file's.
+  EncodingTargets targets = precision::encoding_targets(prepared->graph);
+  targets.merge(precision::encoding_targets(model.graph));
+  Result<io::EncodingsFile> file = io::read_encodings(*text, encodings.string(), targets);
   if (!file.ok()) return file.error();
   for (const std::string& warning : file->warnings) warn(observer, warning);
-  return std::move(file->encodings);
+
+  std::vector<std::string> removed;
+  for (const auto& [name, entry] : file->encodings) {
+    if (graph::find_value(prepared->graph, name) == graph::kNoValue) removed.push_back(name);
+  }
+  if (!removed.empty()) {
+    removed.insert(removed.end(), keep.begin(), keep.end());
+    // Everything worth a warning was said the first time.
+    prepared = prepare_model(std::move(model), shapes, removed, {});
+    if (!prepared.ok()) return prepared;
+  }
+  std::size_t num_left_out = 0;
+  std::string example;
+  for (const auto& [name, entry] : file->encodings) {
+    if (graph::find_value(prepared->graph, name) != graph::kNoValue) continue;
+    ++num_left_out;
+    example = name;
+  }
+  if (num_left_out > 0) {
+    warn(observer, encodings.string() + ": " + std::to_string(num_left_out) + " entries have no effect, such as " +
+                       halfstep::quoted(example) + ": folding constants removed these tensors");
+  }
+  prepared->encodings = std::move(file->encodings);
+  return prepared;
 }
 
 exec::Session float_session(const graph::Graph& graph, int num_workers) {

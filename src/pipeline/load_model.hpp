@@ -55,9 +55,13 @@ struct PreparedModel {
 Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shapes,
                                     const std::vector<std::string>& keep, const Observer& observer);
 
-/// An encodings file for the tensors of `graph`.
-Result<EncodingSet> load_encodings(const std::filesystem::path& path, const graph::Graph& graph,
-                                   const Observer& observer);
+/// prepare_model() with the encodings of a file instead of those of the model.
+/// Activations the file names survive even if folding or fusing would remove
+/// them; names that are neither in the model nor made by preparing it are errors.
+/// Errors: those of prepare_model and io::read_encodings.
+Result<PreparedModel> prepare_with_encodings(RawModel model, const ops::InputShapes& shapes,
+                                             const std::vector<std::string>& keep,
+                                             const std::filesystem::path& encodings, const Observer& observer);
 
 /// Sessions that lower `graph` on demand; `graph` and `encodings` must outlive them.
 exec::Session float_session(const graph::Graph& graph, int num_workers);

@@ -82,17 +82,6 @@ Result<Wanted> wanted_tensors(const RunRequest& request, const RawModel& model, 
   return wanted;
 }
 
-Result<void> check_mode(const RunRequest& request, const PreparedModel& model) {
-  if (request.mode == RunMode::kFloat && request.encodings) {
-    return Error{ErrorCode::kUsage, "--encodings has no effect with --mode float; use --mode simulated"};
-  }
-  if (request.mode == RunMode::kSimulated && !request.encodings && model.encodings.empty()) {
-    return Error{ErrorCode::kUsage, "--mode simulated: " + request.model.model.string() +
-                                        " carries no encodings; give a quantized model or --encodings"};
-  }
-  return {};
-}
-
 Result<void> make_folder(const std::filesystem::path& path) {
   std::error_code failure;
   std::filesystem::create_directories(path, failure);
@@ -158,21 +147,24 @@ Result<RunOutcome> run(const RunRequest& request, const Observer& observer) {
   if (!shapes.ok()) return shapes.error();
   Result<Wanted> wanted = wanted_tensors(request, *raw, reader->list());
   if (!wanted.ok()) return wanted.error();
-  Result<PreparedModel> model = pipeline::prepare_model(*std::move(raw), *shapes, wanted->names, observer);
+  if (request.mode == RunMode::kFloat && request.encodings) {
+    return Error{ErrorCode::kUsage, "--encodings has no effect with --mode float; use --mode simulated"};
+  }
+  Result<PreparedModel> model =
+      request.encodings
+          ? pipeline::prepare_with_encodings(*std::move(raw), *shapes, wanted->names, *request.encodings, observer)
+          : pipeline::prepare_model(*std::move(raw), *shapes, wanted->names, observer);
   if (!model.ok()) return model.error();
-  if (Result<void> mode = check_mode(request, *model); !mode.ok()) return mode.error();
-  EncodingSet encodings = std::move(model->encodings);
-  if (request.encodings) {
-    Result<EncodingSet> loaded = pipeline::load_encodings(*request.encodings, model->graph, observer);
-    if (!loaded.ok()) return loaded.error();
-    encodings = *std::move(loaded);
+  if (request.mode == RunMode::kSimulated && model->encodings.empty()) {
+    return Error{ErrorCode::kUsage, "--mode simulated: " + request.model.model.string() +
+                                        " carries no encodings; give a quantized model or --encodings"};
   }
   if (Result<void> made = make_folder(request.output_dir); !made.ok()) return made.error();
 
   const int num_threads = pipeline::num_threads_for(request.num_threads, reader->num_samples());
   exec::Session session = request.mode == RunMode::kFloat
                               ? pipeline::float_session(model->graph, num_threads)
-                              : pipeline::simulated_session(model->graph, encodings, num_threads);
+                              : pipeline::simulated_session(model->graph, model->encodings, num_threads);
   const ResultWriter writer(request, model->graph, *wanted);
   const auto produce = [&](std::int64_t i, int worker) -> Result<void> {
     Result<std::vector<Tensor>> inputs = reader->read(i);

@@ -71,11 +71,12 @@ class Chooser {
 
   bool is_constant(ValueId id) const { return graph::constant_of(graph_, id) != nullptr; }
   bool is_frozen(ValueId id) const { return find_encoding(frozen_, graph_.value(id).name) != nullptr; }
-  /// Each reader puts the tensor on an imported grid of its own: one more grid before these would only lose.
+  /// A reader puts the tensor on an imported grid of its own: one more grid before that would lose precision the
+  /// model was made with, and the other readers read it in float there.
   bool is_regridded(ValueId id) const {
     const std::vector<NodeId>& readers = links_.consumers[at(id)];
     return !readers.empty() && !links_.is_output[at(id)] && !is_frozen(id) &&
-           std::all_of(readers.begin(), readers.end(), [&](NodeId n) {
+           std::any_of(readers.begin(), readers.end(), [&](NodeId n) {
              const ops::OpDef* op = ops::find_op(graph_.node(n));
              return op != nullptr && op->aliases_input && is_frozen(graph_.node(n).outputs[0]);
            });

@@ -175,11 +175,13 @@ TEST(AssignEncodings, FrozenEncodingsAreKeptWithTheirCodes) {
   GraphBuilder g = conv({1.27F, -0.635F}, {0.5F, -0.25F});
   EncodingSet frozen;
   const Tensor codes = Tensor::of<std::int8_t>({2, 1, 1, 1}, {11, -7});
-  frozen.emplace("w", TensorEncoding{.encoding = *Encoding::per_channel({-128, 127}, 0, {{0.1, 0}, {0.1, 0}}),
-                                     .role = TensorRole::kWeight,
-                                     .provenance = {Origin::kImported, "q"},
-                                     .codes = codes});
-  frozen.emplace("gone", frozen.at("w"));
+  const TensorEncoding imported{.encoding = *Encoding::per_channel({-128, 127}, 0, {{0.1, 0}, {0.1, 0}}),
+                                .role = TensorRole::kWeight,
+                                .provenance = {Origin::kImported, "q"},
+                                .codes = codes,
+                                .frozen = true};
+  frozen.emplace("w", imported);
+  frozen.emplace("gone", imported);
   const Assignment result = *assign(g, {}, frozen);
   EXPECT_TRUE(identical(*result.encodings.at("w").codes, codes));
   EXPECT_TRUE(result.encodings.at("w").frozen);

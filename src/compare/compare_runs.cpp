@@ -119,7 +119,8 @@ class Comparer {
       const ConstView a = reference.output(o);
       const ConstView b = other.output(o);
       result.unlike[o] = a.shape() != b.shape();
-      if (a.dtype() != b.dtype()) {
+      const bool by_data = !reference.output_is_static(o) || !other.output_is_static(o);
+      if (a.dtype() != b.dtype() || (result.unlike[o] && !by_data)) {
         const graph::Graph& graph = *request_.reference.graph;
         return Error{ErrorCode::kInvalidInput, "output " + quoted(graph.value(graph.outputs[o].value).name) + " is " +
                                                    to_string(*a.type) + " in the float model and " +

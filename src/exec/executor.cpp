@@ -142,6 +142,10 @@ Result<void> Executor::run(std::span<const Tensor> inputs, const Tap& tap) {
   return {};
 }
 
+bool Executor::output_is_static(std::size_t index) const {
+  return state_->slot(state_->program->outputs[index]).type.has_value();
+}
+
 ConstView Executor::output(std::size_t index) const { return state_->view(state_->program->outputs[index]); }
 
 }  // namespace halfstep::exec

@@ -30,6 +30,9 @@ class Executor {
   /// errors of a step (named); the tap's error.
   Result<void> run(std::span<const Tensor> inputs, const Tap& tap = {});
 
+  /// True if the type of output `index` is decided by the inputs' shapes, not by their values.
+  bool output_is_static(std::size_t index) const;
+
   /// Output `index` of the last run; valid until the next.
   ConstView output(std::size_t index) const;
 

@@ -29,10 +29,18 @@ bool is_qdq(const Node& node) { return is_quantize(node) || is_dequantize(node);
 
 /// Tools put these between a stored constant and its Q or DQ.
 bool moves_constants(const Node& node) {
-  constexpr std::array<std::string_view, 7> kTypes = {"Identity",  "Transpose", "Reshape", "Squeeze",
-                                                      "Unsqueeze", "Flatten",   "Cast"};
+  constexpr std::array<std::string_view, 8> kTypes = {"Identity",  "Transpose", "Reshape", "Squeeze",
+                                                      "Unsqueeze", "Flatten",   "Cast",    "Clip"};
   return std::ranges::any_of(kTypes, [&](std::string_view type) { return plain(node, type); }) &&
          only_first_output(node) && ops::find_op(node) != nullptr;
+}
+
+/// A Q whose integers are clipped before anything else reads them: PyTorch's
+/// fake quantization with a narrowed grid.
+bool is_clipped(const Edit& edit, const Node& node) {
+  if (!is_quantize(node)) return false;
+  const NodeId reader = edit.links.single_consumer(node.outputs[0]);
+  return reader != kNoNode && plain(edit.node(reader), "Clip");
 }
 
 /// Computes what leads from constants alone to an operand of a Q or DQ.
@@ -49,9 +57,8 @@ Result<Graph> fold_operands(Graph graph) {
   Edit edit(std::move(graph));
   for (std::size_t n = 0; n < edit.graph.nodes.size(); ++n) {
     const Node& node = edit.graph.nodes[n];
-    if (!moves_constants(node) || !wanted[index(node.outputs[0])] || edit.links.is_output[index(node.outputs[0])]) {
-      continue;
-    }
+    if (!moves_constants(node) && !is_clipped(edit, node)) continue;
+    if (!wanted[index(node.outputs[0])] || edit.links.is_output[index(node.outputs[0])]) continue;
     std::vector<const Tensor*> operands;
     bool known = true;
     for (ValueId id : node.inputs) {
@@ -67,6 +74,7 @@ Result<Graph> fold_operands(Graph graph) {
     value.narrow_bits = value.constant->dtype() == operands[0]->dtype() ? narrow_bits : 0;
     edit.detach(static_cast<NodeId>(n));
   }
+  std::erase_if(edit.graph.nodes, [](const Node& node) { return node.outputs.empty(); });
   return std::move(edit.graph);
 }
 
@@ -146,9 +154,9 @@ Result<ImportedQdq> import_qdq(Graph graph) {
   }
   if (std::ranges::none_of(graph.nodes, is_qdq)) return ImportedQdq{std::move(graph), {}, {}};
 
-  Result<Graph> folded = fold_operands(lift_integer_movement(std::move(graph)));
+  Result<Graph> folded = fold_operands(std::move(graph));
   if (!folded.ok()) return folded.error();
-  QdqImport import{Edit(*std::move(folded)), {}, {}};
+  QdqImport import{Edit(lift_integer_movement(*std::move(folded))), {}, {}};
   if (Result<void> read = read_grids(import); !read.ok()) return read.error();
   if (Result<void> constants = import_qdq_constants(import); !constants.ok()) return constants.error();
   if (Result<void> activations = import_qdq_activations(import); !activations.ok()) return activations.error();

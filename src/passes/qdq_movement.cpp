@@ -1,11 +1,12 @@
-// qdq_movement.cpp: operators that move stored integers move the real values instead.
+// qdq_movement.cpp: operators that move or clip stored integers do so with the real values instead.
 //
 //   before:  y = DequantizeLinear(Transpose(QuantizeLinear(x, s, z)), s, z)
 //   after:   y = DequantizeLinear(QuantizeLinear(Transpose(DequantizeLinear(QuantizeLinear(x, s, z), s, z)), s, z), s,
 //   z)
 //
 // after which every Q stands directly before a DQ. Condition: one grid for the
-// whole tensor, and the operator only moves or selects. Exactness: it selects
+// whole tensor, and the operator only moves, selects or clips; the bounds of a
+// Clip become those integers' real values. Exactness: it selects
 // the same elements, (E1) is increasing, and rounding to a grid twice is
 // rounding once.
 #include <algorithm>
@@ -32,9 +33,39 @@ bool moves_only(const Node& node) {
          std::ranges::find(kExcept, node.op_type) == kExcept.end();
 }
 
+/// Clip of integers by constant bounds.
+bool clips_only(const Graph& graph, const Node& node) {
+  if (!plain(node, "Clip")) return false;
+  for (std::size_t i = 1; i < node.inputs.size(); ++i) {
+    const ValueId bound = node.inputs[i];
+    if (bound == kNoValue) continue;
+    const Tensor* constant = graph::constant_of(graph, bound);
+    if (constant == nullptr || constant->num_elements() != 1 || constant->dtype() == DType::kFloat32) return false;
+  }
+  return true;
+}
+
+/// The real values of a Clip's bounds on the grid of `quantize`.
+void make_bounds_real(Graph& graph, const Node& quantize, Node& clip) {
+  const float scale = graph::constant_of(graph, quantize.inputs[1])->data<float>()[0];
+  const Tensor* zero_point = graph::constant_of(graph, input_of(quantize, 2));
+  const std::int64_t zero = zero_point == nullptr ? 0 : to_int64s(*zero_point)[0];
+  for (std::size_t i = 1; i < clip.inputs.size(); ++i) {
+    if (clip.inputs[i] == kNoValue) continue;
+    const std::int64_t bound = to_int64s(*graph::constant_of(graph, clip.inputs[i]))[0];
+    const float real = static_cast<float>(bound - zero) * scale;
+    clip.inputs[i] =
+        graph::add_constant(graph, graph.value(clip.inputs[i]).name + "_real", Tensor::of<float>({}, {real}));
+  }
+}
+
 bool on_one_grid(const Graph& graph, const Node& quantize) {
   const Tensor* scale = graph::constant_of(graph, input_of(quantize, 1));
-  return scale != nullptr && scale->num_elements() == 1;
+  const ValueId zero_point = input_of(quantize, 2);
+  return scale != nullptr && scale->num_elements() == 1 && scale->dtype() == DType::kFloat32 &&
+         (zero_point == kNoValue || (graph::constant_of(graph, zero_point) != nullptr &&
+                                     graph::constant_of(graph, zero_point)->num_elements() == 1 &&
+                                     graph::constant_of(graph, zero_point)->dtype() != DType::kFloat32));
 }
 
 /// A Q or DQ with the parameters and attributes of `quantize`.
@@ -62,7 +93,8 @@ Graph lift_integer_movement(Graph graph) {
     const graph::NodeId by = source == kNoValue || static_cast<std::size_t>(source) >= quantized_by.size()
                                  ? kNoNode
                                  : quantized_by[static_cast<std::size_t>(source)];
-    if (by == kNoNode || !moves_only(node)) {
+    const bool clips = by != kNoNode && clips_only(graph, node);
+    if (by == kNoNode || !(clips || moves_only(node))) {
       nodes.push_back(node);
       if (is_quantize(node) && on_one_grid(graph, node)) {
         quantized_by[static_cast<std::size_t>(node.outputs[0])] = static_cast<graph::NodeId>(nodes.size() - 1);
@@ -74,6 +106,7 @@ Graph lift_integer_movement(Graph graph) {
     const ValueId real = graph::add_value(graph, base + "_real");
     nodes.push_back(linear(quantize, "DequantizeLinear", source, real, base + "_DequantizeLinear"));
     node.inputs[0] = real;
+    if (clips) make_bounds_real(graph, quantize, node);
     const std::vector<ValueId> integers = node.outputs;
     for (ValueId& output : node.outputs) {
       if (output != kNoValue) output = graph::add_value(graph, graph.value(output).name + "_real");

@@ -75,11 +75,14 @@ class Chooser {
   /// model was made with, and the other readers read it in float there.
   bool is_regridded(ValueId id) const {
     const std::vector<NodeId>& readers = links_.consumers[at(id)];
-    return !readers.empty() && !links_.is_output[at(id)] && !is_frozen(id) &&
-           std::any_of(readers.begin(), readers.end(), [&](NodeId n) {
-             const ops::OpDef* op = ops::find_op(graph_.node(n));
-             return op != nullptr && op->aliases_input && is_frozen(graph_.node(n).outputs[0]);
-           });
+    const bool shared = readers.size() > 1 || links_.is_output[at(id)];
+    return !is_frozen(id) && std::any_of(readers.begin(), readers.end(), [&](NodeId n) {
+      const graph::Node& node = graph_.node(n);
+      const ops::OpDef* op = ops::find_op(node);
+      // A single reader that moves data hands its grid back instead (share_backwards).
+      const bool keeps_values = op != nullptr && (op->aliases_input || (shared && parts_[at(n)] == Part::kMove));
+      return keeps_values && node.inputs[0] == id && is_frozen(node.outputs[0]);
+    });
   }
   bool is_frozen_per_channel(ValueId id) const {
     const TensorEncoding* entry = find_encoding(frozen_, graph_.value(id).name);
@@ -89,7 +92,8 @@ class Chooser {
   bool needed(ValueId id) const { return id != graph::kNoValue && needed_[at(id)]; }
 
   void set(std::vector<bool>& flags, ValueId id) {
-    if (flags[at(id)] || regridded_[at(id)] || is_constant(id) || !is_float(facts_, id)) return;
+    // What constants alone decide (an imported weight behind a Reshape) has the values it was stored with.
+    if (flags[at(id)] || regridded_[at(id)] || is_constant(id) || facts_[at(id)].value || !is_float(facts_, id)) return;
     flags[at(id)] = true;
     changed_ = true;
   }

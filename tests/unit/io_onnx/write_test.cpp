@@ -66,10 +66,11 @@ class WriteOnnx : public testing::Test {
     Result<PendingModel> pending =
         write_onnx(graph, encodings, folder_ / "m.onnx", {.tool_version = "0", .metadata = {{"k", "v"}}});
     EXPECT_TRUE(pending.ok()) << pending.error().message;
-    EXPECT_FALSE(fs::exists(folder_ / "m.onnx"));
+    EXPECT_FALSE(fs::exists(folder_ / "m.onnx"));  // Nothing appears before commit().
     EXPECT_TRUE(pending->commit().ok());
     Result<ReadModel> read = read_onnx(folder_ / "m.onnx");
     EXPECT_TRUE(read.ok()) << read.error().message;
+    fs::remove(folder_ / "m.onnx");
     return std::move(read->graph);
   }
 

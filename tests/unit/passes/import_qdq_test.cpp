@@ -206,6 +206,56 @@ TEST(ImportQdq, WhatIsNoPairStaysAnOperator) {
   EXPECT_TRUE(result.encodings.empty());
 }
 
+// ONNX Runtime places MaxPool and Transpose between Q and DQ.
+TEST(ImportQdq, MovedIntegersBecomeMovedReals) {
+  Model m;
+  const ValueId s = m.scalar("s", 0.5F);
+  const ValueId z = m.constant("z", Tensor::of<std::uint8_t>({}, {3}));
+  const ValueId q = m.node("QuantizeLinear", {m.input("x", {2, 3}), s, z}, "q");
+  const ValueId moved = m.node("Transpose", {q}, "moved");
+  m.output(m.node("Neg", {m.node("DequantizeLinear", {moved, s, z}, "dq")}, "y"));
+  const ImportedQdq result = imported(m);
+  EXPECT_EQ(operators(result.graph), "Transpose Neg");
+  EXPECT_TRUE(result.notes.empty());
+  EXPECT_EQ(result.encodings.size(), 2U);
+  for (const auto& [name, entry] : result.encodings) {
+    EXPECT_EQ(entry.encoding.params()[0], (QuantParams{0.5, 3})) << name;
+  }
+}
+
+// PyTorch's fake quantization narrows a grid by a Clip of the integers: codes 0 to 127 here.
+TEST(ImportQdq, ClippedIntegersBecomeClippedReals) {
+  Model m;
+  const ValueId s = m.scalar("s", 0.5F);
+  const ValueId z = m.constant("z", Tensor::of<std::uint8_t>({}, {3}));
+  const ValueId q = m.node("QuantizeLinear", {m.input("x", {2, 3}), s, z}, "q");
+  const ValueId low = m.constant("low", Tensor::of<std::uint8_t>({}, {0}));
+  const ValueId high = m.constant("high", Tensor::of<std::uint8_t>({}, {127}));
+  const ValueId clipped = m.node("Clip", {q, low, high}, "clipped");
+  m.output(m.node("Neg", {m.node("DequantizeLinear", {clipped, s, z}, "dq")}, "y"));
+  const ImportedQdq result = imported(m);
+  EXPECT_EQ(operators(result.graph), "Clip Neg");
+  const graph::Node& clip = result.graph.nodes[0];
+  EXPECT_EQ(graph::constant_of(result.graph, clip.inputs[1])->data<float>()[0], -1.5F);
+  EXPECT_EQ(graph::constant_of(result.graph, clip.inputs[2])->data<float>()[0], 62.0F);
+}
+
+TEST(ImportQdq, ClippedWeightsKeepTheirClippedCodes) {
+  Model m;
+  const ValueId s = m.scalar("s", 0.5F);
+  const ValueId z = m.constant("z", Tensor::of<std::int8_t>({}, {0}));
+  const ValueId q = m.node("QuantizeLinear", {m.constant("w", Tensor::of<float>({2, 1}, {-99.0F, 2.0F})), s, z}, "q");
+  const ValueId low = m.constant("low", Tensor::of<std::int8_t>({}, {-127}));
+  const ValueId high = m.constant("high", Tensor::of<std::int8_t>({}, {127}));
+  const ValueId clipped = m.node("Clip", {q, low, high}, "clipped");
+  const ValueId w = m.node("DequantizeLinear", {clipped, s, z}, "wdq");
+  m.output(m.node("MatMul", {m.input("x", {-1, 2}), w}, "y"));
+  const ImportedQdq result = imported(m);
+  EXPECT_EQ(operators(result.graph), "MatMul");
+  ASSERT_EQ(result.encodings.size(), 1U);
+  EXPECT_TRUE(identical(*result.encodings.begin()->second.codes, Tensor::of<std::int8_t>({2, 1}, {-127, 4})));
+}
+
 TEST(ImportQdq, AGraphWithoutAnyComesBackAsItIs) {
   Model m;
   m.output(m.node("Relu", {m.input("x", {1})}, "y"));

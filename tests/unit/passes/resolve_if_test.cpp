@@ -50,10 +50,25 @@ TEST(ResolveIf, AConditionOnAFixedExtentIsKnown) {
   EXPECT_EQ(operators(*after), "Abs Mul Neg");
 }
 
-TEST(ResolveIf, OtherConditionsAreRefusedByName) {
+TEST(ResolveIf, AConditionOnAnOpenExtentIsDecidedByTheGivenShapesWithANote) {
   const Model m = with_if([](Model& model, ValueId x) {
     const ValueId extent = model.node("Gather", {model.node("Shape", {x}, "shape"), model.ints("zero", {0})}, "extent");
     return model.node("Equal", {extent, model.ints("two", {2})}, "cond");
+  });
+  std::vector<std::string> notes;
+  PassContext context = context_for(m.graph);
+  context.note = [&](const std::string& note) { notes.push_back(note); };
+  const Result<Graph> after = resolve_if(m.graph, context);
+  ASSERT_TRUE(after.ok()) << after.error().message;
+  EXPECT_TRUE(graph::verify(*after).ok());
+  ASSERT_EQ(notes.size(), 1U);
+  EXPECT_NE(notes[0].find("'y_node'"), std::string::npos) << notes[0];
+}
+
+TEST(ResolveIf, AConditionOnDataIsRefusedByName) {
+  const Model m = with_if([](Model& model, ValueId x) {
+    const ValueId sum = model.node("ReduceSum", {x}, "sum", {{"keepdims", std::int64_t{0}}});
+    return model.node("Greater", {sum, model.scalar("zero", 0.0F)}, "cond");
   });
   const Result<Graph> after = resolve_if(m.graph, context_for(m.graph));
   ASSERT_FALSE(after.ok());

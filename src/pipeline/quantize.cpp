@@ -174,12 +174,8 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   story.num_imported = model.encodings.size();
   model.encodings = std::move(assignment->encodings);
   if (story.num_imported > 0 && story.num_imported == model.encodings.size()) {
-    if (pipeline::asks_for_precision(request.options)) {
-      return Error{ErrorCode::kUsage, place +
-                                          ": every tensor carries an encoding already, so precision options would "
-                                          "have no effect; give the float model"};
-    }
-    warn(place + ": every tensor carries an encoding already; all are kept as they are");
+    warn(place + ": every tensor carries an encoding already; all are kept as they are" +
+         (pipeline::asks_for_precision(request.options) ? ", so precision options have no effect" : ""));
   }
   for (const std::string& warning : assignment->warnings) warn(warning);
   if (model.encodings.empty()) {

@@ -16,6 +16,9 @@ namespace {
 
 using graph::ValueId;
 
+/// No network computes with activations this large; masks for Softmax are (-1e9, the lowest float32).
+constexpr double kSuspiciousRange = 1e6;
+
 std::string shown(double x) {
   char text[32];
   std::snprintf(text, sizeof(text), "%.6g", x);
@@ -137,6 +140,10 @@ class Assigner {
     } else if (fitted->widened) {
       warn("tensor " + halfstep::quoted(name_of(id)) + " stays within [" + shown(range.min) + ", " + shown(range.max) +
            "], widened to " + shown(kMinRange) + ": " + covers);
+    } else if (range.max - range.min > kSuspiciousRange) {
+      warn("tensor " + halfstep::quoted(name_of(id)) + " spans " + shown(range.min) + " to " + shown(range.max) +
+           ", as attention masks make it: one step is " + shown(fitted->params.scale) +
+           ", and smaller values are lost; a mask of about -100 does the same to Softmax");
     }
     return {};
   }

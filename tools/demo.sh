@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 tools/install_packages.sh
-echo "Building (build/release) ..."
+echo "Building (build/release), which takes some minutes ..."
 cmake --preset release -DHALFSTEP_BUILD_TESTS=OFF >/dev/null
 cmake --build --preset release -- --quiet
 

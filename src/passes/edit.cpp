@@ -66,6 +66,12 @@ Graph rewrite(Graph graph, const Rule& rule) {
   return drop_unused(std::move(edit.graph));
 }
 
+Result<Graph> rewrite(Graph graph, const PassContext& context, const FactRule& rule) {
+  const Result<ops::Facts> facts = ops::infer_invariant_facts(graph, context.shapes);
+  if (!facts.ok()) return facts.error();
+  return rewrite(std::move(graph), [&](Edit& edit, NodeId n) { return rule(edit, n, *facts); });
+}
+
 Graph drop_unused(Graph graph) {
   std::map<const Graph*, std::vector<std::string>> captured;  // Names of the values each subgraph captures.
   for (const Node& node : graph.nodes) {

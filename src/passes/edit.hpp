@@ -11,6 +11,7 @@
 #include "graph/graph.hpp"
 #include "halfstep/result.hpp"
 #include "ops/infer_graph.hpp"
+#include "passes/passes.hpp"
 
 namespace halfstep::passes {
 
@@ -58,6 +59,13 @@ using Rule = std::function<bool(Edit&, graph::NodeId)>;
 
 /// Applies `rule` to every node, in order, until it finds nothing more; then drops what is unused.
 graph::Graph rewrite(graph::Graph graph, const Rule& rule);
+
+/// A rule that also looks at what holds for every size of the symbolic dimensions.
+using FactRule = std::function<bool(Edit&, graph::NodeId, const ops::Facts&)>;
+
+/// rewrite() with the invariant facts of `graph` as it comes in.
+/// Errors: those of ops::infer_invariant_facts().
+Result<graph::Graph> rewrite(graph::Graph graph, const PassContext& context, const FactRule& rule);
 
 /// graph::remove_unused() that also keeps the captures of subgraphs pointing at the right values.
 graph::Graph drop_unused(graph::Graph graph);

@@ -98,11 +98,9 @@ bool fold_forward(Edit& edit, NodeId n, const ChannelMap& map, const ops::Facts&
 }  // namespace
 
 Result<graph::Graph> fold_batch_norm(graph::Graph graph, const PassContext& context) {
-  const Result<ops::Facts> facts = ops::infer_invariant_facts(graph, context.shapes);
-  if (!facts.ok()) return facts.error();
-  return rewrite(std::move(graph), [&](Edit& edit, NodeId n) {
+  return rewrite(std::move(graph), context, [](Edit& edit, NodeId n, const ops::Facts& facts) {
     const std::optional<ChannelMap> map = map_of(edit, edit.node(n));
-    return map && (fold_backward(edit, n, *map, *facts) || fold_forward(edit, n, *map, *facts));
+    return map && (fold_backward(edit, n, *map, facts) || fold_forward(edit, n, *map, facts));
   });
 }
 

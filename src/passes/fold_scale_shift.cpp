@@ -78,9 +78,7 @@ bool fold(Edit& edit, NodeId n, const ops::Facts& facts) {
 }  // namespace
 
 Result<graph::Graph> fold_scale_shift(graph::Graph graph, const PassContext& context) {
-  const Result<ops::Facts> facts = ops::infer_invariant_facts(graph, context.shapes);
-  if (!facts.ok()) return facts.error();
-  return rewrite(std::move(graph), [&](Edit& edit, NodeId n) { return fold(edit, n, *facts); });
+  return rewrite(std::move(graph), context, fold);
 }
 
 }  // namespace halfstep::passes

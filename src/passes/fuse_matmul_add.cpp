@@ -46,9 +46,7 @@ bool fuse(Edit& edit, NodeId n, const ops::Facts& facts) {
 }  // namespace
 
 Result<graph::Graph> fuse_matmul_add(graph::Graph graph, const PassContext& context) {
-  const Result<ops::Facts> facts = ops::infer_invariant_facts(graph, context.shapes);
-  if (!facts.ok()) return facts.error();
-  return rewrite(std::move(graph), [&](Edit& edit, NodeId n) { return fuse(edit, n, *facts); });
+  return rewrite(std::move(graph), context, fuse);
 }
 
 }  // namespace halfstep::passes

@@ -81,12 +81,10 @@ bool cancel_reshapes(Edit& edit, NodeId n, const ops::Facts& facts) {
 }  // namespace
 
 Result<graph::Graph> remove_no_ops(graph::Graph graph, const PassContext& context) {
-  const Result<ops::Facts> facts = ops::infer_invariant_facts(graph, context.shapes);
-  if (!facts.ok()) return facts.error();
-  return rewrite(std::move(graph), [&](Edit& edit, NodeId n) {
-    const ValueId source = unchanged_input(edit, edit.node(n), *facts);
+  return rewrite(std::move(graph), context, [](Edit& edit, NodeId n, const ops::Facts& facts) {
+    const ValueId source = unchanged_input(edit, edit.node(n), facts);
     if (source != kNoValue && bypass(edit, n, source)) return true;
-    return merge_transposes(edit, n) || cancel_reshapes(edit, n, *facts) || skip_earlier_reshape(edit, n);
+    return merge_transposes(edit, n) || cancel_reshapes(edit, n, facts) || skip_earlier_reshape(edit, n);
   });
 }
 

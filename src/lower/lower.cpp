@@ -36,7 +36,11 @@ std::vector<int> last_reads(const Graph& graph, const std::vector<bool>& node_ne
 class Lowering {
  public:
   Lowering(const Graph& graph, ops::Facts facts, const EncodingSet* encodings)
-      : graph_(graph), facts_(std::move(facts)), encodings_(encodings), builder_(graph) {}
+      : graph_(graph),
+        facts_(std::move(facts)),
+        encodings_(encodings),
+        builder_(graph),
+        rounded_constants_(graph.values.size(), false) {}
 
   Result<Program> run() {
     find_needed_nodes();
@@ -95,7 +99,6 @@ class Lowering {
   Result<const Tensor*> known_value(ValueId id) {
     ops::Fact& fact = facts_[index(id)];
     if (!fact.value) return static_cast<const Tensor*>(nullptr);
-    if (rounded_constants_.size() < graph_.values.size()) rounded_constants_.resize(graph_.values.size(), false);
     const bool is_float = fact.type->dtype == DType::kFloat32;
     if (is_float && encoding_of(id) != nullptr && !rounded_constants_[index(id)]) {
       const TensorEncoding& entry = *find_encoding(*encodings_, graph_.value(id).name);
@@ -132,7 +135,7 @@ class Lowering {
     if (!reusable) return builder_.add_variable(id, type);
     const ValueId root_value = builder_.slot(builder_.root(source)).value;
     group_last_read_[index(root_value)] = std::max(group_last_read_[index(root_value)], last_read_[index(id)]);
-    return builder_.add_in_place(id, type, source);
+    return builder_.add_alias(id, type, source);
   }
 
   /// Reshape and the like: the output is the input's storage, nothing runs.

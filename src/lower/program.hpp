@@ -23,7 +23,6 @@ struct Slot {
   std::string name;
   std::optional<TensorType> type;  ///< Empty: decided while running.
   std::optional<Tensor> constant;  ///< Set: never written.
-  bool is_input = false;           ///< Filled by the caller.
   /// Byte offset in the arena; slots that alias each other share it. Unused
   /// for constants and for slots whose type is empty.
   std::size_t offset = 0;

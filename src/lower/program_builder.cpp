@@ -22,7 +22,6 @@ SlotId ProgramBuilder::add_input(graph::ValueId value, TensorType type) {
   Slot slot;
   slot.value = value;
   slot.type = std::move(type);
-  slot.is_input = true;
   return add_slot(std::move(slot));
 }
 

@@ -23,14 +23,10 @@ class ProgramBuilder {
   SlotId add_constant(graph::ValueId value, Tensor tensor);
   /// A tensor that a step writes; an empty type is decided while running.
   SlotId add_variable(graph::ValueId value, std::optional<TensorType> type);
-  /// A tensor that is `source`'s storage under another shape. Requires: both
-  /// are static variables or inputs.
+  /// A tensor in `source`'s storage: the same bytes under another shape, or what
+  /// the next step writes over them if nothing else reads `source` any more.
+  /// Requires: both are static variables or inputs.
   SlotId add_alias(graph::ValueId value, TensorType type, SlotId source);
-  /// Lets the output of the next step take over `source`'s storage.
-  /// Requires: only that step still reads it.
-  SlotId add_in_place(graph::ValueId value, TensorType type, SlotId source) {
-    return add_alias(value, std::move(type), source);
-  }
 
   /// True if a slot's storage sits in the arena (not constant, type known).
   bool is_static_variable(SlotId slot) const;

@@ -29,7 +29,6 @@ class ObserveTest : public testing::Test {
       slot.value = id;
       slot.name = graph_.value(id).name;
       slot.type = type_;
-      slot.is_input = id == kInput;
       slot.offset = bytes * static_cast<std::size_t>(id);
       program.slots.push_back(slot);
     }

@@ -56,6 +56,18 @@ int storage_bits(IntGrid grid) {
   return 32;
 }
 
+DType storage_dtype(IntGrid grid) {
+  switch (storage_bits(grid)) {
+    case 4:
+    case 8:
+      return is_signed(grid) ? DType::kInt8 : DType::kUint8;
+    case 16:
+      return is_signed(grid) ? DType::kInt16 : DType::kUint16;
+    default:
+      return DType::kInt32;
+  }
+}
+
 Result<Encoding> Encoding::per_tensor(IntGrid grid, QuantParams params) {
   std::vector<QuantParams> one{params};
   if (Result<void> checked = check_and_round(grid, one); !checked.ok()) return checked.error();

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/dtype.hpp"
 #include "halfstep/quantization_options.hpp"
 #include "halfstep/result.hpp"
 
@@ -26,6 +27,9 @@ int storage_bits(IntGrid grid);
 
 /// True if `grid` contains negative integers: stored as intN rather than uintN.
 inline bool is_signed(IntGrid grid) { return grid.q_min < 0; }
+
+/// The element type that stores codes of `grid`: int8 or uint8 up to 8 bits, int16 or uint16 to 16, int32 beyond.
+DType storage_dtype(IntGrid grid);
 
 /// The two constants of (E1) for one tensor or one channel.
 struct QuantParams {

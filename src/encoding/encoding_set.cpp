@@ -66,18 +66,6 @@ void for_each_run(const Shape& shape, const Encoding& encoding, F&& f) {
   }
 }
 
-DType storage_dtype(IntGrid grid) {
-  switch (storage_bits(grid)) {
-    case 4:
-    case 8:
-      return is_signed(grid) ? DType::kInt8 : DType::kUint8;
-    case 16:
-      return is_signed(grid) ? DType::kInt16 : DType::kUint16;
-    default:
-      return DType::kInt32;
-  }
-}
-
 }  // namespace
 
 std::string to_string(const Provenance& provenance) {

@@ -86,6 +86,9 @@ struct LowerArgs : NodeArgs {
   std::span<const TensorType> outputs;
 };
 
+struct FixedArgs;  // fixed_form.hpp
+struct FixedForm;
+
 /// Which operand is a weight, and how it is laid out.
 struct WeightSpec {
   int weight_input = -1;  ///< -1: the operator has no weight.
@@ -104,8 +107,7 @@ struct OpDef {
   OutputRule output_rule = OutputRule::kNone;
   float fixed_min = 0.0F;  ///< With kFixed: the mathematical range.
   float fixed_max = 0.0F;
-  /// The operator has (or will have) an integer form: its float operands and
-  /// outputs are quantized. False: a float island.
+  /// The operator has an integer form: its float operands and outputs are quantized. False: a float island.
   bool has_integer_form = false;
   WeightSpec weights = {};
   /// Output 0 is input 0's bytes under another shape (Reshape, Squeeze, Identity).
@@ -119,6 +121,10 @@ struct OpDef {
 
   Result<Inferred> (*infer)(const NodeArgs&) = nullptr;
   Result<Prepared> (*lower_float)(const LowerArgs&) = nullptr;
+  /// The integer form. nullptr: there is none, unless the operator only moves or selects values (kSameAsInput,
+  /// kSameAsInputs): then lower_float's kernel, which takes any type, moves the codes.
+  /// Errors: kUnsupported with the reason if these operands have no integer form: the node stays float.
+  Result<FixedForm> (*lower_fixed)(const FixedArgs&) = nullptr;
 };
 
 /// nullptr if the operator is unknown.

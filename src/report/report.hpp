@@ -25,6 +25,52 @@ struct FloatIsland {
   std::string reason;
 };
 
+/// One threshold and what became of it.
+struct Gate {
+  std::string option;   ///< "min_top1", as the command line spells it without dashes.
+  std::string subject;  ///< What was measured: "top-1 of the quantized model", "SQNR of output 'logits'".
+  std::string unit;     ///< "%", "points", "dB" or "".
+  double threshold = 0.0;
+  double actual = 0.0;  ///< Never NaN: a metric that cannot be measured is an error before any run.
+  bool passed = false;
+  /// By how much it failed, in `unit`; 0 if passed.
+  double shortfall = 0.0;
+};
+
+/// What a tensor's values and its grid cover; for the charts.
+struct RangeLine {
+  std::string name;
+  double min = 0.0, max = 0.0;            ///< Of the float values.
+  double grid_min = 0.0, grid_max = 0.0;  ///< Of the encoding, over all channels.
+};
+
+/// Spread of the weights of one output channel: a box plot.
+struct ChannelBox {
+  double min = 0.0, lower_quartile = 0.0, median = 0.0, upper_quartile = 0.0, max = 0.0;
+};
+struct WeightBoxes {
+  std::string name;
+  std::string node;                  ///< In words, "node 'conv1' (Conv)".
+  std::vector<ChannelBox> channels;  ///< One if the weight has one grid only.
+};
+
+/// Float values of a tensor, counted in equal bins, and the grid drawn over them.
+struct TensorHistogram {
+  std::string name;
+  double first_edge = 0.0;
+  double bin_width = 0.0;
+  std::vector<std::int64_t> counts;
+  double grid_min = 0.0, grid_max = 0.0;
+  double step = 0.0;  ///< Scale: distance of grid points (the largest, per channel).
+};
+
+/// What only the HTML page shows.
+struct Charts {
+  std::vector<RangeLine> activation_ranges;  ///< In the order the network computes them.
+  std::vector<WeightBoxes> weights;          ///< In the order the network reads them.
+  std::vector<TensorHistogram> histograms;   ///< Worst tensors first.
+};
+
 /// What a report says. Optional parts are left out of the document.
 struct Report {
   std::string kind;  ///< "quantize" or "eval".
@@ -32,10 +78,15 @@ struct Report {
   std::string model;      ///< Path as the user gave it.
   std::string quantized;  ///< Path of the quantized model or encodings; may be empty.
   std::string input_list;
-  std::string mode;                                          ///< "simulated".
+  std::string mode;                                          ///< "simulated", "fixed" or "both".
+  std::string arithmetic;                                    ///< Rule of the fixed-point run; empty: left out.
   std::vector<std::pair<std::string, std::string>> options;  ///< Name and value, in a fixed order.
-  std::optional<compare::Comparison> comparison;
-  std::int64_t num_calibration_samples = 0;  ///< 0: left out.
+  std::optional<compare::Comparison> comparison;             ///< Float against fixed point, or simulated in that mode.
+  std::optional<compare::Comparison> simulated_comparison;   ///< Mode "both": float against simulated.
+  std::vector<Gate> gates;
+  std::optional<Charts> charts;
+  std::vector<std::pair<std::string, std::pair<double, double>>> extra_metrics;  ///< Name; float, quantized.
+  std::int64_t num_calibration_samples = 0;                                      ///< 0: left out.
   std::int64_t num_activation_encodings = 0;
   std::int64_t num_weight_encodings = 0;
   std::int64_t num_bias_encodings = 0;

@@ -1,0 +1,30 @@
+// factor.hpp: from a real factor and an Arithmetic to integers.
+#pragma once
+
+#include "halfstep/arithmetic.hpp"
+#include "halfstep/result.hpp"
+#include "numerics/fixed_point.hpp"
+
+namespace halfstep::numerics {
+
+/// How products are rounded under `arithmetic`.
+Rounding rounding_of(Arithmetic arithmetic) noexcept;
+
+/// `real` as a FixedPoint: the mantissa rounded to 31 bits, halves away from
+/// zero. Factors below 2^-63 become 0.
+/// Errors: kUnsupported if `real` is negative, not finite or >= 2^30.
+Result<FixedPoint> fixed_point_from_real(double real);
+
+/// The factor that `arithmetic` uses for `real`, a product and quotient of scales:
+/// kFloatHalfEven rounds it to float32 first; the shift rules demand a power of two.
+/// Errors: those of fixed_point_from_real; kUnsupported if a shift rule meets another factor.
+Result<FixedPoint> scale_factor(double real, Arithmetic arithmetic);
+
+/// The factor for a number that is no scale (1/49 of an average, a slope):
+/// as scale_factor, but the shift rules, too, take any value, as a 31-bit multiplier.
+Result<FixedPoint> plain_factor(double real, Arithmetic arithmetic);
+
+/// The real number `factor` stands for. Exact.
+double real_of(FixedPoint factor) noexcept;
+
+}  // namespace halfstep::numerics

@@ -75,7 +75,8 @@ class Observer {
     const Result<exec::Executor*> executor = request_.executor(worker, *inputs);
     if (!executor.ok()) return executor.error().at(name_of(sample));
     std::optional<Error> bad_value;  // Its message names the sample already.
-    const auto tap = [&](graph::ValueId value, const ConstView& x) -> Result<void> {
+    const auto tap = [&](const exec::Tapped& tapped) -> Result<void> {
+      const auto& [value, x] = std::tie(tapped.value, tapped.view);
       const int index = index_of_[static_cast<std::size_t>(value)];
       if (index == kUnwatched || x.dtype() != DType::kFloat32 || x.num_elements() == 0) return {};
       Result<void> looked =

@@ -87,14 +87,16 @@ class Comparer {
     Result<exec::Executor*> other = request_.other.session->executor(worker, *inputs);
     if (!other.ok()) return other.error();
 
-    const exec::Tap keep = [&](ValueId id, const ConstView& view) -> Result<void> {
-      const auto wanted = reference_layers_.find(id);
+    const exec::Tap keep = [&](const exec::Tapped& tapped) -> Result<void> {
+      const ConstView& view = tapped.view;
+      const auto wanted = reference_layers_.find(tapped.value);
       if (wanted == reference_layers_.end()) return {};
       for (std::size_t layer : wanted->second) keep_copy(view, kept[layer]);
       return {};
     };
-    const exec::Tap compare = [&](ValueId id, const ConstView& view) -> Result<void> {
-      const auto wanted = other_layers_.find(id);
+    const exec::Tap compare = [&](const exec::Tapped& tapped) -> Result<void> {
+      const ConstView& view = tapped.view;
+      const auto wanted = other_layers_.find(tapped.value);
       if (wanted == other_layers_.end()) return {};
       for (std::size_t layer : wanted->second) {
         if (kept[layer].type() != *view.type || view.dtype() != DType::kFloat32) continue;

@@ -136,7 +136,10 @@ Result<void> Executor::run(std::span<const Tensor> inputs, const Tap& tap) {
     if (Result<void> outcome = state_->run_step(s); !outcome.ok()) return outcome.error().at(step.label);
     if (!tap) continue;
     for (SlotId id : step.completes) {
-      if (Result<void> seen = tap(state_->slot(id).value, state_->view(id)); !seen.ok()) return seen;
+      const Slot& slot = state_->slot(id);
+      const MutableView content = slot.constant || !slot.type ? MutableView{} : state_->mutable_view(id);
+      if (Result<void> seen = tap({slot.value, state_->view(id), slot.encoding.get(), content}); !seen.ok())
+        return seen;
     }
   }
   return {};

@@ -7,15 +7,27 @@
 #include <vector>
 
 #include "core/tensor.hpp"
+#include "encoding/encoding.hpp"
 #include "graph/graph.hpp"
 #include "halfstep/result.hpp"
 #include "lower/program.hpp"
 
 namespace halfstep::exec {
 
+/// A tensor that is complete.
+struct Tapped {
+  graph::ValueId value = graph::kNoValue;
+  ConstView view;
+  /// Set in a fixed-point Program: `view` holds codes on this grid. Else real numbers, or plain integers.
+  const Encoding* encoding = nullptr;
+  /// The same storage. A tap may overwrite it: later steps then read what it wrote. Absent if the type is decided
+  /// while running.
+  MutableView content;
+};
+
 /// Sees each tensor once, when its value is final and before its storage is
 /// reused: graph inputs first, then step outputs in order. Not called for constants.
-using Tap = std::function<Result<void>(graph::ValueId, const ConstView&)>;
+using Tap = std::function<Result<void>(const Tapped&)>;
 
 /// Owns the arena for one run at a time. One Executor a thread; the Program is shared.
 class Executor {

@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "core/text.hpp"
+#include "lower/float_steps.hpp"
+#include "lower/needed_nodes.hpp"
 #include "lower/program_builder.hpp"
 #include "lower/round_to_grid.hpp"
 #include "ops/evaluate.hpp"
@@ -37,18 +39,16 @@ class Lowering {
  public:
   Lowering(const Graph& graph, ops::Facts facts, const EncodingSet* encodings)
       : graph_(graph),
-        facts_(std::move(facts)),
-        encodings_(encodings),
-        builder_(graph),
-        rounded_constants_(graph.values.size(), false) {}
+        node_needed_(needed_nodes(graph, facts)),
+        steps_(graph, std::move(facts), encodings),
+        builder_(graph) {}
 
   Result<Program> run() {
-    find_needed_nodes();
     last_read_ = last_reads(graph_, node_needed_);
     group_last_read_ = last_read_;
     std::vector<SlotId> inputs;
     for (const graph::GraphInput& input : graph_.inputs) {
-      inputs.push_back(builder_.add_input(input.value, *facts_[index(input.value)].type));
+      inputs.push_back(builder_.add_input(input.value, *steps_.fact(input.value).type));
       if (Result<void> rounded = round_to_grid(input.value, "input " + quoted(graph_.value(input.value).name));
           !rounded.ok()) {
         return rounded.error();
@@ -72,48 +72,10 @@ class Lowering {
  private:
   static std::size_t index(ValueId id) { return static_cast<std::size_t>(id); }
 
-  /// A node runs only if something needs an output whose value is not known.
-  void find_needed_nodes() {
-    node_needed_.assign(graph_.nodes.size(), false);
-    std::vector<bool> value_needed(graph_.values.size(), false);
-    for (const graph::GraphOutput& output : graph_.outputs) value_needed[index(output.value)] = true;
-    for (std::size_t n = graph_.nodes.size(); n-- > 0;) {
-      const Node& node = graph_.nodes[n];
-      node_needed_[n] = std::ranges::any_of(node.outputs, [&](ValueId id) {
-        return id != kNoValue && value_needed[index(id)] && !facts_[index(id)].value;
-      });
-      if (!node_needed_[n]) continue;
-      for (ValueId id : node.inputs) {
-        if (id != kNoValue) value_needed[index(id)] = true;
-      }
-    }
-  }
-
-  const Encoding* encoding_of(ValueId id) const {
-    if (encodings_ == nullptr) return nullptr;
-    const TensorEncoding* found = find_encoding(*encodings_, graph_.value(id).name);
-    return found == nullptr ? nullptr : &found->encoding;
-  }
-
-  /// The known value of `id`, already on its grid in a simulated Program; nullptr if unknown.
-  Result<const Tensor*> known_value(ValueId id) {
-    ops::Fact& fact = facts_[index(id)];
-    if (!fact.value) return static_cast<const Tensor*>(nullptr);
-    const bool is_float = fact.type->dtype == DType::kFloat32;
-    if (is_float && encoding_of(id) != nullptr && !rounded_constants_[index(id)]) {
-      const TensorEncoding& entry = *find_encoding(*encodings_, graph_.value(id).name);
-      const std::string place = "tensor " + quoted(graph_.value(id).name);
-      if (Result<void> fits = check_fits(entry.encoding, fact.type->shape); !fits.ok()) return fits.error().at(place);
-      fact.value = dequantize(entry.codes ? *entry.codes : quantize(*fact.value, entry.encoding), entry.encoding);
-      rounded_constants_[index(id)] = true;
-    }
-    return &*fact.value;
-  }
-
   Result<SlotId> operand(ValueId id) {
     if (id == kNoValue) return kNoSlot;
     if (const SlotId slot = builder_.slot_of(id); slot != kNoSlot) return slot;
-    Result<const Tensor*> value = known_value(id);
+    Result<const Tensor*> value = steps_.known_value(id);
     if (!value.ok()) return value.error();
     return builder_.add_constant(id, **value);
   }
@@ -127,7 +89,7 @@ class Lowering {
   /// Decides where output `i` of a statically typed node lives.
   SlotId place_output(const ops::OpDef& op, NodeId n, std::size_t i, const Step& step) {
     const ValueId id = graph_.node(n).outputs[i];
-    const TensorType& type = *facts_[index(id)].type;
+    const TensorType& type = *steps_.fact(id).type;
     const SlotId source = i == 0 && !step.inputs.empty() ? step.inputs[0] : kNoSlot;
     const bool reusable = source != kNoSlot && builder_.is_static_variable(source) && op.in_place &&
                           *builder_.slot(source).type == type && dies_at(source, n) &&
@@ -147,11 +109,11 @@ class Lowering {
     if (!op.aliases_input || other_outputs || node.clamp || step.inputs.empty() || step.inputs[0] == kNoSlot)
       return false;
     const SlotId source = step.inputs[0];
-    const TensorType& type = *facts_[index(output)].type;
+    const TensorType& type = *steps_.fact(output).type;
     if (!builder_.is_static_variable(source) || builder_.slot(source).type->num_bytes() != type.num_bytes())
       return false;
-    const Encoding* on_output = encoding_of(output);
-    const Encoding* on_input = encoding_of(node.inputs[0]);
+    const Encoding* on_output = steps_.encoding_of(output);
+    const Encoding* on_input = steps_.encoding_of(node.inputs[0]);
     if (on_output != nullptr && !(on_input != nullptr && *on_input == *on_output && !on_input->axis())) return false;
     const ValueId root_value = builder_.slot(builder_.root(source)).value;
     group_last_read_[index(root_value)] = std::max(group_last_read_[index(root_value)], last_read_[index(output)]);
@@ -173,19 +135,17 @@ class Lowering {
     Step step;
     step.label = graph::describe(graph_, node);
     step.node = n;
-    bool all_typed = true;
+    const bool all_typed = steps_.all_typed(node);
     for (ValueId id : node.inputs) {
       Result<SlotId> slot = operand(id);
       if (!slot.ok()) return slot.error();
       step.inputs.push_back(*slot);
-      all_typed = all_typed && (id == kNoValue || facts_[index(id)].type.has_value());
     }
-    for (ValueId id : node.outputs) all_typed = all_typed && (id == kNoValue || facts_[index(id)].type.has_value());
 
     if (all_typed && !node.outputs.empty() && try_alias(*op, n, step)) return {};
     bool clamps = true;
     if (all_typed) {
-      Result<ops::Prepared> prepared = prepare(*op, node);
+      Result<ops::Prepared> prepared = steps_.prepare(*op, node);
       if (!prepared.ok()) return prepared.error();
       step.prepared = *std::move(prepared);
       clamps = step.prepared.clamps;
@@ -215,20 +175,6 @@ class Lowering {
     return {};
   }
 
-  Result<ops::Prepared> prepare(const ops::OpDef& op, const Node& node) {
-    std::vector<const TensorType*> types;
-    std::vector<const Tensor*> values;
-    for (ValueId id : node.inputs) {
-      types.push_back(id == kNoValue ? nullptr : &*facts_[index(id)].type);
-      Result<const Tensor*> value = id == kNoValue ? Result<const Tensor*>(nullptr) : known_value(id);
-      if (!value.ok()) return value.error();
-      values.push_back(*value);
-    }
-    std::vector<TensorType> outputs;
-    for (ValueId id : node.outputs) outputs.push_back(id == kNoValue ? TensorType{} : *facts_[index(id)].type);
-    return op.lower_float(ops::LowerArgs{{node, types, values}, outputs});
-  }
-
   void add_in_place_step(const std::string& label, NodeId n, SlotId slot, ops::Kernel kernel) {
     Step step;
     step.label = label;
@@ -242,8 +188,8 @@ class Lowering {
   /// Rounds `id` in place if it has an encoding, and marks it complete.
   Result<void> round_to_grid(ValueId id, const std::string& label, NodeId n = graph::kNoNode) {
     const SlotId slot = builder_.slot_of(id);
-    const std::optional<TensorType>& type = facts_[index(id)].type;
-    const Encoding* encoding = encoding_of(id);
+    const std::optional<TensorType>& type = steps_.fact(id).type;
+    const Encoding* encoding = steps_.encoding_of(id);
     const bool rounds = encoding != nullptr && (!type || type->dtype == DType::kFloat32);
     if (rounds) {
       if (type) {
@@ -262,11 +208,9 @@ class Lowering {
   }
 
   const Graph& graph_;
-  ops::Facts facts_;
-  const EncodingSet* encodings_;
-  ProgramBuilder builder_;
   std::vector<bool> node_needed_;
-  std::vector<bool> rounded_constants_;
+  FloatSteps steps_;
+  ProgramBuilder builder_;
   std::vector<int> last_read_;        // By ValueId.
   std::vector<int> group_last_read_;  // By ValueId; for roots, over all that share the storage.
 };

@@ -114,11 +114,11 @@ class ResultWriter {
     const std::filesystem::path folder = request_.output_dir / ("Result_" + std::to_string(i));
     if (Result<void> made = make_folder(folder); !made.ok()) return made;
     std::set<graph::ValueId> written;
-    const exec::Tap tap = [&](graph::ValueId id, const ConstView& view) -> Result<void> {
-      const auto file = files_.find(id);
+    const exec::Tap tap = [&](const exec::Tapped& tapped) -> Result<void> {
+      const auto file = files_.find(tapped.value);
       if (file == files_.end()) return {};
-      written.insert(id);
-      return io::write_raw(folder / file->second, view);
+      written.insert(tapped.value);
+      return io::write_raw(folder / file->second, tapped.view);
     };
     if (Result<void> ran = executor.run(inputs, tap); !ran.ok()) return ran;
     // Outputs that are constants, or known before running, pass by no tap.

@@ -60,9 +60,9 @@ TEST(Executor, TapSeesEveryTensorOnceInOrderWithItsFinalValue) {
   ASSERT_TRUE(executor.ok()) << executor.error().message;
   std::vector<std::string> seen;
   std::map<std::string, std::vector<float>> values;
-  const Tap tap = [&](graph::ValueId id, const ConstView& view) -> Result<void> {
-    seen.push_back(small.graph().value(id).name);
-    values[seen.back()] = values_of(view);
+  const Tap tap = [&](const Tapped& tapped) -> Result<void> {
+    seen.push_back(small.graph().value(tapped.value).name);
+    values[seen.back()] = values_of(tapped.view);
     return {};
   };
   const Tensor x = Tensor::of<float>(Shape{2}, {-1.0F, 2.0F});

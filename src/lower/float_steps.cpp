@@ -1,0 +1,54 @@
+// float_steps.cpp: known values, put onto their grids once.
+#include "lower/float_steps.hpp"
+
+#include <algorithm>
+
+#include "core/text.hpp"
+
+namespace halfstep::lower {
+
+using graph::kNoValue;
+using graph::Node;
+using graph::ValueId;
+
+FloatSteps::FloatSteps(const graph::Graph& graph, ops::Facts facts, const EncodingSet* encodings)
+    : graph_(graph), facts_(std::move(facts)), encodings_(encodings), rounded_(graph.values.size(), false) {}
+
+const TensorEncoding* FloatSteps::entry_of(ValueId id) const {
+  return encodings_ == nullptr || id == kNoValue ? nullptr : find_encoding(*encodings_, graph_.value(id).name);
+}
+
+bool FloatSteps::all_typed(const Node& node) const {
+  const auto typed = [&](ValueId id) { return id == kNoValue || fact(id).type.has_value(); };
+  return std::ranges::all_of(node.inputs, typed) && std::ranges::all_of(node.outputs, typed);
+}
+
+Result<const Tensor*> FloatSteps::known_value(ValueId id) {
+  ops::Fact& fact = facts_[static_cast<std::size_t>(id)];
+  if (!fact.value) return static_cast<const Tensor*>(nullptr);
+  const TensorEncoding* entry = entry_of(id);
+  if (entry != nullptr && fact.type->dtype == DType::kFloat32 && !rounded_[static_cast<std::size_t>(id)]) {
+    if (Result<void> fits = check_fits(entry->encoding, fact.type->shape); !fits.ok()) {
+      return fits.error().at("tensor " + quoted(graph_.value(id).name));
+    }
+    fact.value = dequantize(entry->codes ? *entry->codes : quantize(*fact.value, entry->encoding), entry->encoding);
+    rounded_[static_cast<std::size_t>(id)] = true;
+  }
+  return &*fact.value;
+}
+
+Result<ops::Prepared> FloatSteps::prepare(const ops::OpDef& op, const Node& node) {
+  std::vector<const TensorType*> types;
+  std::vector<const Tensor*> values;
+  for (ValueId id : node.inputs) {
+    types.push_back(id == kNoValue ? nullptr : &*fact(id).type);
+    Result<const Tensor*> value = id == kNoValue ? Result<const Tensor*>(nullptr) : known_value(id);
+    if (!value.ok()) return value.error();
+    values.push_back(*value);
+  }
+  std::vector<TensorType> outputs;
+  for (ValueId id : node.outputs) outputs.push_back(id == kNoValue ? TensorType{} : *fact(id).type);
+  return op.lower_float(ops::LowerArgs{{node, types, values}, outputs});
+}
+
+}  // namespace halfstep::lower

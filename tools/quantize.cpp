@@ -112,6 +112,7 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(0, 1'000'000'000))
       ->type_name("N");
   add_precision(app, request.options, steps);
+  cli::add_fixed_point(app, request.fixed);
   cli::add_input_dim(app, common);
   cli::add_running(app, common);
 

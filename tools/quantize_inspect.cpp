@@ -19,6 +19,17 @@ int main(int argc, char** argv) {
       ->type_name("FILE")
       ->needs(model);
   app.add_flag("--as_read", as_read, "Show the graph before folding and fusion")->needs(model);
+  std::string program;
+  auto* program_option = app.add_option("--program", program,
+                                        "Print the fixed-point Program: each step with its multipliers, shifts, zero "
+                                        "points, grids, accumulators and why they cannot overflow")
+                             ->check(CLI::IsMember({"fixed"}))
+                             ->type_name("fixed")
+                             ->needs(model);
+  FixedPointRequest fixed;
+  cli::add_fixed_point(app, fixed);
+  app.get_option("--arithmetic")->needs(program_option);
+  app.get_option("--accumulator_bits")->needs(program_option);
   cli::add_input_dim(app, common);
   app.add_flag("--operators", operators, "Print the table of supported operators instead")->excludes(model);
 
@@ -35,6 +46,7 @@ int main(int argc, char** argv) {
     if (!dims.ok()) return cli::report_error(app.get_name(), dims.error());
     request.model.input_dims = *std::move(dims);
     request.prepared = !as_read;
+    if (!program.empty()) request.fixed_program = fixed;
     const Result<std::string> text = inspect(request);
     if (!text.ok()) return cli::report_error(app.get_name(), text.error());
     std::fputs(text->c_str(), stdout);

@@ -15,7 +15,8 @@ int main(int argc, char** argv) {
       std::string(cli::kExitStatusHelp));
   RunRequest request;
   cli::CommonOptions common;
-  const std::map<std::string, RunMode> modes{{"float", RunMode::kFloat}, {"simulated", RunMode::kSimulated}};
+  const std::map<std::string, RunMode> modes{
+      {"float", RunMode::kFloat}, {"simulated", RunMode::kSimulated}, {"fixed", RunMode::kFixed}};
   app.add_option("model", request.model.model, "ONNX model, float or QDQ")->required();
   app.add_option("--input_list", request.input_list, "Samples, one line each (docs/input-list.md)")
       ->required()
@@ -24,15 +25,18 @@ int main(int argc, char** argv) {
       ->required()
       ->type_name("DIR");
   cli::add_choice(app, "--mode", request.mode, modes,
-                  "float: encodings ignored; simulated: encoded tensors rounded onto their grids")
-      ->type_name("float|simulated")
+                  "float: encodings ignored; simulated: encoded tensors rounded onto their grids; fixed: integer "
+                  "arithmetic, encoded tensors written as real values and as codes (<tensor>.codes.raw)")
+      ->type_name("float|simulated|fixed")
       ->default_str("float");
-  app.add_option("--encodings", request.encodings, "Encodings (JSON) for a float model; needs --mode simulated")
+  app.add_option("--encodings", request.encodings,
+                 "Encodings (JSON) for a float model; needs --mode fixed or simulated")
       ->type_name("FILE");
   app.add_option("--dump_tensors", request.dump_tensors, "Tensors to write beside the outputs: all, or names")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->type_name("all|NAME,...");
+  cli::add_fixed_point(app, request.fixed);
   cli::add_input_dim(app, common);
   cli::add_running(app, common);
 
@@ -41,10 +45,16 @@ int main(int argc, char** argv) {
     if (!dims.ok()) return cli::report_error(app.get_name(), dims.error());
     request.model.input_dims = *std::move(dims);
     request.num_threads = common.num_threads;
+    if (request.mode != RunMode::kFixed && (app.count("--arithmetic") > 0 || app.count("--accumulator_bits") > 0)) {
+      return cli::report_error(app.get_name(), {ErrorCode::kUsage,
+                                                "--arithmetic and --accumulator_bits have no effect "
+                                                "without --mode fixed"});
+    }
     const Result<RunOutcome> outcome = run(request, cli::make_observer(app.get_name(), common));
     if (!outcome.ok()) return cli::report_error(app.get_name(), outcome.error());
-    std::printf("%lld samples, %lld files in %s\n", static_cast<long long>(outcome->num_samples),
-                static_cast<long long>(outcome->num_files), request.output_dir.c_str());
+    std::printf("%lld samples, %lld files in %s%s%s\n", static_cast<long long>(outcome->num_samples),
+                static_cast<long long>(outcome->num_files), request.output_dir.c_str(),
+                outcome->arithmetic.empty() ? "" : ", arithmetic ", outcome->arithmetic.c_str());
     return 0;
   });
 }

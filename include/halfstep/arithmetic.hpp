@@ -58,4 +58,12 @@ struct FixedPointOptions {
   friend bool operator==(const FixedPointOptions&, const FixedPointOptions&) = default;
 };
 
+/// What a user asks of a fixed-point run.
+struct FixedPointRequest {
+  /// Empty: the rule recorded with the encodings; without one shift_half_up if all
+  /// scales are powers of two, else q31_single.
+  std::optional<Arithmetic> arithmetic;
+  int accumulator_bits = 64;  ///< As FixedPointOptions.
+};
+
 }  // namespace halfstep

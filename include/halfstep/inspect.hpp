@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "halfstep/arithmetic.hpp"
 #include "halfstep/model_source.hpp"
 #include "halfstep/result.hpp"
 
@@ -13,7 +14,9 @@ namespace halfstep {
 struct InspectRequest {
   ModelSource model;
   std::optional<std::filesystem::path> encodings;  ///< JSON to show beside those in the model.
-  bool prepared = true;                            ///< Show the graph after folding and fusion, as it is quantized.
+  /// Show the Program of a fixed-point run instead: every step with its integers.
+  std::optional<FixedPointRequest> fixed_program;
+  bool prepared = true;  ///< Show the graph after folding and fusion, as it is quantized.
 };
 
 /// Graph, tensors with types and shapes, and encodings with their origin, as text.

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "halfstep/arithmetic.hpp"
 #include "halfstep/model_source.hpp"
 #include "halfstep/observer.hpp"
 #include "halfstep/quantization_options.hpp"
@@ -17,6 +18,7 @@ struct QuantizeRequest {
   ModelSource model;
   std::filesystem::path input_list;
   QuantizationOptions options;
+  FixedPointRequest fixed;                             ///< Of the check at the end; recorded in all three files.
   std::optional<std::filesystem::path> output_path;    ///< Default: <model stem>.quantized.onnx here.
   std::optional<std::filesystem::path> encodings_out;  ///< Default: the output's stem + .encodings.json.
   std::optional<std::filesystem::path> report;         ///< Default: the output's stem + .report.json.

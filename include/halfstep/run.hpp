@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "halfstep/arithmetic.hpp"
 #include "halfstep/model_source.hpp"
 #include "halfstep/observer.hpp"
 #include "halfstep/result.hpp"
@@ -17,6 +18,7 @@ namespace halfstep {
 enum class RunMode {
   kFloat,      ///< Encodings are ignored.
   kSimulated,  ///< Float arithmetic, encoded tensors rounded onto their grids.
+  kFixed,      ///< Integer arithmetic, as an int8 or int16 device computes.
 };
 
 struct RunRequest {
@@ -25,6 +27,7 @@ struct RunRequest {
   std::filesystem::path input_list;
   std::filesystem::path output_dir;
   RunMode mode = RunMode::kFloat;
+  FixedPointRequest fixed;                ///< With kFixed.
   std::vector<std::string> dump_tensors;  ///< Names beside the outputs; {"all"}: every tensor.
   int num_threads = 0;                    ///< 0: one for each processor.
 };
@@ -32,11 +35,14 @@ struct RunRequest {
 struct RunOutcome {
   std::int64_t num_samples = 0;
   std::int64_t num_files = 0;
+  std::string arithmetic;  ///< Rule of a fixed-point run; else empty.
 };
 
 /// Writes <output_dir>/Result_<i>/<tensor>.raw for sample i (from 0): raw
 /// little-endian in the tensor's own type. Characters a file name can't hold
-/// become '_'; `#` and `%` lines of the list choose the outputs.
+/// become '_'; `#` and `%` lines of the list choose the outputs. In mode kFixed
+/// encoded tensors are written twice: real values as float32 in <tensor>.raw, the
+/// integer codes in the storage type of their grid in <tensor>.codes.raw.
 /// Errors: those of reading; kUsage for a name that is no tensor, or a mode
 /// that has no effect; kInvalidInput if a file can't be written.
 Result<RunOutcome> run(const RunRequest& request, const Observer& observer = {});

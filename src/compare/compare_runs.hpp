@@ -1,7 +1,6 @@
 // compare_runs.hpp: two forms of a model over the same samples.
 #pragma once
 
-#include <array>
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -9,7 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "compare/grid_values.hpp"
 #include "compare/metrics.hpp"
+#include "compare/scores.hpp"
+#include "encoding/encoding.hpp"
 #include "exec/samples.hpp"
 #include "exec/session.hpp"
 #include "graph/graph.hpp"
@@ -23,21 +25,33 @@ struct Side {
   exec::Session* session = nullptr;
 };
 
-struct CompareRequest {
-  Side reference;
-  Side other;
-  exec::SampleSource samples;
-  int num_threads = 1;  ///< Both sessions have at least as many workers.
-  /// Tensors to compare beside the outputs: in `reference`, in `other`.
-  std::vector<std::pair<graph::ValueId, graph::ValueId>> layers;
-  /// Class index by sample; empty: no labels.
-  std::vector<std::int64_t> labels;
-  std::function<void(std::int64_t done, std::int64_t total)> progress;
+/// A tensor that both sides compute.
+struct Layer {
+  graph::ValueId reference = graph::kNoValue;
+  graph::ValueId other = graph::kNoValue;
+  const Encoding* encoding = nullptr;  ///< Its grid in `other`; nullptr: not rounded. Must outlive the run.
 };
 
-/// How many codes differ by 0, 1, 2, 3 to 4, 5 to 8 and more than 8 steps.
-inline constexpr std::size_t kNumOffByClasses = 6;
-using OffBy = std::array<std::int64_t, kNumOffByClasses>;
+struct CompareRequest {
+  Side reference;
+  Side other;  ///< Simulated or fixed point.
+  /// Set: a simulated Program of `other.graph` that is compared with the reference as well, and with the codes of
+  /// `other`, which is fixed point then.
+  exec::Session* simulated = nullptr;
+  /// One more run of `other` a sample, in which every encoded layer, once compared, is overwritten by the
+  /// reference's values on its grid: fills TensorError::isolated.
+  bool isolated = false;
+  exec::SampleSource samples;
+  int num_threads = 1;               ///< All sessions have at least as many workers.
+  std::vector<Layer> layers;         ///< To compare beside the outputs.
+  std::vector<std::int64_t> labels;  ///< Class index by sample; empty: no labels.
+  MaskSource masks;                  ///< Empty: no segmentation metric. Not beside labels.
+  /// The user asked for top-1 agreement: a first output that holds no scores is an error then.
+  bool needs_scores = false;
+  /// Called once a sample, when both sides have run; from several threads at a time. May be empty.
+  std::function<Result<void>(std::int64_t sample, const exec::Executor& reference, const exec::Executor& other)> seen;
+  std::function<void(std::int64_t done, std::int64_t total)> progress;
+};
 
 /// Errors of one tensor, all samples together.
 struct TensorError {
@@ -51,7 +65,7 @@ struct TensorError {
   std::optional<ErrorSums> isolated = std::nullopt;
   /// Root mean square of the grid's scales, real units per step; 0: the tensor has no encoding.
   double scale = 0.0;
-  /// Values of the reference outside the grid's range; counted where `scale` > 0.
+  /// Values of the reference more than half a step outside the grid's range; counted where `scale` > 0.
   std::int64_t num_clipped = 0;
   /// Fixed point against simulated, in steps of the grid; set when both ran.
   std::optional<OffBy> off_by = std::nullopt;
@@ -63,13 +77,6 @@ struct TensorError {
   }
 };
 
-/// How often the label is among the best k, in percent of the samples.
-struct TopK {
-  double reference_percent = 0.0;
-  double other_percent = 0.0;
-  double drop() const { return reference_percent - other_percent; }
-};
-
 struct Comparison {
   std::int64_t num_samples = 0;
   std::vector<TensorError> outputs;  ///< In the order of Graph::outputs; float32 ones only.
@@ -79,11 +86,19 @@ struct Comparison {
   /// Share of samples whose best class is the same in both, in percent; set
   /// when the first output is float32 and holds one row of at least two scores.
   std::optional<double> top1_agreement_percent;
+  std::optional<TopK> miou;  ///< With masks: mean intersection over union, in percent.
+};
+
+/// What compare_runs() found.
+struct Compared {
+  Comparison comparison;                ///< Reference against `other`.
+  std::optional<Comparison> simulated;  ///< Reference against `simulated`.
 };
 
 /// One pass over the samples; the result does not depend on the number of threads.
-/// Errors: those of loading and running, the sample's place in front;
-/// kInvalidInput if outputs differ in type, or labels do not fit the scores.
-Result<Comparison> compare_runs(const CompareRequest& request);
+/// Errors: those of loading, running and `seen`, the sample's place in front;
+/// kInvalidInput if outputs differ in type, or labels or masks do not fit the
+/// first output; kUsage if the first output holds no scores and needs_scores is set.
+Result<Compared> compare_runs(const CompareRequest& request);
 
 }  // namespace halfstep::compare

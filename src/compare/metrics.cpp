@@ -37,6 +37,27 @@ struct Lanes {
   }
 };
 
+/// The slow way, for data that hold NaN or infinities.
+ErrorSums sums_of_nonfinite(std::span<const float> reference, std::span<const float> other) {
+  ErrorSums sums{.count = static_cast<std::int64_t>(reference.size())};
+  for (std::size_t i = 0; i < reference.size(); ++i) {
+    const double r = reference[i];
+    const double o = other[i];
+    if ((std::isnan(r) && std::isnan(o)) || (std::isinf(r) && r == o)) continue;
+    if (!std::isfinite(r) || !std::isfinite(o)) {
+      sums.error_squared = kInfinity;
+      sums.max_abs_error = kInfinity;
+      continue;
+    }
+    sums.reference_squared += r * r;
+    sums.other_squared += o * o;
+    sums.product += r * o;
+    sums.error_squared += (o - r) * (o - r);
+    sums.max_abs_error = std::max(sums.max_abs_error, std::abs(o - r));
+  }
+  return sums;
+}
+
 }  // namespace
 
 void ErrorSums::add(std::span<const float> reference, std::span<const float> other) {
@@ -56,7 +77,9 @@ void ErrorSums::add(std::span<const float> reference, std::span<const float> oth
     sums.error_squared += lanes.error_squared[lane];
     sums.max_abs_error = std::max(sums.max_abs_error, lanes.max_abs_error[lane]);
   }
-  add(sums);
+  // Squares of finite float32 values do not overflow in double.
+  const bool finite = std::isfinite(sums.reference_squared) && std::isfinite(sums.other_squared);
+  add(finite ? sums : sums_of_nonfinite(reference, other));
 }
 
 void ErrorSums::add(const ErrorSums& more) {

@@ -18,6 +18,8 @@ struct ErrorSums {
   double max_abs_error = 0.0;
 
   /// Adds pairs; both spans have the same length. Fixed order: the same bits for the same data.
+  /// Two NaN, or two equal infinities, count as equal and add nothing; where only one side is NaN or infinite, the
+  /// error is infinite. So no sum is ever NaN.
   void add(std::span<const float> reference, std::span<const float> other);
   void add(const ErrorSums& more);
 

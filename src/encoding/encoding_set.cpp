@@ -91,12 +91,17 @@ std::string to_string(const Provenance& provenance) {
 }
 
 Tensor quantize(const Tensor& real, const Encoding& encoding) {
+  Tensor codes(TensorType{storage_dtype(encoding.grid()), real.shape()});
+  quantize_into(real.view(), encoding, codes.mutable_view());
+  return codes;
+}
+
+void quantize_into(const ConstView& real, const Encoding& encoding, const MutableView& codes) {
   const IntGrid grid = encoding.grid();
-  Tensor codes(TensorType{storage_dtype(grid), real.shape()});
   const float* from = real.data<float>();
   visit_dtype(codes.dtype(), [&]<class T>() {
     if constexpr (std::is_integral_v<T> && sizeof(T) <= 4 && !std::is_same_v<T, bool>) {
-      T* to = codes.mutable_data<T>();
+      T* to = codes.data<T>();
       for_each_run(real.shape(), encoding, [&](std::int64_t offset, std::int64_t count, QuantParams p) {
         if constexpr (std::is_same_v<T, std::int32_t>) {
           quantize_run_wide(from + offset, count, grid, p, to + offset);
@@ -106,12 +111,16 @@ Tensor quantize(const Tensor& real, const Encoding& encoding) {
       });
     }
   });
-  return codes;
 }
 
 Tensor dequantize(const Tensor& codes, const Encoding& encoding) {
   Tensor real(TensorType{DType::kFloat32, codes.shape()});
-  float* to = real.mutable_data<float>();
+  dequantize_into(codes.view(), encoding, real.mutable_view());
+  return real;
+}
+
+void dequantize_into(const ConstView& codes, const Encoding& encoding, const MutableView& real) {
+  float* to = real.data<float>();
   visit_dtype(codes.dtype(), [&]<class T>() {
     if constexpr (std::is_integral_v<T>) {
       const T* from = codes.data<T>();
@@ -120,7 +129,6 @@ Tensor dequantize(const Tensor& codes, const Encoding& encoding) {
       });
     }
   });
-  return real;
 }
 
 Result<void> check_fits(const Encoding& encoding, const Shape& shape) {

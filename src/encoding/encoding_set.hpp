@@ -59,8 +59,14 @@ inline const TensorEncoding* find_encoding(const EncodingSet& set, std::string_v
 /// not allowed. Requires: encoding channels match the shape.
 Tensor quantize(const Tensor& real, const Encoding& encoding);
 
+/// The same into existing storage of type storage_dtype(encoding.grid()) and the same shape.
+void quantize_into(const ConstView& real, const Encoding& encoding, const MutableView& codes);
+
 /// The float32 values (q - zero_point) * scale of `codes`.
 Tensor dequantize(const Tensor& codes, const Encoding& encoding);
+
+/// The same into existing float32 storage of the same shape.
+void dequantize_into(const ConstView& codes, const Encoding& encoding, const MutableView& real);
 
 /// Errors: kInvalidInput if `encoding` is per channel and its axis or channel
 /// count does not fit `shape`.

@@ -59,4 +59,36 @@ void clamp_in_place(float* x, std::int64_t count, float min, float max) {
   active_table().clamp_in_place(x, count, min, max);
 }
 
+void int_gemm(const IntGemm& args) { active_table().int_gemm(args); }
+
+void int_depthwise(const IntDepthwise& args) { active_table().int_depthwise(args); }
+
+void requantize_row(const std::int32_t* acc, std::int64_t count, std::int32_t bias, const numerics::Requantizer& r,
+                    DType dtype, void* q) {
+  active_table().requantize_row(acc, count, bias, r, dtype, q);
+}
+
+void requantize_row_wide(const std::int64_t* acc, std::int64_t count, std::int64_t bias, const numerics::Requantizer& r,
+                         DType dtype, void* q) {
+  active_table().requantize_row_wide(acc, count, bias, r, dtype, q);
+}
+
+void centre_codes(const void* q, DType dtype, std::int64_t count, std::int32_t zero_point, std::int16_t* centred) {
+  active_table().centre_codes(q, dtype, count, zero_point, centred);
+}
+
+void centre_rows(const void* q, DType dtype, std::int64_t rows, std::int64_t columns, std::int64_t q_stride,
+                 std::int32_t zero_point, std::int16_t* centred, std::int64_t centred_stride) {
+  active_table().centre_rows(q, dtype, rows, columns, q_stride, zero_point, centred, centred_stride);
+}
+
+void centre_pairs(const void* q_even, const void* q_odd, DType dtype, std::int64_t count, std::int32_t zero_point,
+                  std::int16_t* pairs) {
+  active_table().centre_pairs(q_even, q_odd, dtype, count, zero_point, pairs);
+}
+
+void look_up(const void* q_x, DType x_dtype, std::int64_t count, const void* table, DType y_dtype, void* q_y) {
+  active_table().look_up(q_x, x_dtype, count, table, y_dtype, q_y);
+}
+
 }  // namespace halfstep::kernels

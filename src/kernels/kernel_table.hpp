@@ -6,8 +6,11 @@
 #include "kernels/depthwise.hpp"
 #include "kernels/gemm.hpp"
 #include "kernels/histogram.hpp"
+#include "kernels/int_depthwise.hpp"
+#include "kernels/int_gemm.hpp"
 #include "kernels/isa.hpp"
 #include "kernels/quantize.hpp"
+#include "kernels/requantize.hpp"
 
 namespace halfstep::kernels {
 
@@ -22,6 +25,16 @@ struct KernelTable {
   Moments (*minmax_sum)(const float*, std::int64_t);
   std::int64_t (*dyadic_bin_counts)(const float*, std::int64_t, int, std::int64_t, std::int64_t, std::uint64_t*);
   void (*clamp_in_place)(float*, std::int64_t, float, float);
+  void (*int_gemm)(const IntGemm&);
+  void (*int_depthwise)(const IntDepthwise&);
+  void (*requantize_row)(const std::int32_t*, std::int64_t, std::int32_t, const numerics::Requantizer&, DType, void*);
+  void (*requantize_row_wide)(const std::int64_t*, std::int64_t, std::int64_t, const numerics::Requantizer&, DType,
+                              void*);
+  void (*centre_codes)(const void*, DType, std::int64_t, std::int32_t, std::int16_t*);
+  void (*centre_rows)(const void*, DType, std::int64_t, std::int64_t, std::int64_t, std::int32_t, std::int16_t*,
+                      std::int64_t);
+  void (*centre_pairs)(const void*, const void*, DType, std::int64_t, std::int32_t, std::int16_t*);
+  void (*look_up)(const void*, DType, std::int64_t, const void*, DType, void*);
 };
 
 /// The kernels for `isa`, or the nearest lower set this build contains. Running

@@ -22,6 +22,15 @@ void requantize_row_wide(const std::int64_t* acc, std::int64_t count, std::int64
 /// (always so at 8 bits), or the caller has chosen zero_point as 32768 for uint16 and 0 for int16.
 void centre_codes(const void* q, DType dtype, std::int64_t count, std::int32_t zero_point, std::int16_t* centred);
 
+/// The same for `rows` rows of `columns` codes: from row to row `q_stride` codes and `centred_stride` elements.
+void centre_rows(const void* q, DType dtype, std::int64_t rows, std::int64_t columns, std::int64_t q_stride,
+                 std::int32_t zero_point, std::int16_t* centred, std::int64_t centred_stride);
+
+/// Two rows as int_gemm() wants them: pairs[2 * i] = q_even[i] - zero_point, pairs[2 * i + 1] = q_odd[i] - zero_point,
+/// or 0 if `q_odd` is null. Requires what centre_codes() does.
+void centre_pairs(const void* q_even, const void* q_odd, DType dtype, std::int64_t count, std::int32_t zero_point,
+                  std::int16_t* pairs);
+
 /// q_y[i] = table[q_x[i] - q_x_min] where q_x_min is the lowest value of `x_dtype`:
 /// 256 entries for 8-bit codes, 65,536 for 16-bit ones. Entries have the type `y_dtype`.
 void look_up(const void* q_x, DType x_dtype, std::int64_t count, const void* table, DType y_dtype, void* q_y);

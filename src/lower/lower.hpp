@@ -3,6 +3,7 @@
 
 #include "encoding/encoding_set.hpp"
 #include "graph/graph.hpp"
+#include "halfstep/arithmetic.hpp"
 #include "halfstep/result.hpp"
 #include "lower/program.hpp"
 #include "ops/infer_graph.hpp"
@@ -19,5 +20,13 @@ Result<Program> lower_float(const graph::Graph& graph, const ops::InputShapes& s
 /// Errors: as lower_float; kInvalidInput if an encoding does not fit its tensor.
 Result<Program> lower_simulated(const graph::Graph& graph, const ops::InputShapes& shapes,
                                 const EncodingSet& encodings);
+
+/// Integer steps wherever the operators' integer forms and the encodings allow it,
+/// float steps between quantize and dequantize steps elsewhere (Program::islands, with the reasons).
+/// An encoded tensor exists as codes only; what reads it in float reads its dequantized codes. The
+/// result depends on graph, shapes, encodings and options alone.
+/// Errors: as lower_simulated.
+Result<Program> lower_fixed(const graph::Graph& graph, const ops::InputShapes& shapes, const EncodingSet& encodings,
+                            const FixedPointOptions& options);
 
 }  // namespace halfstep::lower

@@ -40,6 +40,12 @@ SlotId ProgramBuilder::add_variable(graph::ValueId value, std::optional<TensorTy
   return add_slot(std::move(slot));
 }
 
+SlotId ProgramBuilder::add_codes(graph::ValueId value, Shape shape, std::shared_ptr<const Encoding> encoding) {
+  const SlotId id = add_variable(value, TensorType{storage_dtype(encoding->grid()), std::move(shape)});
+  set_encoding(id, std::move(encoding));
+  return id;
+}
+
 SlotId ProgramBuilder::add_alias(graph::ValueId value, TensorType type, SlotId source) {
   const SlotId id = add_variable(value, std::move(type));
   parent_[static_cast<std::size_t>(id)] = root(source);

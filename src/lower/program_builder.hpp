@@ -23,6 +23,8 @@ class ProgramBuilder {
   SlotId add_constant(graph::ValueId value, Tensor tensor);
   /// A tensor that a step writes; an empty type is decided while running.
   SlotId add_variable(graph::ValueId value, std::optional<TensorType> type);
+  /// The same for codes on a grid. `value` may have several slots; slot_of() gives the newest.
+  SlotId add_codes(graph::ValueId value, Shape shape, std::shared_ptr<const Encoding> encoding);
   /// A tensor in `source`'s storage: the same bytes under another shape, or what
   /// the next step writes over them if nothing else reads `source` any more.
   /// Requires: both are static variables or inputs.
@@ -33,6 +35,11 @@ class ProgramBuilder {
 
   const Slot& slot(SlotId id) const { return program_.slots[static_cast<std::size_t>(id)]; }
   Step& add_step(Step step);
+  void add_island(Island island) { program_.islands.push_back(std::move(island)); }
+  void add_warning(std::string text) { program_.warnings.push_back(std::move(text)); }
+  void set_encoding(SlotId slot, std::shared_ptr<const Encoding> encoding) {
+    program_.slots[static_cast<std::size_t>(slot)].encoding = std::move(encoding);
+  }
 
   /// Root of the alias group of `slot`.
   SlotId root(SlotId slot) const;

@@ -7,14 +7,11 @@
 #include "numerics/rounding.hpp"
 
 namespace halfstep::numerics {
-namespace {
 
-bool is_power_of_two(double real) {
+bool is_power_of_two(double x) noexcept {
   int exponent = 0;
-  return std::frexp(real, &exponent) == 0.5;
+  return std::frexp(x, &exponent) == 0.5;
 }
-
-}  // namespace
 
 Rounding rounding_of(Arithmetic arithmetic) noexcept {
   switch (arithmetic) {
@@ -33,7 +30,8 @@ Rounding rounding_of(Arithmetic arithmetic) noexcept {
 }
 
 Result<FixedPoint> fixed_point_from_real(double real) {
-  if (!(real >= 0.0) || !(real < 0x1p30)) {
+  // From 2^30 - 1/4 on, the mantissa would round up to 2^30.
+  if (!(real >= 0.0) || !(real < 0x1p30 - 0.25)) {
     return Error{ErrorCode::kUnsupported,
                  "the ratio of scales, " + std::to_string(real) + ", is outside what a 31-bit multiplier can express"};
   }

@@ -7,12 +7,15 @@
 
 namespace halfstep::numerics {
 
+/// Requires x finite and > 0.
+bool is_power_of_two(double x) noexcept;
+
 /// How products are rounded under `arithmetic`.
 Rounding rounding_of(Arithmetic arithmetic) noexcept;
 
 /// `real` as a FixedPoint: the mantissa rounded to 31 bits, halves away from
 /// zero. Factors below 2^-63 become 0.
-/// Errors: kUnsupported if `real` is negative, not finite or >= 2^30.
+/// Errors: kUnsupported if `real` is negative, not finite or >= 2^30 - 1/4.
 Result<FixedPoint> fixed_point_from_real(double real);
 
 /// The factor that `arithmetic` uses for `real`, a product and quotient of scales:

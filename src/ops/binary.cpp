@@ -4,7 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "ops/binary_fixed.hpp"
 #include "ops/families.hpp"
+#include "ops/weighted_sum_fixed.hpp"
 
 namespace halfstep::ops {
 namespace {
@@ -45,14 +47,16 @@ Result<Inferred> infer_prelu(const NodeArgs& args) {
   return common;
 }
 
-constexpr OpDef arithmetic(std::string_view type, Result<Prepared> (*lower)(const LowerArgs&)) {
+constexpr OpDef arithmetic(std::string_view type, Result<Prepared> (*lower)(const LowerArgs&),
+                           Result<FixedForm> (*lower_fixed)(const FixedArgs&)) {
   return {.type = type,
           .since_opset = 7,
           .output_rule = OutputRule::kObserved,
           .has_integer_form = true,
           .in_place = true,
           .infer = infer_binary<kNumbers>,
-          .lower_float = lower};
+          .lower_float = lower,
+          .lower_fixed = lower_fixed};
 }
 
 }  // namespace
@@ -84,17 +88,18 @@ Result<void> check_divisor(const ConstView& divisor, std::string_view operation)
 std::span<const OpDef> binary_ops() {
   static const std::vector<OpDef> all = [] {
     std::vector<OpDef> ops = {
-        arithmetic("Add", lower_binary<AddFunction>),
-        arithmetic("Sub", lower_binary<SubFunction>),
-        arithmetic("Mul", lower_binary<MulFunction>),
-        arithmetic("Div", lower_div),
+        arithmetic("Add", lower_binary<AddFunction>, lower_add_fixed),
+        arithmetic("Sub", lower_binary<SubFunction>, lower_sub_fixed),
+        arithmetic("Mul", lower_binary<MulFunction>, lower_mul_fixed),
+        arithmetic("Div", lower_div, lower_div_fixed),
         {.type = "PRelu",
          .since_opset = 7,
          .output_rule = OutputRule::kObserved,
          .has_integer_form = true,
          .in_place = true,
          .infer = infer_prelu,
-         .lower_float = lower_binary<PReluFunction>},
+         .lower_float = lower_binary<PReluFunction>,
+         .lower_fixed = lower_prelu_fixed},
     };
     for (const auto part : {pow_ops(), variadic_ops()}) ops.insert(ops.end(), part.begin(), part.end());
     return ops;

@@ -3,6 +3,7 @@
 
 #include "ops/binary.hpp"
 #include "ops/cast.hpp"
+#include "ops/unary_fixed.hpp"
 
 namespace halfstep::ops {
 namespace {
@@ -163,7 +164,8 @@ std::span<const OpDef> pow_ops() {
        .has_integer_form = true,
        .in_place = true,
        .infer = infer_pow,
-       .lower_float = lower_pow},
+       .lower_float = lower_pow,
+       .lower_fixed = lower_unary_fixed},
       {.type = "Mod",
        .since_opset = 10,
        .output_rule = OutputRule::kObserved,

@@ -3,6 +3,8 @@
 #include <vector>
 
 #include "ops/binary.hpp"
+#include "ops/binary_fixed.hpp"
+#include "ops/weighted_sum_fixed.hpp"
 
 namespace halfstep::ops {
 namespace {
@@ -62,23 +64,25 @@ Result<Inferred> infer_variadic(const NodeArgs& args) {
 }
 
 constexpr OpDef variadic(std::string_view type, Result<Inferred> (*infer)(const NodeArgs&),
-                         Result<Prepared> (*lower)(const LowerArgs&)) {
+                         Result<Prepared> (*lower)(const LowerArgs&),
+                         Result<FixedForm> (*lower_fixed)(const FixedArgs&)) {
   return {.type = type,
           .since_opset = 8,
           .output_rule = OutputRule::kObserved,
           .has_integer_form = true,
           .infer = infer,
-          .lower_float = lower};
+          .lower_float = lower,
+          .lower_fixed = lower_fixed};
 }
 
 }  // namespace
 
 std::span<const OpDef> variadic_ops() {
   static const OpDef ops[] = {
-      variadic("Min", infer_variadic<kNumbers>, lower_fold<MinFunction>),
-      variadic("Max", infer_variadic<kNumbers>, lower_fold<MaxFunction>),
-      variadic("Sum", infer_variadic<kFloatOnly>, lower_fold<AddFunction>),
-      variadic("Mean", infer_variadic<kFloatOnly>, lower_mean),
+      variadic("Min", infer_variadic<kNumbers>, lower_fold<MinFunction>, lower_min_fixed),
+      variadic("Max", infer_variadic<kNumbers>, lower_fold<MaxFunction>, lower_max_fixed),
+      variadic("Sum", infer_variadic<kFloatOnly>, lower_fold<AddFunction>, lower_sum_fixed),
+      variadic("Mean", infer_variadic<kFloatOnly>, lower_mean, lower_mean_fixed),
   };
   return ops;
 }

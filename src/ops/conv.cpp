@@ -6,6 +6,7 @@
 #include "kernels/gemm.hpp"
 #include "kernels/im2col.hpp"
 #include "ops/conv_geometry.hpp"
+#include "ops/conv_int.hpp"
 #include "ops/families.hpp"
 
 namespace halfstep::ops {
@@ -173,14 +174,16 @@ constexpr std::array kOps = {
           .has_integer_form = true,
           .weights = {.weight_input = 1, .bias_input = 2, .channel_axis = &conv_channel_axis},
           .infer = &infer_conv,
-          .lower_float = &lower_conv},
+          .lower_float = &lower_conv,
+          .lower_fixed = &lower_conv_fixed},
     OpDef{.type = "ConvTranspose",
           .since_opset = 11,
           .output_rule = OutputRule::kObserved,
           .has_integer_form = true,
           .weights = {.weight_input = 1, .bias_input = 2, .channel_axis = &conv_transpose_channel_axis},
           .infer = &infer_conv_transpose,
-          .lower_float = &lower_conv_transpose},
+          .lower_float = &lower_conv_transpose,
+          .lower_fixed = &lower_conv_transpose_fixed},
 };
 
 }  // namespace

@@ -182,6 +182,14 @@ constexpr OpDef predicate(std::string_view type, int since_opset, Result<Inferre
   return {.type = type, .since_opset = since_opset, .in_place = in_place, .infer = infer, .lower_float = lower};
 }
 
+/// A predicate on the order of two numbers.
+constexpr OpDef comparison(std::string_view type, int since_opset, Result<Inferred> (*infer)(const NodeArgs&),
+                           Result<Prepared> (*lower)(const LowerArgs&), bool in_place) {
+  OpDef op = predicate(type, since_opset, infer, lower, in_place);
+  op.compares_values = true;
+  return op;
+}
+
 }  // namespace
 
 std::span<const OpDef> logic_ops() {
@@ -189,19 +197,20 @@ std::span<const OpDef> logic_ops() {
       predicate("And", 7, infer_binary<kBoolOnly>, lower_and, true),
       predicate("Or", 7, infer_binary<kBoolOnly>, lower_or, true),
       predicate("Xor", 7, infer_binary<kBoolOnly>, lower_xor, true),
-      predicate("Equal", 11, infer_comparison<kAnyType>, lower_equal, true),
-      predicate("Less", 9, infer_comparison<kNumbers>, lower_less, false),
-      predicate("Greater", 9, infer_comparison<kNumbers>, lower_greater, false),
-      predicate("LessOrEqual", 12, infer_comparison<kNumbers>, lower_less_or_equal, false),
-      predicate("GreaterOrEqual", 12, infer_comparison<kNumbers>, lower_greater_or_equal, false),
+      comparison("Equal", 11, infer_comparison<kAnyType>, lower_equal, true),
+      comparison("Less", 9, infer_comparison<kNumbers>, lower_less, false),
+      comparison("Greater", 9, infer_comparison<kNumbers>, lower_greater, false),
+      comparison("LessOrEqual", 12, infer_comparison<kNumbers>, lower_less_or_equal, false),
+      comparison("GreaterOrEqual", 12, infer_comparison<kNumbers>, lower_greater_or_equal, false),
       predicate("BitwiseAnd", 18, infer_binary<kIntegers>, lower_bitwise_and, true),
       predicate("BitwiseOr", 18, infer_binary<kIntegers>, lower_bitwise_or, true),
       predicate("BitwiseXor", 18, infer_binary<kIntegers>, lower_bitwise_xor, true),
       predicate("BitShift", 11, infer_bit_shift, lower_bit_shift, true),
-      // Chooses between two grids: an integer form would need one for both (not there yet).
       {.type = "Where",
        .since_opset = 9,
-       .output_rule = OutputRule::kObserved,
+       .output_rule = OutputRule::kSameAsInputs,
+       .has_integer_form = true,
+       .first_data_input = 1,
        .infer = infer_where,
        .lower_float = lower_where},
   };

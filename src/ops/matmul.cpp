@@ -6,6 +6,7 @@
 #include <string>
 
 #include "ops/families.hpp"
+#include "ops/matmul_int.hpp"
 
 namespace halfstep::ops {
 namespace {
@@ -91,14 +92,16 @@ constexpr std::array kOps = {
           .has_integer_form = true,
           .weights = {.weight_input = 1, .bias_input = 2, .channel_axis = &gemm_channel_axis},
           .infer = &infer_gemm,
-          .lower_float = &lower_gemm},
+          .lower_float = &lower_gemm,
+          .lower_fixed = &lower_gemm_fixed},
     OpDef{.type = "MatMul",
           .since_opset = 1,
           .output_rule = OutputRule::kObserved,
           .has_integer_form = true,
           .weights = {.weight_input = 1, .bias_input = -1, .channel_axis = &matmul_channel_axis},
           .infer = &infer_matmul,
-          .lower_float = &lower_matmul},
+          .lower_float = &lower_matmul,
+          .lower_fixed = &lower_matmul_fixed},
 };
 
 }  // namespace

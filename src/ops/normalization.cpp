@@ -3,6 +3,7 @@
 
 #include "ops/families.hpp"
 #include "ops/normalization_ops.hpp"
+#include "ops/weighted_sum_fixed.hpp"
 
 namespace halfstep::ops {
 
@@ -15,7 +16,8 @@ std::span<const OpDef> normalization_ops() {
             .in_place = true,
             .keeps_channels_apart = true,
             .infer = &infer_batch_normalization,
-            .lower_float = &lower_batch_normalization},
+            .lower_float = &lower_batch_normalization,
+            .lower_fixed = &lower_batch_normalization_fixed},
       OpDef{.type = "InstanceNormalization",
             .since_opset = 6,
             .output_rule = OutputRule::kObserved,
@@ -23,7 +25,8 @@ std::span<const OpDef> normalization_ops() {
             .in_place = true,
             .keeps_channels_apart = true,
             .infer = &infer_instance_normalization,
-            .lower_float = &lower_instance_normalization},
+            .lower_float = &lower_instance_normalization,
+            .lower_fixed = &lower_instance_normalization_fixed},
       OpDef{.type = "GroupNormalization",
             .since_opset = 21,
             .output_rule = OutputRule::kObserved,
@@ -36,7 +39,8 @@ std::span<const OpDef> normalization_ops() {
             .has_integer_form = true,
             .in_place = true,
             .infer = &infer_layer_normalization,
-            .lower_float = &lower_layer_normalization},
+            .lower_float = &lower_layer_normalization,
+            .lower_fixed = &lower_layer_normalization_fixed},
       OpDef{.type = "RMSNormalization",
             .since_opset = 23,
             .output_rule = OutputRule::kObserved,

@@ -1,6 +1,7 @@
-// normalization_ops.hpp: the infer and lower_float functions of the normalization operators, one pair an operator.
+// normalization_ops.hpp: the infer and lowering functions of the normalization operators.
 #pragma once
 
+#include "ops/fixed_form.hpp"
 #include "ops/op_def.hpp"
 
 namespace halfstep::ops {
@@ -11,11 +12,13 @@ Result<Prepared> lower_batch_normalization(const LowerArgs& args);
 /// InstanceNormalization; a group of GroupNormalization is one channel here.
 Result<Inferred> infer_instance_normalization(const NodeArgs& args);
 Result<Prepared> lower_instance_normalization(const LowerArgs& args);
+Result<FixedForm> lower_instance_normalization_fixed(const FixedArgs& args);
 Result<Inferred> infer_group_normalization(const NodeArgs& args);
 Result<Prepared> lower_group_normalization(const LowerArgs& args);
 
 Result<Inferred> infer_layer_normalization(const NodeArgs& args);
 Result<Prepared> lower_layer_normalization(const LowerArgs& args);
+Result<FixedForm> lower_layer_normalization_fixed(const FixedArgs& args);
 Result<Inferred> infer_rms_normalization(const NodeArgs& args);
 Result<Prepared> lower_rms_normalization(const LowerArgs& args);
 

@@ -109,6 +109,8 @@ struct OpDef {
   float fixed_max = 0.0F;
   /// The operator has an integer form: its float operands and outputs are quantized. False: a float island.
   bool has_integer_form = false;
+  /// The first operand that carries data: 1 for Where, whose operand 0 only chooses.
+  std::size_t first_data_input = 0;
   WeightSpec weights = {};
   /// Output 0 is input 0's bytes under another shape (Reshape, Squeeze, Identity).
   bool aliases_input = false;
@@ -116,6 +118,9 @@ struct OpDef {
   bool in_place = false;
   /// Each channel (axis 1) of output 0 depends on the same channel of input 0 only.
   bool keeps_channels_apart = false;
+  /// The result depends on the order of the float operands' values only (comparisons, ArgMax): codes on one grid
+  /// give the same result as the real numbers they stand for.
+  bool compares_values = false;
   /// The same operands give different results each time: never folded.
   bool nondeterministic = false;
 

@@ -5,6 +5,8 @@
 #include <limits>
 
 #include "ops/families.hpp"
+#include "ops/fixed_codes.hpp"
+#include "ops/pool_fixed.hpp"
 #include "ops/pool_kernels.hpp"
 #include "ops/pool_unpool.hpp"
 #include "ops/pool_window.hpp"
@@ -31,14 +33,6 @@ Result<std::vector<WindowAxis>> axes_of(const NodeArgs& args) {
   return window_axes(args.attributes(), shape.dims().subspan(2), *kernel);
 }
 
-/// Requires that axes_of(args) succeeds, as it did in infer.
-PoolAxes three_axes_of(const NodeArgs& args) {
-  PoolAxes three;
-  const auto axes = axes_of(args);
-  std::copy_backward(axes->begin(), axes->end(), three.end());
-  return three;
-}
-
 std::int64_t planes_of(const NodeArgs& args) { return args.shape(0).num_elements(0, 2); }
 
 Result<Shape> pooled_shape(const NodeArgs& args) {
@@ -49,15 +43,21 @@ Result<Shape> pooled_shape(const NodeArgs& args) {
   return shape;
 }
 
-bool is_poolable(DType dtype) { return dtype == DType::kFloat32 || dtype == DType::kInt8 || dtype == DType::kUint8; }
+/// ONNX knows 8-bit integers only; 16-bit codes are pooled, too.
+bool is_poolable(DType dtype) {
+  return dtype == DType::kFloat32 || dtype == DType::kInt8 || dtype == DType::kUint8 || dtype == DType::kInt16 ||
+         dtype == DType::kUint16;
+}
+
+Error not_poolable(DType dtype) {
+  return invalid("input is " + std::string(name_of(dtype)) + ", expected float32 or integers of 8 or 16 bits");
+}
 
 Result<Inferred> infer_max_pool(const NodeArgs& args) {
   auto shape = pooled_shape(args);
   if (!shape.ok()) return shape.error();
   const DType dtype = args.type(0).dtype;
-  if (!is_poolable(dtype)) {
-    return invalid("input is " + std::string(name_of(dtype)) + ", expected float32, int8 or uint8");
-  }
+  if (!is_poolable(dtype)) return not_poolable(dtype);
   const std::int64_t order = args.attributes().get_int("storage_order", 0);
   if (order != 0 && order != 1) return invalid("storage_order is " + std::to_string(order) + ", expected 0 or 1");
   const DType widest = args.wants_output(1) ? DType::kInt64 : dtype;
@@ -68,10 +68,10 @@ Result<Inferred> infer_max_pool(const NodeArgs& args) {
 }
 
 Result<Prepared> lower_max_pool(const LowerArgs& args) {
-  if (!args.wants_output(1)) return prepare_max_pool(planes_of(args), three_axes_of(args), args.type(0).dtype);
+  if (!args.wants_output(1)) return prepare_max_pool(planes_of(args), pool_axes_of(args), args.type(0).dtype);
   const StorageOrder order =
       args.attributes().get_int("storage_order", 0) == 1 ? StorageOrder::kColumnMajor : StorageOrder::kRowMajor;
-  return prepare_max_pool_indices(planes_of(args), three_axes_of(args), args.type(0).dtype, order);
+  return prepare_max_pool_indices(planes_of(args), pool_axes_of(args), args.type(0).dtype, order);
 }
 
 Result<Inferred> infer_float_pool(const NodeArgs& args) {
@@ -82,9 +82,7 @@ Result<Inferred> infer_float_pool(const NodeArgs& args) {
 }
 
 Result<Prepared> lower_average_pool(const LowerArgs& args) {
-  const PadCounting counting =
-      args.attributes().get_int("count_include_pad", 0) != 0 ? PadCounting::kInclude : PadCounting::kExclude;
-  return prepare_average_pool(planes_of(args), three_axes_of(args), counting);
+  return prepare_average_pool(planes_of(args), pool_axes_of(args), pad_counting_of(args));
 }
 
 Result<void> check_p(const NodeArgs& args) {
@@ -99,7 +97,7 @@ Result<Inferred> infer_lp_pool(const NodeArgs& args) {
 }
 
 Result<Prepared> lower_lp_pool(const LowerArgs& args) {
-  return prepare_lp_pool(planes_of(args), three_axes_of(args), args.attributes().get_int("p", 2));
+  return prepare_lp_pool(planes_of(args), pool_axes_of(args), args.attributes().get_int("p", 2));
 }
 
 Result<Inferred> infer_global(const NodeArgs& args) {
@@ -114,9 +112,7 @@ Result<Inferred> infer_global(const NodeArgs& args) {
 
 Result<Inferred> infer_global_max(const NodeArgs& args) {
   if (auto given = vision::require_operand(args, 0, "input"); !given.ok()) return given.error();
-  if (!is_poolable(args.type(0).dtype)) {
-    return invalid("input is " + std::string(name_of(args.type(0).dtype)) + ", expected float32, int8 or uint8");
-  }
+  if (!is_poolable(args.type(0).dtype)) return not_poolable(args.type(0).dtype);
   return infer_global(args);
 }
 
@@ -152,14 +148,8 @@ T largest_of(const T* values, std::int64_t count) {
 }
 
 Result<Prepared> lower_global_max(const LowerArgs& args) {
-  switch (args.type(0).dtype) {
-    case DType::kInt8:
-      return prepare_global<std::int8_t>(args, largest_of<std::int8_t>);
-    case DType::kUint8:
-      return prepare_global<std::uint8_t>(args, largest_of<std::uint8_t>);
-    default:
-      return prepare_global<float>(args, largest_of<float>);
-  }
+  if (args.type(0).dtype == DType::kFloat32) return prepare_global<float>(args, largest_of<float>);
+  return visit_code_type(args.type(0).dtype, [&]<class T>() { return prepare_global<T>(args, largest_of<T>); });
 }
 
 Result<Prepared> lower_global_average(const LowerArgs& args) {
@@ -184,6 +174,17 @@ Result<Prepared> lower_global_lp(const LowerArgs& args) {
 
 }  // namespace
 
+PoolAxes pool_axes_of(const NodeArgs& args) {
+  PoolAxes three;
+  const auto axes = axes_of(args);
+  std::copy_backward(axes->begin(), axes->end(), three.end());
+  return three;
+}
+
+PadCounting pad_counting_of(const NodeArgs& args) {
+  return args.attributes().get_int("count_include_pad", 0) != 0 ? PadCounting::kInclude : PadCounting::kExclude;
+}
+
 std::span<const OpDef> pool_ops() {
   static const std::array kOps = {
       OpDef{.type = "MaxPool",
@@ -199,7 +200,8 @@ std::span<const OpDef> pool_ops() {
             .has_integer_form = true,
             .keeps_channels_apart = true,
             .infer = &infer_float_pool,
-            .lower_float = &lower_average_pool},
+            .lower_float = &lower_average_pool,
+            .lower_fixed = &lower_average_pool_fixed},
       OpDef{.type = "LpPool",
             .since_opset = 2,
             .output_rule = OutputRule::kObserved,
@@ -217,7 +219,8 @@ std::span<const OpDef> pool_ops() {
             .has_integer_form = true,
             .keeps_channels_apart = true,
             .infer = &infer_global_float,
-            .lower_float = &lower_global_average},
+            .lower_float = &lower_global_average,
+            .lower_fixed = &lower_global_average_fixed},
       OpDef{.type = "GlobalLpPool",
             .since_opset = 2,
             .output_rule = OutputRule::kObserved,

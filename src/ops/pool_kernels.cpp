@@ -10,71 +10,10 @@
 #include <limits>
 #include <memory>
 
+#include "ops/fixed_codes.hpp"
+
 namespace halfstep::ops {
 namespace {
-
-/// Input rows under one output row, along one axis.
-struct RowRange {
-  std::int64_t first = 0;    ///< Input position of the first tap inside the input.
-  std::int64_t count = 0;    ///< Taps inside the input.
-  std::int64_t counted = 0;  ///< Taps an average divides by.
-};
-
-/// One tap along the width: outputs [first, first + count) read positions first * stride + offset, ...
-struct WidthTap {
-  std::int64_t offset = 0;
-  std::int64_t first = 0;
-  std::int64_t count = 0;
-};
-
-struct PoolPlan {
-  std::int64_t planes = 0;
-  PoolAxes axes;
-  std::array<std::vector<RowRange>, 3> ranges;  ///< By axis and output position.
-  std::vector<WidthTap> taps;
-
-  std::int64_t in_plane() const { return axes[0].in * axes[1].in * axes[2].in; }
-  std::int64_t out_plane() const { return axes[0].out * axes[1].out * axes[2].out; }
-};
-
-std::vector<RowRange> ranges_of(const WindowAxis& axis, PadCounting counting) {
-  std::vector<RowRange> ranges(static_cast<std::size_t>(axis.out));
-  for (std::int64_t o = 0; o < axis.out; ++o) {
-    const TapRange inside = taps_between(axis, o, 0, axis.in);
-    RowRange& range = ranges[static_cast<std::size_t>(o)];
-    range.first = axis.start(o) + inside.first * axis.dilation;
-    range.count = inside.count();
-    range.counted = counting == PadCounting::kExclude
-                        ? range.count
-                        : taps_between(axis, o, -axis.pad_begin, axis.in + axis.pad_end).count();
-  }
-  return ranges;
-}
-
-std::vector<WidthTap> taps_of(const WindowAxis& axis) {
-  std::vector<WidthTap> taps;
-  // Tap k touches the input only if some window places it there: the last
-  // window reaches lowest, the first one highest.
-  const std::int64_t first = taps_between(axis, axis.out - 1, 0, axis.in).first;
-  const std::int64_t last = taps_between(axis, 0, 0, axis.in).last;
-  for (std::int64_t k = first; k < last; ++k) {
-    const std::int64_t offset = k * axis.dilation - axis.pad_begin;
-    const std::int64_t begin = offset >= 0 ? 0 : (-offset + axis.stride - 1) / axis.stride;
-    const std::int64_t beyond = axis.in - offset;
-    const std::int64_t end = beyond <= 0 ? 0 : std::min(axis.out, (beyond + axis.stride - 1) / axis.stride);
-    if (begin < end) taps.push_back({offset, begin, end - begin});
-  }
-  return taps;
-}
-
-std::shared_ptr<const PoolPlan> plan_of(std::int64_t planes, const PoolAxes& axes, PadCounting counting) {
-  auto plan = std::make_shared<PoolPlan>();
-  plan->planes = planes;
-  plan->axes = axes;
-  for (std::size_t i = 0; i < axes.size(); ++i) plan->ranges[i] = ranges_of(axes[i], counting);
-  plan->taps = taps_of(axes[2]);
-  return plan;
-}
 
 template <class T>
 struct MaxFold {
@@ -237,21 +176,19 @@ Prepared lp_pool_of(std::shared_ptr<const PoolPlan> plan, Fold fold, Root root) 
 }  // namespace
 
 Prepared prepare_max_pool(std::int64_t planes, const PoolAxes& axes, DType dtype) {
-  const auto plan = plan_of(planes, axes, PadCounting::kExclude);
-  if (dtype == DType::kInt8) return max_pool_of<std::int8_t>(plan);
-  if (dtype == DType::kUint8) return max_pool_of<std::uint8_t>(plan);
-  return max_pool_of<float>(plan);
+  const auto plan = plan_pool(planes, axes, PadCounting::kExclude);
+  if (dtype == DType::kFloat32) return max_pool_of<float>(plan);
+  return visit_code_type(dtype, [&]<class T>() { return max_pool_of<T>(plan); });
 }
 
 Prepared prepare_max_pool_indices(std::int64_t planes, const PoolAxes& axes, DType dtype, StorageOrder order) {
-  const auto plan = plan_of(planes, axes, PadCounting::kExclude);
-  if (dtype == DType::kInt8) return max_pool_indices_of<std::int8_t>(plan, order);
-  if (dtype == DType::kUint8) return max_pool_indices_of<std::uint8_t>(plan, order);
-  return max_pool_indices_of<float>(plan, order);
+  const auto plan = plan_pool(planes, axes, PadCounting::kExclude);
+  if (dtype == DType::kFloat32) return max_pool_indices_of<float>(plan, order);
+  return visit_code_type(dtype, [&]<class T>() { return max_pool_indices_of<T>(plan, order); });
 }
 
 Prepared prepare_average_pool(std::int64_t planes, const PoolAxes& axes, PadCounting counting) {
-  const auto plan = plan_of(planes, axes, counting);
+  const auto plan = plan_pool(planes, axes, counting);
   std::vector<float> counts;
   for (const RowRange& range : plan->ranges[2]) counts.push_back(static_cast<float>(range.counted));
   const std::size_t scratch_bytes = static_cast<std::size_t>(axes[2].in) * sizeof(float);
@@ -269,7 +206,7 @@ Prepared prepare_average_pool(std::int64_t planes, const PoolAxes& axes, PadCoun
 }
 
 Prepared prepare_lp_pool(std::int64_t planes, const PoolAxes& axes, std::int64_t p) {
-  const auto plan = plan_of(planes, axes, PadCounting::kExclude);
+  const auto plan = plan_pool(planes, axes, PadCounting::kExclude);
   if (p == 1) return lp_pool_of(plan, AbsoluteFold{}, [](float sum) { return sum; });
   if (p == 2) return lp_pool_of(plan, SquareFold{}, [](float sum) { return std::sqrt(sum); });
   PowerFold fold;

@@ -1,27 +1,19 @@
 // pool_kernels.hpp: window pooling over [N, C, D1], [N, C, D1, D2] or [N, C, D1, D2, D3].
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <vector>
 
 #include "core/dtype.hpp"
 #include "ops/op_def.hpp"
-#include "ops/pool_window.hpp"
+#include "ops/pool_plan.hpp"
 
 namespace halfstep::ops {
-
-/// The three spatial axes of a pool, outermost first; missing ones stand in front with extent 1.
-using PoolAxes = std::array<WindowAxis, 3>;
-
-/// Which pads an average divides by.
-enum class PadCounting { kExclude, kInclude };
 
 /// How MaxPool numbers positions inside a plane for its Indices output.
 enum class StorageOrder { kRowMajor, kColumnMajor };
 
 /// Largest value of each window; a window wholly in padding gives the type's
-/// lowest value. `planes` is N * C. `dtype` is float32, int8 or uint8.
+/// lowest value. `planes` is N * C. `dtype` is float32, int8, uint8, int16 or uint16.
 Prepared prepare_max_pool(std::int64_t planes, const PoolAxes& axes, DType dtype);
 
 /// As prepare_max_pool, with the position of the first largest element as

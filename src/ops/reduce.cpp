@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "ops/families.hpp"
+#include "ops/reduce_fixed.hpp"
 #include "ops/reduce_kernels.hpp"
 #include "ops/reduce_select.hpp"
 
@@ -11,29 +12,6 @@ namespace halfstep::ops {
 namespace {
 
 Error invalid(std::string message) { return {ErrorCode::kInvalidInput, std::move(message)}; }
-
-/// Whether each axis is reduced; empty optional: the axes are not known yet.
-Result<std::optional<std::vector<bool>>> reduced_axes(const NodeArgs& args) {
-  const int rank = args.shape(0).rank();
-  std::vector<bool> reduced(static_cast<std::size_t>(rank), false);
-  if (args.has(1)) {
-    const TensorType& type = args.type(1);
-    if (type.dtype != DType::kInt64 || type.shape.rank() > 1) {
-      return invalid("axes are " + to_string(type) + ", expected a list of int64");
-    }
-  }
-  if (!args.has(1) || args.shape(1).num_elements() == 0) {
-    if (args.attributes().get_int("noop_with_empty_axes", 0) == 0) reduced.assign(reduced.size(), true);
-    return std::optional(std::move(reduced));
-  }
-  if (args.value(1) == nullptr) return std::optional<std::vector<bool>>();
-  for (const std::int64_t value : args.value(1)->values<std::int64_t>()) {
-    const Result<int> axis = normalize_axis(value, rank);
-    if (!axis.ok()) return axis.error();
-    reduced[static_cast<std::size_t>(*axis)] = true;
-  }
-  return std::optional(std::move(reduced));
-}
 
 template <Reduction kReduction>
 Result<Inferred> infer_reduce(const NodeArgs& args) {
@@ -74,7 +52,8 @@ Result<Prepared> lower_reduce(const LowerArgs& args) {
 
 /// The axes operand dates from opset 18, in ReduceSum from 13.
 template <Reduction kReduction>
-constexpr OpDef reduce_op(std::string_view type, OutputRule rule, bool has_integer_form) {
+constexpr OpDef reduce_op(std::string_view type, OutputRule rule, bool has_integer_form,
+                          Result<FixedForm> (*lower_fixed)(const FixedArgs&) = nullptr) {
   return {
       .type = type,
       .since_opset = kReduction == Reduction::kSum ? 13 : 18,
@@ -82,10 +61,33 @@ constexpr OpDef reduce_op(std::string_view type, OutputRule rule, bool has_integ
       .has_integer_form = has_integer_form,
       .infer = &infer_reduce<kReduction>,
       .lower_float = &lower_reduce<kReduction>,
+      .lower_fixed = lower_fixed,
   };
 }
 
 }  // namespace
+
+Result<std::optional<std::vector<bool>>> reduced_axes(const NodeArgs& args) {
+  const int rank = args.shape(0).rank();
+  std::vector<bool> reduced(static_cast<std::size_t>(rank), false);
+  if (args.has(1)) {
+    const TensorType& type = args.type(1);
+    if (type.dtype != DType::kInt64 || type.shape.rank() > 1) {
+      return invalid("axes are " + to_string(type) + ", expected a list of int64");
+    }
+  }
+  if (!args.has(1) || args.shape(1).num_elements() == 0) {
+    if (args.attributes().get_int("noop_with_empty_axes", 0) == 0) reduced.assign(reduced.size(), true);
+    return std::optional(std::move(reduced));
+  }
+  if (args.value(1) == nullptr) return std::optional<std::vector<bool>>();
+  for (const std::int64_t value : args.value(1)->values<std::int64_t>()) {
+    const Result<int> axis = normalize_axis(value, rank);
+    if (!axis.ok()) return axis.error();
+    reduced[static_cast<std::size_t>(*axis)] = true;
+  }
+  return std::optional(std::move(reduced));
+}
 
 std::span<const OpDef> reduce_ops() {
   static const std::array kOps = {
@@ -93,6 +95,7 @@ std::span<const OpDef> reduce_ops() {
           .type = "ArgMax",
           .since_opset = 12,
           .output_rule = OutputRule::kNone,
+          .compares_values = true,
           .infer = &infer_arg_extreme,
           .lower_float = &lower_arg_max,
       },
@@ -100,6 +103,7 @@ std::span<const OpDef> reduce_ops() {
           .type = "ArgMin",
           .since_opset = 12,
           .output_rule = OutputRule::kNone,
+          .compares_values = true,
           .infer = &infer_arg_extreme,
           .lower_float = &lower_arg_min,
       },
@@ -108,10 +112,10 @@ std::span<const OpDef> reduce_ops() {
       reduce_op<Reduction::kLogSum>("ReduceLogSum", OutputRule::kObserved, false),
       reduce_op<Reduction::kLogSumExp>("ReduceLogSumExp", OutputRule::kObserved, false),
       reduce_op<Reduction::kMax>("ReduceMax", OutputRule::kSameAsInput, true),
-      reduce_op<Reduction::kMean>("ReduceMean", OutputRule::kObserved, true),
+      reduce_op<Reduction::kMean>("ReduceMean", OutputRule::kObserved, true, &lower_reduce_mean_fixed),
       reduce_op<Reduction::kMin>("ReduceMin", OutputRule::kSameAsInput, true),
       reduce_op<Reduction::kProd>("ReduceProd", OutputRule::kObserved, false),
-      reduce_op<Reduction::kSum>("ReduceSum", OutputRule::kObserved, true),
+      reduce_op<Reduction::kSum>("ReduceSum", OutputRule::kObserved, true, &lower_reduce_sum_fixed),
       reduce_op<Reduction::kSumSquare>("ReduceSumSquare", OutputRule::kObserved, false),
       OpDef{
           .type = "TopK",

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "ops/families.hpp"
+#include "ops/resize_fixed.hpp"
 #include "ops/resize_kernels.hpp"
 #include "ops/resize_spec.hpp"
 #include "ops/vision_check.hpp"
@@ -44,7 +45,8 @@ std::span<const OpDef> resize_ops() {
             .output_rule = OutputRule::kSameAsInput,
             .has_integer_form = true,
             .infer = &infer_resize,
-            .lower_float = &lower_resize},
+            .lower_float = &lower_resize,
+            .lower_fixed = &lower_resize_fixed},
   };
   return kOps;
 }

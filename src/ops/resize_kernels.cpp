@@ -10,6 +10,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "ops/resize_plan.hpp"
+
 namespace halfstep::ops {
 namespace {
 
@@ -28,50 +30,6 @@ T saturated(Real value) {
     if (value >= kLargest) return std::numeric_limits<T>::max();
     return static_cast<T>(std::nearbyint(value));
   }
-}
-
-/// Output positions that take the extrapolation value: slices of the output.
-struct OutsideSlices {
-  std::int64_t outer = 1;
-  std::int64_t extent = 1;
-  std::int64_t inner = 1;
-  std::vector<std::int64_t> positions;
-};
-
-std::vector<OutsideSlices> outside_of(const Shape& out, const std::vector<ResizeTable>& tables) {
-  std::vector<OutsideSlices> all;
-  for (int axis = 0; axis < out.rank(); ++axis) {
-    const auto& positions = tables[static_cast<std::size_t>(axis)].outside;
-    if (positions.empty()) continue;
-    all.push_back({out.num_elements(0, axis), out[axis], out.num_elements(axis + 1, out.rank()), positions});
-  }
-  return all;
-}
-
-template <class T>
-void fill_outside(const std::vector<OutsideSlices>& all, T value, T* out) {
-  for (const OutsideSlices& slices : all) {
-    for (std::int64_t o = 0; o < slices.outer; ++o) {
-      for (const std::int64_t position : slices.positions) {
-        std::fill_n(out + (o * slices.extent + position) * slices.inner, slices.inner, value);
-      }
-    }
-  }
-}
-
-/// One table a dimension; empty where the dimension is not resized.
-std::vector<ResizeTable> tables_of(const ResizeSpec& spec) {
-  std::vector<ResizeTable> tables;
-  for (const ResizeAxis& axis : spec.axes) {
-    tables.push_back(axis.resized ? resize_table(axis, spec.rules) : ResizeTable{});
-  }
-  return tables;
-}
-
-Shape input_shape_of(const ResizeSpec& spec) {
-  Shape shape;
-  for (const ResizeAxis& axis : spec.axes) shape.push_back(axis.in);
-  return shape;
 }
 
 /// The last resized dimension, or -1.
@@ -216,21 +174,6 @@ struct WeightedPlan {
   std::vector<OutsideSlices> outside;
   float extrapolation_value = 0.0F;
 };
-
-/// Resized dimensions, those that shrink most first: nothing in between is
-/// larger than both input and output.
-std::vector<int> pass_order(const ResizeSpec& spec) {
-  std::vector<int> order;
-  for (int axis = static_cast<int>(spec.axes.size()) - 1; axis >= 0; --axis) {
-    if (spec.axes[static_cast<std::size_t>(axis)].resized) order.push_back(axis);
-  }
-  const auto growth = [&](int axis) {
-    const ResizeAxis& a = spec.axes[static_cast<std::size_t>(axis)];
-    return static_cast<double>(a.out) / static_cast<double>(std::max<std::int64_t>(a.in, 1));
-  };
-  std::ranges::stable_sort(order, {}, growth);
-  return order;
-}
 
 template <class Real>
 WeightedPlan<Real> weighted_plan(const ResizeSpec& spec) {

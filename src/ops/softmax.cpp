@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "ops/families.hpp"
+#include "ops/softmax_fixed.hpp"
 #include "ops/vision_check.hpp"
 
 namespace halfstep::ops {
@@ -151,14 +152,16 @@ std::span<const OpDef> softmax_ops() {
             .has_integer_form = true,
             .in_place = true,
             .infer = &infer_along_axis,
-            .lower_float = &lower_along_axis<SoftmaxRow>},
+            .lower_float = &lower_along_axis<SoftmaxRow>,
+            .lower_fixed = &lower_softmax_fixed},
       OpDef{.type = "LogSoftmax",
             .since_opset = 13,
             .output_rule = OutputRule::kObserved,
             .has_integer_form = true,
             .in_place = true,
             .infer = &infer_along_axis,
-            .lower_float = &lower_along_axis<LogSoftmaxRow>},
+            .lower_float = &lower_along_axis<LogSoftmaxRow>,
+            .lower_fixed = &lower_log_softmax_fixed},
       OpDef{.type = "Hardmax",
             .since_opset = 13,
             .output_rule = OutputRule::kFixed,

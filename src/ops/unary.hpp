@@ -6,6 +6,7 @@
 
 #include "ops/broadcast.hpp"
 #include "ops/op_def.hpp"
+#include "ops/unary_fixed.hpp"
 #include "ops/vector_math.hpp"
 
 namespace halfstep::ops {
@@ -84,7 +85,8 @@ constexpr OpDef unary_function(std::string_view type, int since_opset, Result<In
           .in_place = true,
           .keeps_channels_apart = true,
           .infer = infer,
-          .lower_float = lower};
+          .lower_float = lower,
+          .lower_fixed = lower_unary_fixed};
 }
 
 /// A unary function whose range is [min, max] by mathematics.

@@ -1,13 +1,11 @@
 // import_qdq.cpp: models that already carry QuantizeLinear and DequantizeLinear.
 //
-// First what leads from constants to a Q or DQ is computed, then the grids are
-// read and checked, then constants and activations are taken apart
+// First what leads from constants to a Q or DQ is computed (qdq_fold.cpp), then
+// the grids are read and checked, then constants and activations are taken apart
 // (qdq_constants.cpp, qdq_activations.cpp). What is left stays an ordinary node.
 #include "passes/import_qdq.hpp"
 
 #include <algorithm>
-#include <array>
-#include <string_view>
 
 #include "ops/op_def.hpp"
 #include "passes/qdq_import.hpp"
@@ -26,57 +24,6 @@ namespace {
 std::size_t index(ValueId id) { return static_cast<std::size_t>(id); }
 
 bool is_qdq(const Node& node) { return is_quantize(node) || is_dequantize(node); }
-
-/// Tools put these between a stored constant and its Q or DQ.
-bool moves_constants(const Node& node) {
-  constexpr std::array<std::string_view, 8> kTypes = {"Identity",  "Transpose", "Reshape", "Squeeze",
-                                                      "Unsqueeze", "Flatten",   "Cast",    "Clip"};
-  return std::ranges::any_of(kTypes, [&](std::string_view type) { return plain(node, type); }) &&
-         only_first_output(node) && ops::find_op(node) != nullptr;
-}
-
-/// A Q whose integers are clipped before anything else reads them: PyTorch's
-/// fake quantization with a narrowed grid.
-bool is_clipped(const Edit& edit, const Node& node) {
-  if (!is_quantize(node)) return false;
-  const NodeId reader = edit.links.single_consumer(node.outputs[0]);
-  return reader != kNoNode && plain(edit.node(reader), "Clip");
-}
-
-/// Computes what leads from constants alone to an operand of a Q or DQ.
-Result<Graph> fold_operands(Graph graph) {
-  std::vector<bool> wanted(graph.values.size(), false);
-  for (std::size_t n = graph.nodes.size(); n-- > 0;) {
-    const Node& node = graph.nodes[n];
-    const bool leads_there = moves_constants(node) && wanted[index(node.outputs[0])];
-    if (!is_qdq(node) && !leads_there) continue;
-    for (ValueId id : node.inputs) {
-      if (id != kNoValue) wanted[index(id)] = true;
-    }
-  }
-  Edit edit(std::move(graph));
-  for (std::size_t n = 0; n < edit.graph.nodes.size(); ++n) {
-    const Node& node = edit.graph.nodes[n];
-    if (!moves_constants(node) && !is_clipped(edit, node)) continue;
-    if (!wanted[index(node.outputs[0])] || edit.links.is_output[index(node.outputs[0])]) continue;
-    std::vector<const Tensor*> operands;
-    bool known = true;
-    for (ValueId id : node.inputs) {
-      operands.push_back(graph::constant_of(edit.graph, id));
-      known = known && (id == kNoValue || operands.back() != nullptr);
-    }
-    if (!known || operands.empty() || operands[0] == nullptr) continue;
-    Result<std::vector<Tensor>> result = ops::evaluate_node(edit.graph, node, operands);
-    if (!result.ok()) return result.error();
-    graph::Value& value = edit.graph.value(node.outputs[0]);
-    value.constant = std::move(result->front());
-    const int narrow_bits = edit.graph.value(node.inputs[0]).narrow_bits;
-    value.narrow_bits = value.constant->dtype() == operands[0]->dtype() ? narrow_bits : 0;
-    edit.detach(static_cast<NodeId>(n));
-  }
-  std::erase_if(edit.graph.nodes, [](const Node& node) { return node.outputs.empty(); });
-  return std::move(edit.graph);
-}
 
 Result<void> read_grids(QdqImport& import) {
   const Graph& graph = import.edit.graph;
@@ -154,7 +101,7 @@ Result<ImportedQdq> import_qdq(Graph graph) {
   }
   if (std::ranges::none_of(graph.nodes, is_qdq)) return ImportedQdq{std::move(graph), {}, {}};
 
-  Result<Graph> folded = fold_operands(std::move(graph));
+  Result<Graph> folded = fold_qdq_operands(std::move(graph));
   if (!folded.ok()) return folded.error();
   QdqImport import{Edit(lift_integer_movement(*std::move(folded))), {}, {}};
   if (Result<void> read = read_grids(import); !read.ok()) return read.error();
@@ -166,6 +113,8 @@ Result<ImportedQdq> import_qdq(Graph graph) {
   for (std::size_t n = 0; n < import.edit.graph.nodes.size(); ++n) {
     const Node& node = import.edit.graph.nodes[n];
     if (!is_qdq(node) || node.outputs.empty()) continue;
+    const ValueId real = is_quantize(node) ? node.inputs[0] : node.outputs[0];
+    if (import.encodings.contains(real)) continue;
     result.notes.push_back(graph::describe(import.edit.graph, node) +
                            " stays an ordinary operator: " + why_left(import, static_cast<NodeId>(n)));
   }

@@ -13,7 +13,7 @@ namespace halfstep::passes {
 struct ImportedQdq {
   graph::Graph graph;              ///< In float; every encoded value is pinned.
   EncodingSet encodings;           ///< Frozen, Origin::kImported; weights and biases with their codes.
-  std::vector<std::string> notes;  ///< One line for each Q or DQ that stays an ordinary node.
+  std::vector<std::string> notes;  ///< One line for each Q or DQ that stays and whose tensor has no encoding.
 };
 
 /// Takes the pairs of QuantizeLinear and DequantizeLinear out of the graph and

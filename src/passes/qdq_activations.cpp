@@ -4,11 +4,16 @@
 //   after:   readers of y read x, which is encoded
 //   before:  the same, but x is also read as it is, or through another grid
 //   after:   y = Identity(x), y is encoded
+//   before:  q = QuantizeLinear(x, s, z) is a graph output or read as integers, nothing else reads x
+//   after:   q stays, x is encoded, readers of DequantizeLinear(q, s, z) read x
+//   before:  y = DequantizeLinear(q, s, z) of integers from elsewhere, such as a graph input
+//   after:   the same, y is encoded
 //
 // Encoded values are pinned, so the Identity stays. Where y is a graph output
 // its name stays: the producer of x writes y. Shape and Size do not count as
 // readers. Exactness: rounding to a grid twice is rounding once.
 #include <algorithm>
+#include <iterator>
 
 #include "passes/qdq_import.hpp"
 
@@ -81,16 +86,27 @@ Result<std::optional<Encoding>> activation_encoding(const Edit& edit, const QdqG
   return std::optional(*std::move(encoding));
 }
 
-/// The Qs on `grid` that read x and can go.
+/// The Qs on `grid` that read x.
 std::vector<NodeId> group_on_grid(const QdqImport& import, ValueId x, const QdqGrid& grid) {
   std::vector<NodeId> group;
   for (NodeId n : import.edit.links.consumers[index(x)]) {
     const Node& node = import.edit.node(n);
-    if (is_quantize(node) && node.inputs[0] == x && import.grid(n) == grid && !dequantized_values(import, n).empty()) {
-      group.push_back(n);
-    }
+    if (is_quantize(node) && node.inputs[0] == x && import.grid(n) == grid) group.push_back(n);
   }
   return group;
+}
+
+/// Outputs of the DQs on the grid of Q `quantize` that read its integers, whatever else reads them.
+std::vector<ValueId> read_back_values(const QdqImport& import, NodeId quantize) {
+  const ValueId codes = import.edit.node(quantize).outputs[0];
+  std::vector<ValueId> values;
+  for (NodeId n : import.edit.links.consumers[index(codes)]) {
+    const Node& node = import.edit.node(n);
+    if (is_dequantize(node) && node.inputs[0] == codes && import.grid(n) == import.grid(quantize)) {
+      values.push_back(node.outputs[0]);
+    }
+  }
+  return values;
 }
 
 /// Nothing but the nodes of `group` reads the values of x.
@@ -142,26 +158,23 @@ ValueId replace_dequantized(QdqImport& import, ValueId y, ValueId x) {
   return x;
 }
 
-Result<void> import_activation(QdqImport& import, NodeId n) {
+/// y = DQ(Q(x)), and the Q may go.
+void import_pairs(QdqImport& import, NodeId n, const Encoding& encoding) {
   Edit& edit = import.edit;
   const Node first = edit.node(n);
-  const QdqGrid grid = *import.grid(n);
   ValueId x = first.inputs[0];
-  if (graph::constant_of(edit.graph, x) != nullptr || dequantized_values(import, n).empty()) return {};
-  const Result<std::optional<Encoding>> encoding = activation_encoding(edit, grid, x);
-  if (!encoding.ok()) return encoding.error();
-  if (!*encoding) return {};
-
-  const std::vector<NodeId> group = group_on_grid(import, x, grid);
-  std::vector<ValueId> dequantized;
-  for (NodeId q : group) std::ranges::copy(dequantized_values(import, q), std::back_inserter(dequantized));
-
+  const std::vector<NodeId> group = group_on_grid(import, x, *import.grid(n));
   const auto known = import.encodings.find(x);
   const bool on_itself =
-      known != import.encodings.end() ? known->second.encoding == **encoding : reads_all_of(import, group, x);
-  for (NodeId q : group) edit.detach(q);
+      known != import.encodings.end() ? known->second.encoding == encoding : reads_all_of(import, group, x);
+  std::vector<ValueId> dequantized;
+  std::vector<NodeId> pairs;
+  std::ranges::copy_if(group, std::back_inserter(pairs),
+                       [&](NodeId q) { return !dequantized_values(import, q).empty(); });
+  for (NodeId q : pairs) std::ranges::copy(dequantized_values(import, q), std::back_inserter(dequantized));
+  for (NodeId q : pairs) edit.detach(q);
   if (on_itself) {
-    if (known == import.encodings.end()) import.encode(x, **encoding, first, std::nullopt);
+    if (known == import.encodings.end()) import.encode(x, encoding, first, std::nullopt);
   } else {
     // A graph output keeps its name: prefer it for the tensor that carries the encoding.
     const auto named = std::ranges::find_if(dequantized, [&](ValueId y) { return edit.links.is_output[index(y)]; });
@@ -169,25 +182,66 @@ Result<void> import_activation(QdqImport& import, NodeId n) {
     std::erase(dequantized, y);
     edit.detach(edit.producer(y));
     edit.node(n) = identity(x, y, first.name);
-    import.encode(y, **encoding, first, std::nullopt);
+    import.encode(y, encoding, first, std::nullopt);
     x = y;
   }
   edit.refresh();
   for (ValueId y : dequantized) x = replace_dequantized(import, y, x);
+}
+
+/// q = Q(x), and the Q must stay for those that read q.
+void import_lone(QdqImport& import, NodeId n, const Encoding& encoding) {
+  const Node node = import.edit.node(n);
+  ValueId x = node.inputs[0];
+  const auto known = import.encodings.find(x);
+  if (known != import.encodings.end() ? known->second.encoding != encoding
+                                      : !reads_all_of(import, group_on_grid(import, x, *import.grid(n)), x)) {
+    return;
+  }
+  if (known == import.encodings.end()) import.encode(x, encoding, node, std::nullopt);
+  for (ValueId y : read_back_values(import, n)) x = replace_dequantized(import, y, x);
+}
+
+Result<void> import_activation(QdqImport& import, NodeId n) {
+  const ValueId x = import.edit.node(n).inputs[0];
+  if (graph::constant_of(import.edit.graph, x) != nullptr) return {};
+  const Result<std::optional<Encoding>> encoding = activation_encoding(import.edit, *import.grid(n), x);
+  if (!encoding.ok()) return encoding.error();
+  if (!*encoding) return {};
+  if (dequantized_values(import, n).empty()) {
+    import_lone(import, n, **encoding);
+  } else {
+    import_pairs(import, n, **encoding);
+  }
+  return {};
+}
+
+/// The output of a DQ that stays is on its grid.
+Result<void> encode_output(QdqImport& import, NodeId n) {
+  const Node& node = import.edit.node(n);
+  const ValueId y = node.outputs[0];
+  if (import.grid(n)->stored.dtype == DType::kInt32 || import.encodings.contains(y)) return {};
+  const Result<std::optional<Encoding>> encoding = activation_encoding(import.edit, *import.grid(n), y);
+  if (!encoding.ok()) return encoding.error();
+  if (*encoding) import.encode(y, **encoding, node, std::nullopt);
   return {};
 }
 
 }  // namespace
 
 Result<void> import_qdq_activations(QdqImport& import) {
-  for (std::size_t n = 0; n < import.edit.graph.nodes.size(); ++n) {
-    const Node& node = import.edit.graph.nodes[n];
-    if (!is_quantize(node) || node.outputs.empty() || !import.grid(static_cast<NodeId>(n))) continue;
-    const std::string place = graph::describe(import.edit.graph, node);
-    const Result<void> imported = import_activation(import, static_cast<NodeId>(n));
-    if (!imported.ok()) return imported.error().at(place);
-  }
-  return {};
+  const auto for_each = [&import](bool (*wanted)(const Node&), Result<void> (*imports)(QdqImport&, NodeId)) {
+    for (std::size_t n = 0; n < import.edit.graph.nodes.size(); ++n) {
+      const Node& node = import.edit.graph.nodes[n];
+      if (!wanted(node) || node.outputs.empty() || !import.grid(static_cast<NodeId>(n))) continue;
+      const std::string place = graph::describe(import.edit.graph, node);
+      if (Result<void> done = imports(import, static_cast<NodeId>(n)); !done.ok())
+        return Result<void>(done.error().at(place));
+    }
+    return Result<void>();
+  };
+  if (Result<void> quantized = for_each(is_quantize, import_activation); !quantized.ok()) return quantized;
+  return for_each(is_dequantize, encode_output);
 }
 
 }  // namespace halfstep::passes

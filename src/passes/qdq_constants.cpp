@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <string>
 #include <string_view>
 
 #include "core/text.hpp"
@@ -31,14 +32,27 @@ using graph::ValueId;
 /// What tools append to a tensor's name for its dequantized copy.
 constexpr std::array<std::string_view, 4> kSuffixes = {"_DequantizeLinear_Output", "_dequantized", "_qdq", "_dq"};
 
+/// "dq_output_w_1" is what NNCF makes of "w".
+std::string without_nncf_marks(const std::string& name) {
+  constexpr std::string_view kPrefix = "dq_output_";
+  const std::size_t end = name.find_last_not_of("0123456789");
+  if (!name.starts_with(kPrefix) || end == std::string::npos || end <= kPrefix.size() || end + 1 == name.size() ||
+      name[end] != '_') {
+    return name;
+  }
+  return name.substr(kPrefix.size(), end - kPrefix.size());
+}
+
 void restore_name(graph::Graph& graph, ValueId id) {
   const std::string& name = graph.value(id).name;
+  std::string shorter = without_nncf_marks(name);
   for (std::string_view suffix : kSuffixes) {
-    if (!name.ends_with(suffix) || name.size() == suffix.size()) continue;
-    std::string shorter = name.substr(0, name.size() - suffix.size());
-    if (graph::find_value(graph, shorter) == kNoValue) graph.value(id).name = std::move(shorter);
-    return;
+    if (name.ends_with(suffix) && name.size() > suffix.size()) {
+      shorter = name.substr(0, name.size() - suffix.size());
+      break;
+    }
   }
+  if (shorter != name && graph::find_value(graph, shorter) == kNoValue) graph.value(id).name = std::move(shorter);
 }
 
 Result<void> set_encoded_constant(QdqImport& import, ValueId target, const Tensor& codes, const QdqGrid& grid,

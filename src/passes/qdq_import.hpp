@@ -28,6 +28,11 @@ struct QdqImport {
 /// grid. Empty: something else reads the integers, and the Q must stay.
 std::vector<graph::ValueId> dequantized_values(const QdqImport& import, graph::NodeId quantize);
 
+/// Computes what leads from constants alone to an operand of a Q, a DQ or a
+/// QOperator node: scales and zero points in any way, codes and weights by movement and casts.
+/// Errors: those of the operators, with the node named.
+Result<graph::Graph> fold_qdq_operands(graph::Graph graph);
+
 /// Movement of integers between a Q and a DQ (MaxPool, Transpose, Reshape, ...)
 /// becomes movement of reals, with a pair of its own behind it.
 graph::Graph lift_integer_movement(graph::Graph graph);

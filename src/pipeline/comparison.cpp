@@ -1,38 +1,112 @@
-// comparison.cpp: which tensors to compare, and the two sessions.
+// comparison.cpp: which tensors to compare, and the sessions.
 #include "pipeline/comparison.hpp"
 
+#include <algorithm>
+#include <memory>
 #include <unordered_map>
+#include <utility>
 
+#include "lower/lower.hpp"
 #include "pipeline/load_model.hpp"
 
 namespace halfstep::pipeline {
+namespace {
 
-Result<compare::Comparison> compare_with_float(const graph::Graph& reference, const graph::Graph& quantized,
-                                               const EncodingSet& encodings, const exec::SampleSource& samples,
-                                               int num_threads, std::vector<std::int64_t> labels,
-                                               const Observer& observer) {
+/// What a fixed-point Program says of itself. Written under the session's lock, read when all runs are over.
+struct ProgramNotes {
+  bool known = false;
+  std::vector<report::FloatIsland> islands;
+  std::vector<std::string> warnings;
+};
+
+/// fixed_session() that notes what its first Program says.
+exec::Session noting_session(const ComparisonRequest& request, ProgramNotes& notes) {
+  const auto lowering = [&request, &notes](const ops::InputShapes& shapes) -> Result<lower::Program> {
+    Result<lower::Program> program = lower::lower_fixed(*request.quantized, shapes, *request.encodings, request.fixed);
+    if (program.ok() && !notes.known) {
+      notes.known = true;
+      for (const lower::Island& island : program->islands) {
+        notes.islands.push_back({island.label, request.quantized->node(island.node).op_type, island.reason});
+      }
+      notes.warnings = program->warnings;
+    }
+    return program;
+  };
+  return {*request.quantized, lowering, request.num_threads};
+}
+
+std::vector<compare::Layer> layers_of(const ComparisonRequest& request) {
   std::unordered_map<std::string_view, graph::ValueId> by_name;
-  for (std::size_t v = 0; v < reference.values.size(); ++v) {
-    if (!reference.values[v].constant) by_name.emplace(reference.values[v].name, static_cast<graph::ValueId>(v));
+  const std::vector<graph::Value>& ours = request.reference->values;
+  for (std::size_t v = 0; v < ours.size(); ++v) {
+    if (!ours[v].constant) by_name.emplace(ours[v].name, static_cast<graph::ValueId>(v));
   }
-  compare::CompareRequest request;
-  for (std::size_t v = 0; v < quantized.values.size(); ++v) {
-    const graph::Value& value = quantized.values[v];
+  std::vector<compare::Layer> layers;
+  for (std::size_t v = 0; v < request.quantized->values.size(); ++v) {
+    const graph::Value& value = request.quantized->values[v];
     const auto twin = by_name.find(value.name);
-    if (value.constant || twin == by_name.end() || find_encoding(encodings, value.name) == nullptr) continue;
-    request.layers.emplace_back(twin->second, static_cast<graph::ValueId>(v));
+    const TensorEncoding* encoding = find_encoding(*request.encodings, value.name);
+    if (value.constant || twin == by_name.end() || encoding == nullptr) continue;
+    layers.push_back({twin->second, static_cast<graph::ValueId>(v), &encoding->encoding});
   }
-  exec::Session reference_session = float_session(reference, num_threads);
-  exec::Session quantized_session = simulated_session(quantized, encodings, num_threads);
-  request.reference = {&reference, &reference_session};
-  request.other = {&quantized, &quantized_session};
-  request.samples = samples;
-  request.num_threads = num_threads;
-  request.labels = std::move(labels);
+  return layers;
+}
+
+}  // namespace
+
+std::string_view name_of(EvaluateMode mode) {
+  switch (mode) {
+    case EvaluateMode::kFixed:
+      return "fixed";
+    case EvaluateMode::kSimulated:
+      return "simulated";
+    case EvaluateMode::kBoth:
+      break;
+  }
+  return "both";
+}
+
+Result<ComparisonOutcome> compare_with_float(const ComparisonRequest& request, const Observer& observer) {
+  ProgramNotes notes;
+  exec::Session reference = float_session(*request.reference, request.num_threads);
+  exec::Session simulated = simulated_session(*request.quantized, *request.encodings, request.num_threads);
+  exec::Session fixed = noting_session(request, notes);
+  compare::CompareRequest runs;
+  runs.reference = {request.reference, &reference};
+  runs.other = {request.quantized, request.mode == EvaluateMode::kSimulated ? &simulated : &fixed};
+  runs.simulated = request.mode == EvaluateMode::kBoth ? &simulated : nullptr;
+  runs.isolated = request.isolated;
+  runs.samples = request.samples;
+  runs.num_threads = request.num_threads;
+  runs.layers = layers_of(request);
+  runs.labels = request.labels;
+  runs.masks = request.masks;
+  runs.needs_scores = request.needs_scores;
+  runs.seen = request.seen;
   if (observer.progress) {
-    request.progress = [&](std::int64_t done, std::int64_t total) { observer.progress("comparing", done, total); };
+    runs.progress = [&](std::int64_t done, std::int64_t total) { observer.progress("comparing", done, total); };
   }
-  return compare::compare_runs(request);
+  Result<compare::Compared> compared = compare::compare_runs(runs);
+  if (!compared.ok()) return compared.error();
+  return ComparisonOutcome{std::move(compared->comparison), std::move(compared->simulated), std::move(notes.islands),
+                           std::move(notes.warnings)};
+}
+
+void put(ComparisonOutcome outcome, const ComparisonRequest& request, report::Report& report) {
+  report.mode = name_of(request.mode);
+  if (request.mode != EvaluateMode::kSimulated) report.arithmetic = halfstep::name_of(request.fixed.arithmetic);
+  if (outcome.main.miou) {
+    report.extra_metrics.emplace_back(
+        "miou", std::pair(outcome.main.miou->reference_percent, outcome.main.miou->other_percent));
+  }
+  report.comparison = std::move(outcome.main);
+  report.simulated_comparison = std::move(outcome.simulated);
+  for (report::FloatIsland& island : outcome.islands) {
+    const bool known =
+        std::ranges::find(report.float_islands, island.node, &report::FloatIsland::node) != report.float_islands.end();
+    if (!known) report.float_islands.push_back(std::move(island));
+  }
+  for (std::string& warning : outcome.warnings) report.warnings.push_back(std::move(warning));
 }
 
 void count_encodings(const EncodingSet& encodings, report::Report& report) {

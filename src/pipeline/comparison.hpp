@@ -1,25 +1,60 @@
-// comparison.hpp: a float Graph against its simulated quantization, for reports.
+// comparison.hpp: a float Graph against its quantized forms, for reports.
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "compare/compare_runs.hpp"
 #include "encoding/encoding_set.hpp"
 #include "exec/samples.hpp"
 #include "graph/graph.hpp"
+#include "halfstep/arithmetic.hpp"
+#include "halfstep/evaluate.hpp"
 #include "halfstep/observer.hpp"
 #include "halfstep/result.hpp"
 #include "report/report.hpp"
 
 namespace halfstep::pipeline {
 
-/// Runs both over all samples. Layers compared: every activation that
+/// What to compare, and how.
+struct ComparisonRequest {
+  const graph::Graph* reference = nullptr;
+  const graph::Graph* quantized = nullptr;
+  const EncodingSet* encodings = nullptr;  ///< Of `quantized`.
+  exec::SampleSource samples;
+  int num_threads = 1;
+  EvaluateMode mode = EvaluateMode::kFixed;
+  FixedPointOptions fixed;  ///< Not with kSimulated.
+  bool isolated = false;    ///< One more run a sample.
+  std::vector<std::int64_t> labels;
+  compare::MaskSource masks;
+  bool needs_scores = false;
+  std::function<Result<void>(std::int64_t sample, const exec::Executor& reference, const exec::Executor& other)> seen;
+};
+
+/// What came of it.
+struct ComparisonOutcome {
+  compare::Comparison main;                      ///< Float against fixed point, or simulated in that mode.
+  std::optional<compare::Comparison> simulated;  ///< Mode kBoth.
+  std::vector<report::FloatIsland> islands;      ///< Of the fixed-point Program.
+  std::vector<std::string> warnings;             ///< Of the fixed-point Program.
+};
+
+/// Runs all sides over all samples. Layers compared: every activation that
 /// `encodings` rounds in `quantized` and that `reference` computes under the same name.
-Result<compare::Comparison> compare_with_float(const graph::Graph& reference, const graph::Graph& quantized,
-                                               const EncodingSet& encodings, const exec::SampleSource& samples,
-                                               int num_threads, std::vector<std::int64_t> labels,
-                                               const Observer& observer);
+/// Errors: those of compare::compare_runs.
+Result<ComparisonOutcome> compare_with_float(const ComparisonRequest& request, const Observer& observer);
+
+/// "fixed", "simulated", "both".
+std::string_view name_of(EvaluateMode mode);
+
+/// Moves the outcome into the report: comparisons, mean IoU, islands it does not list yet and warnings; says mode and
+/// arithmetic.
+void put(ComparisonOutcome outcome, const ComparisonRequest& request, report::Report& report);
 
 /// Fills the report's numbers of encodings by role.
 void count_encodings(const EncodingSet& encodings, report::Report& report);

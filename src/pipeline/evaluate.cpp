@@ -1,14 +1,24 @@
 // evaluate.cpp: the story of quantize-eval.
 #include "halfstep/evaluate.hpp"
 
+#include <algorithm>
+#include <cctype>
+#include <system_error>
+#include <utility>
+
 #include "compare/compare_runs.hpp"
 #include "core/atomic_file.hpp"
 #include "core/text.hpp"
 #include "halfstep/version.hpp"
 #include "io/samples/labels.hpp"
+#include "io/samples/masks.hpp"
+#include "pipeline/charts.hpp"
 #include "pipeline/comparison.hpp"
+#include "pipeline/gates.hpp"
 #include "pipeline/load_model.hpp"
+#include "pipeline/metric_command.hpp"
 #include "pipeline/output_paths.hpp"
+#include "report/baseline.hpp"
 #include "report/report.hpp"
 
 namespace halfstep {
@@ -19,33 +29,105 @@ using pipeline::RawModel;
 
 constexpr int kLayersInTable = 10;
 
+/// A kind of report and how it is written.
+struct Format {
+  std::string_view extension;
+  std::string (*write)(const report::Report&);
+};
+constexpr Format kFormats[] = {{".json", &report::to_json},
+                               {".md", &report::to_markdown},
+                               {".xml", &report::to_junit},
+                               {".html", &report::to_html}};
+
+/// nullptr if the extension is none of ours. Devices and pipes get JSON.
+const Format* format_of(const std::filesystem::path& path) {
+  std::error_code failure;
+  if (std::filesystem::is_other(path, failure)) return &kFormats[0];
+  std::string extension = path.extension().string();
+  std::ranges::transform(extension, extension.begin(), [](unsigned char c) { return std::tolower(c); });
+  const auto at = std::ranges::find(kFormats, extension, &Format::extension);
+  return at == std::end(kFormats) ? nullptr : at;
+}
+
+bool wants_charts(const EvaluateRequest& request) {
+  return std::ranges::any_of(request.reports, [](const auto& path) { return format_of(path)->extension == ".html"; });
+}
+
 Result<void> check_request(const EvaluateRequest& request) {
   if (request.quantized.has_value() == request.encodings.has_value()) {
     return Error{ErrorCode::kUsage, request.quantized ? "give a quantized model or --encodings, not both"
                                                       : "give a quantized model, or --encodings for the float one"};
   }
-  if (!request.report) return {};
+  if (request.mode == EvaluateMode::kSimulated && request.fixed.arithmetic) {
+    return Error{ErrorCode::kUsage, "--arithmetic has no effect with --mode simulated; use --mode fixed or both"};
+  }
+  if (request.metric == Metric::kMiou && !request.labels) {
+    return Error{ErrorCode::kUsage, "--metric miou needs --labels, a list of mask files"};
+  }
+  if (request.metric_command) {
+    if (Result<void> valid = pipeline::check_metric_command(*request.metric_command); !valid.ok()) return valid;
+  }
+  if (Result<void> valid = pipeline::check_gates(request); !valid.ok()) return valid;
+  for (const std::filesystem::path& path : request.reports) {
+    if (format_of(path) != nullptr) continue;
+    return Error{ErrorCode::kUsage,
+                 "--report " + path.string() + ": a report ends in .json, .md, .xml (JUnit) or .html"};
+  }
   std::vector<pipeline::NamedPath> inputs{{"the model", request.model.model}, {"the input list", request.input_list}};
   if (request.quantized) inputs.push_back({"the quantized model", *request.quantized});
   if (request.encodings) inputs.push_back({"the encodings", *request.encodings});
   if (request.labels) inputs.push_back({"the labels", *request.labels});
-  return pipeline::check_outputs(inputs, {{"the report", *request.report}});
+  if (request.gates.baseline) inputs.push_back({"the baseline", *request.gates.baseline});
+  std::vector<pipeline::NamedPath> outputs;
+  for (const std::filesystem::path& path : request.reports) outputs.push_back({"a report", path});
+  return pipeline::check_outputs(inputs, outputs);
 }
 
-Result<std::vector<std::int64_t>> load_labels(const EvaluateRequest& request, std::int64_t num_samples) {
-  if (!request.labels) return std::vector<std::int64_t>{};
-  Result<std::vector<std::int64_t>> labels = io::read_labels(*request.labels);
-  if (labels.ok() && static_cast<std::int64_t>(labels->size()) != num_samples) {
-    return Error{ErrorCode::kInvalidInput, request.labels->string() + ": has " + std::to_string(labels->size()) +
-                                               " labels, " + request.input_list.string() + " has " +
-                                               std::to_string(num_samples) + " samples"};
+/// Classes of whole samples, or of pixels.
+struct Labels {
+  std::vector<std::int64_t> classes;
+  std::vector<std::filesystem::path> masks;
+};
+
+Result<Labels> load_labels(const EvaluateRequest& request, std::int64_t num_samples) {
+  Labels labels;
+  if (!request.labels) return labels;
+  const bool are_masks = request.metric == Metric::kMiou;
+  if (are_masks) {
+    Result<std::vector<std::filesystem::path>> masks = io::read_mask_list(*request.labels);
+    if (!masks.ok()) return masks.error();
+    labels.masks = *std::move(masks);
+  } else {
+    Result<std::vector<std::int64_t>> classes = io::read_labels(*request.labels);
+    if (!classes.ok()) return classes.error();
+    labels.classes = *std::move(classes);
   }
-  return labels;
+  const std::size_t found = are_masks ? labels.masks.size() : labels.classes.size();
+  if (static_cast<std::int64_t>(found) == num_samples) return labels;
+  return Error{ErrorCode::kInvalidInput, request.labels->string() + ": has " + std::to_string(found) +
+                                             (are_masks ? " masks, " : " labels, ") + request.input_list.string() +
+                                             " has " + std::to_string(num_samples) + " samples"};
+}
+
+Result<std::optional<report::Baseline>> load_baseline(const EvaluateRequest& request, const Observer& observer) {
+  if (!request.gates.baseline) return std::optional<report::Baseline>();
+  const std::string path = request.gates.baseline->string();
+  const Result<std::string> text = pipeline::read_text(*request.gates.baseline);
+  if (!text.ok()) return text.error();
+  Result<report::Baseline> baseline = report::parse_baseline(*text, path);
+  if (!baseline.ok()) return baseline.error();
+  const std::string mode(pipeline::name_of(request.mode));
+  if (observer.warning && baseline->mode != mode) {
+    observer.warning(path + ": was measured in mode " + halfstep::quoted(baseline->mode) + ", this run is in mode " +
+                     halfstep::quoted(mode));
+  }
+  return std::optional<report::Baseline>(*std::move(baseline));
 }
 
 /// The quantized model under the float model's shapes and the same inputs.
 Result<PreparedModel> load_quantized(const EvaluateRequest& request, const RawModel& reference,
                                      const ops::InputShapes& shapes, const Observer& observer) {
+  if (request.encodings) return pipeline::prepare_with_encodings(reference, shapes, {}, *request.encodings, observer);
   Result<RawModel> raw = pipeline::read_model({*request.quantized, request.model.input_dims}, observer);
   if (!raw.ok()) return raw.error();
   const auto names_of = [](const RawModel& model, const auto& boundary) {
@@ -79,10 +161,30 @@ Result<PreparedModel> load_quantized(const EvaluateRequest& request, const RawMo
   return model;
 }
 
+/// All reports, or none: each is written under a temporary name first.
+Result<void> write_reports(const EvaluateRequest& request, const report::Report& report) {
+  std::vector<AtomicFile> files;
+  for (const std::filesystem::path& path : request.reports) {
+    Result<AtomicFile> file = AtomicFile::create(path);
+    if (!file.ok()) return file.error();
+    files.push_back(*std::move(file));
+    if (Result<void> written = files.back().write(format_of(path)->write(report)); !written.ok()) return written;
+    if (Result<void> finished = files.back().finish(); !finished.ok()) return finished;
+  }
+  for (AtomicFile& file : files) {
+    if (Result<void> committed = file.commit(); !committed.ok()) return committed;
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer& observer) {
   if (Result<void> valid = check_request(request); !valid.ok()) return valid.error();
+  const Result<std::optional<report::Baseline>> baseline = load_baseline(request, observer);
+  if (!baseline.ok()) return baseline.error();
+
+  // Read.
   Result<RawModel> raw = pipeline::read_model(request.model, observer);
   if (!raw.ok()) return raw.error();
   Result<io::SampleReader> reader = pipeline::open_samples(*raw, request.input_list);
@@ -91,46 +193,77 @@ Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer&
     observer.warning(request.input_list.string() +
                      ": lines naming outputs have no effect here, every output is compared");
   }
-  Result<std::vector<std::int64_t>> labels = load_labels(request, reader->num_samples());
+  Result<Labels> labels = load_labels(request, reader->num_samples());
   if (!labels.ok()) return labels.error();
   Result<ops::InputShapes> shapes = pipeline::shapes_of_first_sample(*raw, *reader);
   if (!shapes.ok()) return shapes.error();
-
-  PreparedModel quantized;
-  if (request.quantized) {
-    Result<PreparedModel> loaded = load_quantized(request, *raw, *shapes, observer);
-    if (!loaded.ok()) return loaded.error();
-    quantized = *std::move(loaded);
-  }
-  if (request.encodings) {
-    Result<PreparedModel> loaded = pipeline::prepare_with_encodings(*raw, *shapes, {}, *request.encodings, observer);
-    if (!loaded.ok()) return loaded.error();
-    quantized = *std::move(loaded);
-  }
+  Result<PreparedModel> quantized = load_quantized(request, *raw, *shapes, observer);
+  if (!quantized.ok()) return quantized.error();
   Result<PreparedModel> model =
       pipeline::prepare_model(*std::move(raw), *shapes, {}, request.encodings ? Observer{} : observer);
   if (!model.ok()) return model.error();
 
-  const int num_threads = pipeline::num_threads_for(request.num_threads, reader->num_samples());
-  Result<compare::Comparison> comparison =
-      pipeline::compare_with_float(model->graph, quantized.graph, quantized.encodings, pipeline::source_of(*reader),
-                                   num_threads, *std::move(labels), observer);
-  if (!comparison.ok()) return comparison.error();
+  // Compare.
+  pipeline::ComparisonRequest comparison;
+  comparison.reference = &model->graph;
+  comparison.quantized = &quantized->graph;
+  comparison.encodings = &quantized->encodings;
+  comparison.samples = pipeline::source_of(*reader);
+  comparison.num_threads = pipeline::num_threads_for(request.num_threads, reader->num_samples());
+  comparison.mode = request.mode;
+  comparison.isolated = request.isolated;
+  comparison.labels = labels->classes;
+  comparison.needs_scores = request.gates.min_top1_agreement.has_value();
+  if (request.mode != EvaluateMode::kSimulated) {
+    const Result<FixedPointOptions> fixed = pipeline::fixed_options_for(*quantized, request.fixed);
+    if (!fixed.ok()) return fixed.error();
+    comparison.fixed = *fixed;
+  }
+  if (!labels->masks.empty()) {
+    comparison.masks = [&](std::int64_t sample, std::int64_t height, std::int64_t width) {
+      return io::read_mask(labels->masks[static_cast<std::size_t>(sample)], height, width);
+    };
+  }
+  std::optional<pipeline::OutputFolders> folders;
+  if (request.metric_command) {
+    Result<pipeline::OutputFolders> made = pipeline::OutputFolders::create();
+    if (!made.ok()) return made.error();
+    folders = *std::move(made);
+    comparison.seen = [&](std::int64_t sample, const exec::Executor& ours, const exec::Executor& theirs) {
+      return folders->write(sample, model->graph, ours, theirs);
+    };
+  }
+  Result<pipeline::ComparisonOutcome> outcome = pipeline::compare_with_float(comparison, observer);
+  if (!outcome.ok()) return outcome.error();
 
+  // Judge and write.
   report::Report report;
   report.kind = "eval";
   report.tool_version = kVersion;
   report.model = request.model.model.string();
   report.quantized = request.quantized ? request.quantized->string() : request.encodings->string();
   report.input_list = request.input_list.string();
-  report.mode = "simulated";
-  report.comparison = *std::move(comparison);
-  pipeline::count_encodings(quantized.encodings, report);
-  if (request.report) {
-    if (Result<void> written = write_file(*request.report, report::to_json(report)); !written.ok())
-      return written.error();
+  pipeline::put(*std::move(outcome), comparison, report);
+  pipeline::count_encodings(quantized->encodings, report);
+  if (folders) {
+    const Result<std::pair<double, double>> scores = folders->run(*request.metric_command);
+    if (!scores.ok()) return scores.error();
+    report.extra_metrics.emplace_back("metric_command", *scores);
   }
-  return EvaluateOutcome{report::to_table(*report.comparison, kLayersInTable)};
+  if (*baseline) {
+    if (Result<void> same = report::check_same_run(**baseline, report); !same.ok()) return same.error();
+  }
+  Result<std::vector<report::Gate>> gates = pipeline::judge(request.gates, *baseline, report);
+  if (!gates.ok()) return gates.error();
+  report.gates = *std::move(gates);
+  if (wants_charts(request)) {
+    Result<report::Charts> charts = pipeline::make_charts(comparison, *report.comparison, observer);
+    if (!charts.ok()) return charts.error();
+    report.charts = *std::move(charts);
+  }
+  if (observer.warning) std::ranges::for_each(report.warnings, observer.warning);
+  if (Result<void> written = write_reports(request, report); !written.ok()) return written.error();
+  return EvaluateOutcome{report::to_table(report, kLayersInTable), pipeline::failures_of(report.gates)};
 }
 
 }  // namespace halfstep

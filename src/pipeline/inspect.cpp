@@ -6,6 +6,8 @@
 #include <map>
 
 #include "core/text.hpp"
+#include "lower/lower.hpp"
+#include "lower/print_program.hpp"
 #include "ops/op_def.hpp"
 #include "pipeline/load_model.hpp"
 
@@ -141,6 +143,24 @@ class Printer {
 
 }  // namespace
 
+namespace {
+
+Result<std::string> fixed_program_text(const PreparedModel& model, const ops::InputShapes& shapes,
+                                       const FixedPointRequest& request) {
+  if (model.encodings.empty()) {
+    return Error{ErrorCode::kUsage,
+                 "--program fixed: the model carries no encodings; give a quantized model or "
+                 "--encodings"};
+  }
+  const Result<FixedPointOptions> options = pipeline::fixed_options_for(model, request);
+  if (!options.ok()) return options.error();
+  const Result<lower::Program> program = lower::lower_fixed(model.graph, shapes, model.encodings, *options);
+  if (!program.ok()) return program.error();
+  return "Arithmetic " + std::string(name_of(options->arithmetic)) + "\n" + lower::to_text(*program);
+}
+
+}  // namespace
+
 Result<std::string> inspect(const InspectRequest& request) {
   Result<RawModel> raw = pipeline::read_model(request.model, {});
   if (!raw.ok()) return raw.error();
@@ -171,6 +191,15 @@ Result<std::string> inspect(const InspectRequest& request) {
     facts = *std::move(inferred);
   }
   std::string text = request.model.model.string() + "\n";
+  if (request.fixed_program) {
+    if (!request.prepared || !have_shapes) {
+      return Error{ErrorCode::kUsage,
+                   request.prepared ? "--program fixed: " + note : "--program fixed has no effect with --as_read"};
+    }
+    Result<std::string> program = fixed_program_text(model, *shapes, *request.fixed_program);
+    if (!program.ok()) return program.error().at(request.model.model.string());
+    return text + *program;
+  }
   if (!note.empty()) text += "Shapes are not shown: " + note + "\n";
   return text + Printer(model.graph, facts ? &*facts : nullptr, model.encodings).text();
 }

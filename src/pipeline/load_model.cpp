@@ -13,7 +13,9 @@
 #include "io/json/encodings_json.hpp"
 #include "io/onnx/reader.hpp"
 #include "lower/lower.hpp"
+#include "numerics/factor.hpp"
 #include "passes/import_qdq.hpp"
+#include "passes/import_qoperator.hpp"
 #include "passes/prepare.hpp"
 #include "precision/encoding_targets.hpp"
 #include "precision/unshare_parameters.hpp"
@@ -119,7 +121,10 @@ Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shap
     const graph::ValueId id = graph::find_value(model.graph, name);
     if (id != graph::kNoValue) model.graph.value(id).pinned = true;
   }
-  Result<passes::ImportedQdq> imported = passes::import_qdq(std::move(model.graph));
+  Result<passes::ImportedQOperator> in_pairs = passes::import_qoperator(std::move(model.graph));
+  if (!in_pairs.ok()) return in_pairs.error().at(model.path);
+  for (const std::string& note : in_pairs->notes) warn(observer, model.path + ": " + note);
+  Result<passes::ImportedQdq> imported = passes::import_qdq(std::move(in_pairs->graph));
   if (!imported.ok()) return imported.error().at(model.path);
   for (const std::string& note : imported->notes) warn(observer, model.path + ": " + note);
   // Operands that do not fit are reported as they stand in the file, before any pass meets them.
@@ -131,8 +136,13 @@ Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shap
   context.note = [&](const std::string& note) { warn(observer, model.path + ": " + note); };
   Result<graph::Graph> graph = passes::prepare(std::move(imported->graph), context);
   if (!graph.ok()) return graph.error().at(model.path);
-  return PreparedModel{precision::unshare_parameters(*std::move(graph), imported->encodings),
-                       std::move(imported->encodings)};
+  PreparedModel prepared;
+  for (const auto& [key, value] : graph->metadata) {
+    if (key == kArithmeticKey && !imported->encodings.empty()) prepared.arithmetic = value;
+  }
+  prepared.graph = precision::unshare_parameters(*std::move(graph), imported->encodings);
+  prepared.encodings = std::move(imported->encodings);
+  return prepared;
 }
 
 Result<PreparedModel> prepare_with_encodings(RawModel model, const ops::InputShapes& shapes,
@@ -171,6 +181,7 @@ Result<PreparedModel> prepare_with_encodings(RawModel model, const ops::InputSha
                        halfstep::quoted(example) + ": folding constants removed these tensors");
   }
   prepared->encodings = std::move(file->encodings);
+  prepared->arithmetic = file->arithmetic;
   return prepared;
 }
 
@@ -183,6 +194,40 @@ exec::Session simulated_session(const graph::Graph& graph, const EncodingSet& en
       graph,
       [&graph, &encodings](const ops::InputShapes& shapes) { return lower::lower_simulated(graph, shapes, encodings); },
       num_workers};
+}
+
+exec::Session fixed_session(const graph::Graph& graph, const EncodingSet& encodings, const FixedPointOptions& options,
+                            int num_workers) {
+  return {graph,
+          [&graph, &encodings, options](const ops::InputShapes& shapes) {
+            return lower::lower_fixed(graph, shapes, encodings, options);
+          },
+          num_workers};
+}
+
+Result<FixedPointOptions> fixed_options_for(const PreparedModel& model, const FixedPointRequest& request) {
+  const auto no_power_of_two = std::ranges::find_if(model.encodings, [](const auto& named) {
+    return std::ranges::any_of(named.second.encoding.params(),
+                               [](const QuantParams& p) { return !numerics::is_power_of_two(p.scale); });
+  });
+  const bool can_shift = no_power_of_two == model.encodings.end();
+  FixedPointOptions options;
+  options.accumulator_bits = request.accumulator_bits;
+  const std::optional<Arithmetic> recorded = arithmetic_of(model.arithmetic);
+  if (request.arithmetic) {
+    options.arithmetic = *request.arithmetic;
+    if (needs_power_of_two(options.arithmetic) && !can_shift) {
+      return Error{ErrorCode::kUsage, "--arithmetic " + std::string(name_of(options.arithmetic)) +
+                                          " needs scales that are powers of two, tensor " +
+                                          halfstep::quoted(no_power_of_two->first) +
+                                          " has another; use q31_single, or " + "quantize with --scale power_of_two"};
+    }
+  } else if (recorded && (can_shift || !needs_power_of_two(*recorded))) {
+    options.arithmetic = *recorded;
+  } else {
+    options.arithmetic = can_shift ? Arithmetic::kShiftHalfUp : Arithmetic::kQ31Single;
+  }
+  return options;
 }
 
 int num_threads_for(int requested, std::int64_t num_samples) {

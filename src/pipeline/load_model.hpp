@@ -10,6 +10,7 @@
 #include "exec/samples.hpp"
 #include "exec/session.hpp"
 #include "graph/graph.hpp"
+#include "halfstep/arithmetic.hpp"
 #include "halfstep/model_source.hpp"
 #include "halfstep/observer.hpp"
 #include "halfstep/result.hpp"
@@ -17,6 +18,9 @@
 #include "ops/infer_graph.hpp"
 
 namespace halfstep::pipeline {
+
+/// Key of the metadata entry in which a model records the rule it is to be run with.
+inline constexpr const char* kArithmeticKey = "halfstep.arithmetic";
 
 /// A model as read, before its shapes are known.
 struct RawModel {
@@ -47,7 +51,8 @@ struct PreparedModel {
   graph::Graph
       graph;  ///< In float; QuantizeLinear/DequantizeLinear pairs taken out, passes applied, constants
               ///< that need several encodings cloned (so that names in encodings files mean the same everywhere).
-  EncodingSet encodings;  ///< Those the file carried, frozen.
+  EncodingSet encodings;   ///< Those the file carried, frozen.
+  std::string arithmetic;  ///< The rule recorded beside the encodings; empty: none, or one we do not know.
 };
 
 /// Imports Q/DQ pairs and runs all passes. Values named in `keep` survive.
@@ -66,6 +71,12 @@ Result<PreparedModel> prepare_with_encodings(RawModel model, const ops::InputSha
 /// Sessions that lower `graph` on demand; `graph` and `encodings` must outlive them.
 exec::Session float_session(const graph::Graph& graph, int num_workers);
 exec::Session simulated_session(const graph::Graph& graph, const EncodingSet& encodings, int num_workers);
+exec::Session fixed_session(const graph::Graph& graph, const EncodingSet& encodings, const FixedPointOptions& options,
+                            int num_workers);
+
+/// The rule and accumulators of a fixed-point run of `model`, see FixedPointRequest.
+/// Errors: kUsage if the rule only shifts and a scale is no power of two (the tensor is named).
+Result<FixedPointOptions> fixed_options_for(const PreparedModel& model, const FixedPointRequest& request);
 
 /// `requested`, or one thread for each processor if 0; never more than samples.
 int num_threads_for(int requested, std::int64_t num_samples);

@@ -67,25 +67,31 @@ Result<calib::Observations> calibrate(const PreparedModel& model, const precisio
   return calib::observe(model.graph, request);
 }
 
-/// The first samples again, float against simulated.
+/// The first samples again, float against fixed point.
 Result<void> validate(const QuantizeRequest& request, const PreparedModel& model, const io::SampleReader& reader,
                       const Observer& observer, QuantizeStory& story) {
-  exec::SampleSource samples = pipeline::source_of(reader);
-  samples.count = std::min(samples.count, request.num_validation_samples);
-  if (samples.count == 0) return {};
-  const int num_threads = pipeline::num_threads_for(request.num_threads, samples.count);
-  Result<compare::Comparison> comparison =
-      pipeline::compare_with_float(model.graph, model.graph, model.encodings, samples, num_threads, {}, observer);
-  if (!comparison.ok()) return comparison.error();
-  story.report.comparison = *std::move(comparison);
+  pipeline::ComparisonRequest comparison;
+  comparison.reference = &model.graph;
+  comparison.quantized = &model.graph;
+  comparison.encodings = &model.encodings;
+  comparison.samples = pipeline::source_of(reader);
+  comparison.samples.count = std::min(comparison.samples.count, request.num_validation_samples);
+  comparison.num_threads = pipeline::num_threads_for(request.num_threads, comparison.samples.count);
+  comparison.mode = EvaluateMode::kFixed;
+  comparison.fixed = story.fixed;
+  if (comparison.samples.count == 0) return {};
+  Result<pipeline::ComparisonOutcome> outcome = pipeline::compare_with_float(comparison, observer);
+  if (!outcome.ok()) return outcome.error();
+  if (observer.warning) std::ranges::for_each(outcome->warnings, observer.warning);
+  pipeline::put(*std::move(outcome), comparison, story.report);
   return {};
 }
 
-io::EncodingsHeader header_of(const QuantizeRequest& request, io::EncodingsVersion version) {
+io::EncodingsHeader header_of(const QuantizeRequest& request, io::EncodingsVersion version, Arithmetic arithmetic) {
   io::EncodingsHeader header;
   header.version = version;
   header.producer = std::string("halfstep ") + kVersion;
-  header.arithmetic = pipeline::kSimulatedArithmetic;
+  header.arithmetic = name_of(arithmetic);
   header.act_bits = request.options.act_bits;
   header.weight_bits = request.options.weight_bits;
   header.symmetric_params = request.options.param_schema == Schema::kSymmetric;
@@ -104,7 +110,8 @@ Result<void> write_files(const QuantizeRequest& request, io::EncodingsVersion ve
 
   io::WriteOptions options;
   options.tool_version = kVersion;
-  options.metadata = {{"halfstep.version", kVersion}, {"halfstep.arithmetic", pipeline::kSimulatedArithmetic}};
+  options.metadata = {{"halfstep.version", kVersion},
+                      {pipeline::kArithmeticKey, std::string(name_of(story.fixed.arithmetic))}};
   std::string settings;
   for (const auto& [name, value] : pipeline::options_of(request)) {
     settings += (settings.empty() ? "" : " ") + name + "=" + value;
@@ -114,7 +121,8 @@ Result<void> write_files(const QuantizeRequest& request, io::EncodingsVersion ve
   if (!pending.ok()) return pending.error();
   story.report.quantized_model_bytes = pending->num_bytes;
 
-  const std::string encodings_text = io::write_encodings(model.encodings, header_of(request, version));
+  const std::string encodings_text =
+      io::write_encodings(model.encodings, header_of(request, version, story.fixed.arithmetic));
   if (Result<void> written = encodings->write(encodings_text); !written.ok()) return written;
   if (Result<void> written = report->write(report::to_json(story.report)); !written.ok()) return written;
   if (Result<void> finished = encodings->finish(); !finished.ok()) return finished;
@@ -183,6 +191,10 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
                  place + ": nothing to quantize, no operator of this model has an integer form; see quantize-inspect"};
   }
 
+  const Result<FixedPointOptions> fixed = pipeline::fixed_options_for(model, request.fixed);
+  if (!fixed.ok()) return fixed.error();
+  story.fixed = *fixed;
+
   // Judge and write.
   story.report.kind = "quantize";
   story.report.tool_version = kVersion;
@@ -190,6 +202,7 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   story.report.quantized = paths->model.string();
   story.report.input_list = request.input_list.string();
   story.report.mode = "simulated";
+  story.report.arithmetic = name_of(story.fixed.arithmetic);
   story.report.options = pipeline::options_of(request);
   story.report.num_calibration_samples = reader->num_samples();
   for (const precision::FloatIsland& island : choices.float_islands) {

@@ -13,10 +13,6 @@
 
 namespace halfstep::pipeline {
 
-/// The arithmetic recorded in files until a fixed-point rule is chosen: float32,
-/// rounded as ONNX QuantizeLinear does.
-inline constexpr const char* kSimulatedArithmetic = "float_half_even";
-
 /// What happened, for report and summary.
 struct QuantizeStory {
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
@@ -25,6 +21,7 @@ struct QuantizeStory {
   std::size_t num_observed = 0;    ///< Tensors.
   std::size_t num_imported = 0;    ///< Encodings the model carried.
   int num_threads = 1;
+  FixedPointOptions fixed;  ///< Recorded in all three files.
   report::Report report;
 };
 

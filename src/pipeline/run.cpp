@@ -2,6 +2,7 @@
 #include "halfstep/run.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <set>
 #include <system_error>
@@ -19,6 +20,9 @@ using pipeline::RawModel;
 
 constexpr std::size_t kMaxFileNameBytes = 200;
 
+constexpr const char* kExtension = ".raw";
+constexpr const char* kCodesExtension = ".codes.raw";
+
 /// Characters a file name can't hold become '_'.
 std::string file_name_of(const std::string& tensor) {
   std::string name = tensor;
@@ -28,7 +32,7 @@ std::string file_name_of(const std::string& tensor) {
   if (name == "." || name == "..") name = "_";
   // File systems end at 255 bytes; two that are cut alike are numbered apart.
   if (name.size() > kMaxFileNameBytes) name.resize(kMaxFileNameBytes);
-  return name + ".raw";
+  return name;
 }
 
 /// What the user wants written: tensor names, before passes could rename anything.
@@ -103,12 +107,15 @@ class ResultWriter {
       const bool is_wanted = std::ranges::find(wanted.names, value.name) != wanted.names.end();
       if (!is_wanted && (!wanted.all || value.constant)) continue;
       std::string file = file_name_of(value.name);
-      for (int i = 2; !taken.insert(file).second; ++i) file = std::to_string(i) + "_" + file_name_of(value.name);
+      for (int i = 2; taken.contains(file) || taken.contains(file + ".codes"); ++i) {
+        file = std::to_string(i) + "_" + file_name_of(value.name);
+      }
+      taken.insert({file, file + ".codes"});
       files_[static_cast<graph::ValueId>(v)] = file;
     }
   }
 
-  std::int64_t files_per_sample() const { return static_cast<std::int64_t>(files_.size()); }
+  std::int64_t num_files() const { return num_files_; }
 
   Result<void> write_sample(std::int64_t i, exec::Executor& executor, const std::vector<Tensor>& inputs) const {
     const std::filesystem::path folder = request_.output_dir / ("Result_" + std::to_string(i));
@@ -118,22 +125,31 @@ class ResultWriter {
       const auto file = files_.find(tapped.value);
       if (file == files_.end()) return {};
       written.insert(tapped.value);
-      return io::write_raw(folder / file->second, tapped.view);
+      if (tapped.encoding == nullptr) return io::write_raw(folder / (file->second + kExtension), tapped.view);
+      const Tensor real = dequantize(Tensor(*tapped.view.type, tapped.view.bytes, nullptr), *tapped.encoding);
+      if (Result<void> wrote = io::write_raw(folder / (file->second + kExtension), real.view()); !wrote.ok())
+        return wrote;
+      ++num_files_;
+      return io::write_raw(folder / (file->second + kCodesExtension), tapped.view);
     };
     if (Result<void> ran = executor.run(inputs, tap); !ran.ok()) return ran;
     // Outputs that are constants, or known before running, pass by no tap.
     for (std::size_t o = 0; o < graph_.outputs.size(); ++o) {
       const auto file = files_.find(graph_.outputs[o].value);
       if (file == files_.end() || written.contains(graph_.outputs[o].value)) continue;
-      if (Result<void> wrote = io::write_raw(folder / file->second, executor.output(o)); !wrote.ok()) return wrote;
+      if (Result<void> wrote = io::write_raw(folder / (file->second + kExtension), executor.output(o)); !wrote.ok()) {
+        return wrote;
+      }
     }
+    num_files_ += static_cast<std::int64_t>(files_.size());
     return {};
   }
 
  private:
   const RunRequest& request_;
   const graph::Graph& graph_;
-  std::map<graph::ValueId, std::string> files_;
+  std::map<graph::ValueId, std::string> files_;  // Without extension.
+  mutable std::atomic<std::int64_t> num_files_ = 0;
 };
 
 }  // namespace
@@ -148,23 +164,33 @@ Result<RunOutcome> run(const RunRequest& request, const Observer& observer) {
   Result<Wanted> wanted = wanted_tensors(request, *raw, reader->list());
   if (!wanted.ok()) return wanted.error();
   if (request.mode == RunMode::kFloat && request.encodings) {
-    return Error{ErrorCode::kUsage, "--encodings has no effect with --mode float; use --mode simulated"};
+    return Error{ErrorCode::kUsage, "--encodings has no effect with --mode float; use --mode fixed or simulated"};
   }
   Result<PreparedModel> model =
       request.encodings
           ? pipeline::prepare_with_encodings(*std::move(raw), *shapes, wanted->names, *request.encodings, observer)
           : pipeline::prepare_model(*std::move(raw), *shapes, wanted->names, observer);
   if (!model.ok()) return model.error();
-  if (request.mode == RunMode::kSimulated && model->encodings.empty()) {
-    return Error{ErrorCode::kUsage, "--mode simulated: " + request.model.model.string() +
-                                        " carries no encodings; give a quantized model or --encodings"};
+  if (request.mode != RunMode::kFloat && model->encodings.empty()) {
+    return Error{ErrorCode::kUsage,
+                 std::string(request.mode == RunMode::kFixed ? "--mode fixed: " : "--mode simulated: ") +
+                     request.model.model.string() + " carries no encodings; give a quantized model or --encodings"};
   }
   if (Result<void> made = make_folder(request.output_dir); !made.ok()) return made.error();
 
   const int num_threads = pipeline::num_threads_for(request.num_threads, reader->num_samples());
-  exec::Session session = request.mode == RunMode::kFloat
-                              ? pipeline::float_session(model->graph, num_threads)
-                              : pipeline::simulated_session(model->graph, model->encodings, num_threads);
+  std::string arithmetic;
+  FixedPointOptions options;
+  if (request.mode == RunMode::kFixed) {
+    const Result<FixedPointOptions> chosen = pipeline::fixed_options_for(*model, request.fixed);
+    if (!chosen.ok()) return chosen.error();
+    options = *chosen;
+    arithmetic = name_of(options.arithmetic);
+  }
+  exec::Session session = request.mode == RunMode::kFloat ? pipeline::float_session(model->graph, num_threads)
+                          : request.mode == RunMode::kSimulated
+                              ? pipeline::simulated_session(model->graph, model->encodings, num_threads)
+                              : pipeline::fixed_session(model->graph, model->encodings, options, num_threads);
   const ResultWriter writer(request, model->graph, *wanted);
   const auto produce = [&](std::int64_t i, int worker) -> Result<void> {
     Result<std::vector<Tensor>> inputs = reader->read(i);
@@ -181,7 +207,7 @@ Result<RunOutcome> run(const RunRequest& request, const Observer& observer) {
   if (Result<void> done = ordered_parallel_for(reader->num_samples(), num_threads, produce, consume); !done.ok()) {
     return done.error();
   }
-  return RunOutcome{reader->num_samples(), reader->num_samples() * writer.files_per_sample()};
+  return RunOutcome{reader->num_samples(), writer.num_files(), arithmetic};
 }
 
 }  // namespace halfstep

@@ -8,10 +8,11 @@
 namespace halfstep::precision {
 namespace {
 
-/// Operators all of whose operands are data; of the others only input 0 is. Sorted.
-constexpr std::array<std::string_view, 14> kAllOperandsAreData = {
-    "Add", "Concat", "Conv", "ConvTranspose", "Div",   "Gemm", "MatMul",
-    "Max", "Mean",   "Min",  "Mul",           "PRelu", "Sub",  "Sum"};
+/// Operators all of whose operands are data (Where: but the condition, which is no float tensor); of the others
+/// only the first is. Sorted.
+constexpr std::array<std::string_view, 15> kAllOperandsAreData = {"Add",  "Concat", "Conv", "ConvTranspose", "Div",
+                                                                  "Gemm", "MatMul", "Max",  "Mean",          "Min",
+                                                                  "Mul",  "PRelu",  "Sub",  "Sum",           "Where"};
 
 bool all_operands_are_data(const graph::Node& node) {
   return node.domain.empty() &&
@@ -37,7 +38,7 @@ OperandKind operand_kind(const graph::Graph& graph, const graph::Node& node, std
     if (static_cast<int>(index) == spec.weight_input) return OperandKind::kWeight;
     if (static_cast<int>(index) == spec.bias_input) return OperandKind::kBias;
   }
-  return index == 0 || all_operands_are_data(node) ? OperandKind::kData : OperandKind::kPlain;
+  return index == def->first_data_input || all_operands_are_data(node) ? OperandKind::kData : OperandKind::kPlain;
 }
 
 std::optional<int> weight_axis(const graph::Graph& graph, const graph::Node& node) {
@@ -65,8 +66,9 @@ bool is_float(const ops::Facts& facts, graph::ValueId value) {
 
 bool is_integer_node(const graph::Node& node, const ops::Facts& facts) {
   const ops::OpDef* def = ops::find_op(node);
-  return def != nullptr && def->has_integer_form && !node.inputs.empty() && !node.outputs.empty() &&
-         is_float(facts, node.inputs[0]) && is_float(facts, node.outputs[0]);
+  return def != nullptr && def->has_integer_form && node.inputs.size() > def->first_data_input &&
+         !node.outputs.empty() && is_float(facts, node.inputs[def->first_data_input]) &&
+         is_float(facts, node.outputs[0]);
 }
 
 }  // namespace halfstep::precision

@@ -99,7 +99,19 @@ struct Report {
 /// The document as JSON text, ending in a line feed. The same report gives the same bytes.
 std::string to_json(const Report& report);
 
+/// The document as a page of Markdown that fits a pull request, ending in a line feed.
+std::string to_markdown(const Report& report);
+
+/// The document as JUnit XML: one test case a gate and one an output.
+std::string to_junit(const Report& report);
+
+/// The document as one self-contained HTML page.
+std::string to_html(const Report& report);
+
 /// Metrics, outputs and the `num_layers` worst layers as a table for a terminal.
 std::string to_table(const compare::Comparison& comparison, int num_layers);
+
+/// The same for all comparisons of a report, with its other metrics and a line for each gate. Requires: comparison.
+std::string to_table(const Report& report, int num_layers);
 
 }  // namespace halfstep::report

@@ -12,15 +12,26 @@ using Json = nlohmann::ordered_json;
 
 double limited_db(double db) { return std::clamp(db, -kMaxReportedDb, kMaxReportedDb); }
 
+void put_errors(const compare::ErrorSums& sums, double scale, Json& json) {
+  json["sqnr_db"] = limited_db(sums.sqnr_db());
+  json["cosine"] = sums.cosine();
+  json["mse"] = sums.mean_squared_error();
+  json["max_abs_error"] = sums.max_abs_error;
+  if (scale > 0.0) json["rmse_in_steps"] = std::sqrt(sums.mean_squared_error()) / scale;
+}
+
 Json tensor_json(const compare::TensorError& tensor) {
-  return {{"name", tensor.name},
-          {"op", tensor.op},
-          {"sqnr_db", limited_db(tensor.sums.sqnr_db())},
-          {"cosine", tensor.sums.cosine()},
-          {"mse", tensor.sums.mean_squared_error()},
-          {"max_abs_error", tensor.sums.max_abs_error},
-          {"num_elements", tensor.sums.count},
-          {"num_unlike_samples", tensor.num_unlike_samples}};
+  Json json{{"name", tensor.name}, {"op", tensor.op}};
+  put_errors(tensor.sums, tensor.scale, json);
+  json["num_elements"] = tensor.sums.count;
+  json["num_unlike_samples"] = tensor.num_unlike_samples;
+  if (tensor.scale > 0.0) {
+    json["scale"] = tensor.scale;
+    json["clipped_percent"] = tensor.clipped_percent();
+  }
+  if (tensor.isolated) put_errors(*tensor.isolated, tensor.scale, json["isolated"]);
+  if (tensor.off_by) json["off_by"] = *tensor.off_by;
+  return json;
 }
 
 Json top_k_json(const compare::TopK& top) {
@@ -28,7 +39,6 @@ Json top_k_json(const compare::TopK& top) {
 }
 
 void put_comparison(const compare::Comparison& comparison, Json& json) {
-  json["num_samples"] = comparison.num_samples;
   Json metrics = Json::object();
   if (comparison.top1) metrics["top1"] = top_k_json(*comparison.top1);
   if (comparison.top5) metrics["top5"] = top_k_json(*comparison.top5);
@@ -38,6 +48,12 @@ void put_comparison(const compare::Comparison& comparison, Json& json) {
   for (const compare::TensorError& output : comparison.outputs) json["outputs"].push_back(tensor_json(output));
   json["layers"] = Json::array();
   for (const compare::TensorError& layer : comparison.layers) json["layers"].push_back(tensor_json(layer));
+}
+
+Json gate_json(const Gate& gate) {
+  return {{"option", gate.option},       {"subject", gate.subject}, {"unit", gate.unit},
+          {"threshold", gate.threshold}, {"actual", gate.actual},   {"passed", gate.passed},
+          {"shortfall", gate.shortfall}};
 }
 
 }  // namespace
@@ -52,6 +68,7 @@ std::string to_json(const Report& report) {
   if (!report.quantized.empty()) json["quantized"] = report.quantized;
   json["input_list"] = report.input_list;
   json["mode"] = report.mode;
+  if (!report.arithmetic.empty()) json["arithmetic"] = report.arithmetic;
   if (!report.options.empty()) {
     json["options"] = Json::object();
     for (const auto& [name, value] : report.options) json["options"][name] = value;
@@ -63,7 +80,18 @@ std::string to_json(const Report& report) {
   if (report.quantized_model_bytes > 0) {
     json["size"] = {{"float_bytes", report.float_model_bytes}, {"quantized_bytes", report.quantized_model_bytes}};
   }
-  if (report.comparison) put_comparison(*report.comparison, json);
+  if (report.comparison) {
+    json["num_samples"] = report.comparison->num_samples;
+    put_comparison(*report.comparison, json);
+    for (const auto& [name, values] : report.extra_metrics) {
+      json["metrics"][name] = top_k_json({values.first, values.second});
+    }
+  }
+  if (report.simulated_comparison) put_comparison(*report.simulated_comparison, json["simulated"]);
+  if (!report.gates.empty()) {
+    json["gates"] = Json::array();
+    for (const Gate& gate : report.gates) json["gates"].push_back(gate_json(gate));
+  }
   json["float_islands"] = Json::array();
   for (const FloatIsland& island : report.float_islands) {
     json["float_islands"].push_back({{"node", island.node}, {"op", island.op}, {"reason", island.reason}});

@@ -1,9 +1,9 @@
 // report_table.cpp: reports for a terminal.
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 
 #include "report/report.hpp"
+#include "report/report_text.hpp"
 
 namespace halfstep::report {
 namespace {
@@ -16,15 +16,6 @@ std::string number(const char* format, double value) {
   return text;
 }
 
-std::string shown_db(double db) { return std::isinf(db) ? (db > 0 ? "exact" : "-inf") : number("%.1f", db); }
-
-/// Keeps both ends of long names: exporters put the block in front and the operator behind.
-std::string shortened(const std::string& name) {
-  constexpr std::size_t kHead = kMaxNameChars / 2;
-  constexpr std::size_t kTail = kMaxNameChars - kHead - 3;
-  return name.size() <= kMaxNameChars ? name : name.substr(0, kHead) + "..." + name.substr(name.size() - kTail);
-}
-
 std::string padded(std::string text, std::size_t width, bool right) {
   if (text.size() >= width) return text;
   const std::string blanks(width - text.size(), ' ');
@@ -35,17 +26,59 @@ std::string row(const std::string& label, const std::string& a, const std::strin
   return padded(label, 18, false) + padded(a, 12, true) + padded(b, 12, true) + padded(c, 12, true) + "\n";
 }
 
+/// One column of figures; tensors without the figure leave it blank.
+struct Column {
+  const char* head;
+  std::size_t width;
+  std::string (*figure)(const compare::TensorError&);
+};
+
+std::string percent(double value) { return number(value >= 9.995 ? "%.1f" : "%.2f", value); }
+
+/// Share of codes that differ by at least one step, of the fixed-point run and the simulated one.
+std::string moved_codes(const compare::TensorError& tensor) {
+  if (!tensor.off_by) return "";
+  std::int64_t all = 0;
+  for (const std::int64_t count : *tensor.off_by) all += count;
+  return all == 0 ? "" : percent(100.0 * static_cast<double>(all - tensor.off_by->front()) / static_cast<double>(all));
+}
+
+constexpr Column kColumns[] = {
+    {"SQNR dB", 9, [](const compare::TensorError& t) { return shown_db(t.sums.sqnr_db()); }},
+    {"isolated", 10,
+     [](const compare::TensorError& t) { return t.isolated ? shown_db(t.isolated->sqnr_db()) : std::string(); }},
+    {"cosine", 11, [](const compare::TensorError& t) { return number("%.6f", t.sums.cosine()); }},
+    {"max error", 12, [](const compare::TensorError& t) { return number("%.5g", t.sums.max_abs_error); }},
+    {"rmse/step", 11,
+     [](const compare::TensorError& t) { return t.scale > 0.0 ? number("%.2f", t.rmse_in_steps()) : std::string(); }},
+    {"clipped %", 11,
+     [](const compare::TensorError& t) { return t.scale > 0.0 ? percent(t.clipped_percent()) : std::string(); }},
+    {"moved %", 9, &moved_codes},
+};
+
+/// Columns that are blank everywhere are left out.
 std::string tensor_rows(const std::vector<compare::TensorError>& tensors, std::size_t count) {
+  const auto is_shown = [&](const Column& column) {
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!column.figure(tensors[i]).empty()) return true;
+    }
+    return false;
+  };
+  std::vector<const Column*> columns;
+  for (const Column& column : kColumns) {
+    if (is_shown(column)) columns.push_back(&column);
+  }
   std::size_t width = 6;
-  for (std::size_t i = 0; i < count; ++i) width = std::max(width, shortened(tensors[i].name).size());
-  std::string text = padded("tensor", width, false) + "  " + padded("operator", 18, false) +
-                     padded("SQNR dB", 9, true) + padded("cosine", 11, true) + padded("max error", 12, true) + "\n";
+  for (std::size_t i = 0; i < count; ++i) width = std::max(width, shortened(tensors[i].name, kMaxNameChars).size());
+  std::string text = padded("tensor", width, false) + "  " + padded("operator", 18, false);
+  for (const Column* column : columns) text += padded(column->head, column->width, true);
+  text += "\n";
   for (std::size_t i = 0; i < count; ++i) {
     const compare::TensorError& tensor = tensors[i];
-    text += padded(shortened(tensor.name), width, false) + "  " +
-            padded(tensor.op.empty() ? "(input)" : tensor.op, 18, false) +
-            padded(shown_db(tensor.sums.sqnr_db()), 9, true) + padded(number("%.6f", tensor.sums.cosine()), 11, true) +
-            padded(number("%.5g", tensor.sums.max_abs_error), 12, true) + "\n";
+    text += padded(shortened(tensor.name, kMaxNameChars), width, false) + "  " +
+            padded(tensor.op.empty() ? "(input)" : tensor.op, 18, false);
+    for (const Column* column : columns) text += padded(column->figure(tensor), column->width, true);
+    text += "\n";
   }
   for (std::size_t i = 0; i < count; ++i) {
     if (tensors[i].num_unlike_samples == 0) continue;
@@ -55,11 +88,11 @@ std::string tensor_rows(const std::vector<compare::TensorError>& tensors, std::s
   return text;
 }
 
-}  // namespace
+using ExtraMetrics = std::vector<std::pair<std::string, std::pair<double, double>>>;
 
-std::string to_table(const compare::Comparison& comparison, int num_layers) {
+std::string comparison_table(const compare::Comparison& comparison, const ExtraMetrics& extra, int num_layers) {
   std::string text;
-  if (comparison.top1 || comparison.top1_agreement_percent) {
+  if (comparison.top1 || comparison.top1_agreement_percent || !extra.empty()) {
     text += row("", "float", "quantized", "drop");
     const auto top = [&](const char* label, const std::optional<compare::TopK>& top_k) {
       if (!top_k) return;
@@ -71,15 +104,45 @@ std::string to_table(const compare::Comparison& comparison, int num_layers) {
     if (comparison.top1_agreement_percent) {
       text += row("top-1 agreement", "", number("%.2f %%", *comparison.top1_agreement_percent), "");
     }
+    for (const auto& [name, values] : extra) {
+      if (name == "miou") {
+        top("mean IoU", compare::TopK{values.first, values.second});
+      } else {
+        text += row(name, number("%.6g", values.first), number("%.6g", values.second),
+                    number("%+.4g", values.first - values.second));
+      }
+    }
     text += "\n";
   }
-  text += "Outputs over " + std::to_string(comparison.num_samples) +
-          (comparison.num_samples == 1 ? " sample\n" : " samples\n");
+  text += "Outputs over " + counted(comparison.num_samples, "sample") + "\n";
   text += tensor_rows(comparison.outputs, comparison.outputs.size());
   const std::size_t shown = std::min(comparison.layers.size(), static_cast<std::size_t>(std::max(0, num_layers)));
   if (shown > 0) {
     text += "\nWorst " + std::to_string(shown) + " of " + std::to_string(comparison.layers.size()) + " layers\n";
     text += tensor_rows(comparison.layers, shown);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string to_table(const compare::Comparison& comparison, int num_layers) {
+  return comparison_table(comparison, {}, num_layers);
+}
+
+std::string to_table(const Report& report, int num_layers) {
+  const std::string rule = report.arithmetic.empty() ? "" : ", arithmetic " + report.arithmetic;
+  std::string text = "Float against " +
+                     std::string(report.mode == "simulated" ? "simulated quantization" : "fixed point") + rule + "\n" +
+                     comparison_table(*report.comparison, report.extra_metrics, num_layers);
+  if (report.simulated_comparison) {
+    text += "\nFloat against simulated quantization\n" + comparison_table(*report.simulated_comparison, {}, num_layers);
+  }
+  if (report.gates.empty()) return text;
+  text += "\nGates\n";
+  for (const Gate& gate : report.gates) {
+    text += std::string(gate.passed ? "pass  " : "FAIL  ") + padded("--" + gate.option, 22, false) +
+            gate_sentence(gate) + "\n";
   }
   return text;
 }

@@ -56,6 +56,23 @@ void add_running(CLI::App& app, CommonOptions& options) {
   app.add_flag("--quiet", options.quiet, "No progress on stderr");
 }
 
+void add_fixed_point(CLI::App& app, FixedPointRequest& request) {
+  std::map<std::string, std::optional<Arithmetic>> rules;
+  std::string words;
+  for (const ArithmeticName& entry : kArithmeticNames) {
+    rules.emplace(entry.name, entry.arithmetic);
+    words += (words.empty() ? "" : "|") + std::string(entry.name);
+  }
+  add_choice(app, "--arithmetic", request.arithmetic, rules,
+             "Requantization rule of fixed-point runs (default: as recorded with the encodings, else q31_single, or "
+             "shift_half_up where all scales are powers of two)")
+      ->type_name(words);
+  app.add_option("--accumulator_bits", request.accumulator_bits,
+                 "64 (default): accumulators that may exceed 32 bits are widened; 32: the weight scale is raised")
+      ->check(CLI::IsMember({32, 64}))
+      ->type_name("32|64");
+}
+
 Result<InputDims> input_dims_of(const CommonOptions& options) {
   InputDims dims;
   for (const auto& [name, text] : options.input_dims) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "halfstep/arithmetic.hpp"
 #include "halfstep/model_source.hpp"
 #include "halfstep/observer.hpp"
 #include "halfstep/result.hpp"
@@ -44,6 +45,9 @@ CLI::Option* add_choice(CLI::App& app, const std::string& name, T& value, const 
           name, [&value, choices](const std::string& word) { value = choices.at(word); }, help)
       ->check(CLI::IsMember(words));
 }
+
+/// --arithmetic RULE and --accumulator_bits N, for the fixed-point runs.
+void add_fixed_point(CLI::App& app, FixedPointRequest& request);
 
 /// Errors: kUsage for dims that are not numbers, or an input named twice.
 Result<InputDims> input_dims_of(const CommonOptions& options);

@@ -50,6 +50,7 @@ struct EncodingsFile {
   EncodingSet encodings;                   ///< Origin kOverridden; detail names file and entry. Without codes.
   std::vector<std::string> float_tensors;  ///< Entries of dtype float: to stay float.
   std::vector<std::string> warnings;
+  std::string arithmetic;  ///< The requantization rule our own files record; empty if the file names none.
 };
 
 /// Reads an encodings file of any of the versions, entries as lists or by name.

@@ -55,6 +55,11 @@ class Reader {
     if (!found) {
       return invalid(file_ + ": none of 'activation_encodings', 'param_encodings' and 'encodings' is present");
     }
+    const auto ours = document->find("halfstep");
+    if (ours != document->end() && ours->is_object() && ours->contains("arithmetic") &&
+        (*ours)["arithmetic"].is_string()) {
+      result_.arithmetic = (*ours)["arithmetic"].get<std::string>();
+    }
     return std::move(result_);
   }
 

@@ -14,13 +14,6 @@ using graph::kNoValue;
 using graph::Node;
 using graph::ValueId;
 
-/// The integer type QuantizeLinear stores `grid` in.
-DType storage_dtype(IntGrid grid) {
-  const int bits = storage_bits(grid);
-  if (is_signed(grid)) return bits <= 8 ? DType::kInt8 : bits <= 16 ? DType::kInt16 : DType::kInt32;
-  return bits <= 8 ? DType::kUint8 : DType::kUint16;
-}
-
 /// Adds values under unique names in constant time each; graph::add_value is linear.
 class Editor {
  public:

@@ -18,6 +18,14 @@ const KernelTable kTable = {
     .minmax_sum = &minmax_sum,
     .dyadic_bin_counts = &dyadic_bin_counts,
     .clamp_in_place = &clamp_in_place,
+    .int_gemm = &int_gemm,
+    .int_depthwise = &int_depthwise,
+    .requantize_row = &requantize_row,
+    .requantize_row_wide = &requantize_row_wide,
+    .centre_codes = &centre_codes,
+    .centre_rows = &centre_rows,
+    .centre_pairs = &centre_pairs,
+    .look_up = &look_up,
 };
 
 }  // namespace halfstep::kernels::HALFSTEP_ISA

@@ -38,6 +38,18 @@ Moments minmax_sum(const float* x, std::int64_t count);
 std::int64_t dyadic_bin_counts(const float* x, std::int64_t count, int log2_width, std::int64_t first_bin,
                                std::int64_t num_bins, std::uint64_t* counts);
 void clamp_in_place(float* x, std::int64_t count, float min, float max);
+void int_gemm(const IntGemm& args);
+void int_depthwise(const IntDepthwise& args);
+void requantize_row(const std::int32_t* acc, std::int64_t count, std::int32_t bias, const numerics::Requantizer& r,
+                    DType dtype, void* q);
+void requantize_row_wide(const std::int64_t* acc, std::int64_t count, std::int64_t bias, const numerics::Requantizer& r,
+                         DType dtype, void* q);
+void centre_codes(const void* q, DType dtype, std::int64_t count, std::int32_t zero_point, std::int16_t* centred);
+void centre_rows(const void* q, DType dtype, std::int64_t rows, std::int64_t columns, std::int64_t q_stride,
+                 std::int32_t zero_point, std::int16_t* centred, std::int64_t centred_stride);
+void centre_pairs(const void* q_even, const void* q_odd, DType dtype, std::int64_t count, std::int32_t zero_point,
+                  std::int16_t* pairs);
+void look_up(const void* q_x, DType x_dtype, std::int64_t count, const void* table, DType y_dtype, void* q_y);
 
 }  // namespace HALFSTEP_ISA
 }  // namespace halfstep::kernels

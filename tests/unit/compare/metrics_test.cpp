@@ -53,6 +53,27 @@ TEST(ErrorSums, AddingSumsIsAddingPairs) {
   EXPECT_EQ(first.count, 5);
 }
 
+TEST(ErrorSums, NonFinitePairsAreEqualOrInfinitelyWrong) {
+  const float inf = std::numeric_limits<float>::infinity();
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float reference[] = {inf, nan, 3.0F, -inf};
+  const float same[] = {inf, nan, 2.0F, -inf};
+  ErrorSums equal;
+  equal.add(reference, same);
+  EXPECT_DOUBLE_EQ(equal.error_squared, 1.0);
+  EXPECT_DOUBLE_EQ(equal.reference_squared, 9.0);
+  EXPECT_DOUBLE_EQ(equal.max_abs_error, 1.0);
+  EXPECT_EQ(equal.count, 4);
+  for (const float wrong : {nan, -inf, 1.0F}) {
+    const float other[] = {wrong, nan, 3.0F, -inf};
+    ErrorSums sums;
+    sums.add(reference, other);
+    EXPECT_EQ(sums.sqnr_db(), -std::numeric_limits<double>::infinity());
+    EXPECT_EQ(sums.max_abs_error, std::numeric_limits<double>::infinity());
+    EXPECT_DOUBLE_EQ(sums.cosine(), 1.0);
+  }
+}
+
 TEST(TopK, TiesGoToTheLowerIndexAndNanNeverWins) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const float scores[] = {1.0F, 3.0F, nan, 3.0F, 2.0F};

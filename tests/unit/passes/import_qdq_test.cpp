@@ -192,7 +192,7 @@ TEST(ImportQdq, PerChannelActivationsAndTheOtherDomain) {
   EXPECT_EQ(result.encodings.at("x").encoding.axis(), 1);
 }
 
-TEST(ImportQdq, WhatIsNoPairStaysAnOperator) {
+TEST(ImportQdq, WhatIsNoPairStaysAnOperatorBesideItsEncoding) {
   Model m;
   const ValueId x = m.input("x", {-1, 3});
   const ValueId s = m.scalar("s", 0.5F);
@@ -202,8 +202,57 @@ TEST(ImportQdq, WhatIsNoPairStaysAnOperator) {
   m.output(m.node("DequantizeLinear", {q, m.scalar("s2", 0.25F)}, "scaled"));
   const ImportedQdq result = imported(m);
   EXPECT_EQ(operators(result.graph), "QuantizeLinear DequantizeLinear QuantizeLinear DequantizeLinear");
-  EXPECT_EQ(result.notes.size(), 4U);
+  EXPECT_TRUE(result.notes.empty());
+  ASSERT_EQ(result.encodings.size(), 3U);
+  EXPECT_EQ(result.encodings.at("x").encoding.params()[0], (QuantParams{0.5, 0}));
+  EXPECT_EQ(result.encodings.at("real").encoding.params()[0], (QuantParams{0.5, 0}));
+  EXPECT_EQ(result.encodings.at("scaled").encoding.params()[0], (QuantParams{0.25, 0}));
+}
+
+TEST(ImportQdq, WhatHasNoEncodingEitherIsNoted) {
+  Model m;
+  const ValueId x = m.input("x", {-1, 3});
+  m.output(m.node("QuantizeLinear", {x, m.scalar("s", 0.5F)}, "codes"));
+  m.output(m.node("Relu", {x}, "y"));
+  const ValueId computed = m.node("ReduceMax", {x}, "max", {{"keepdims", std::int64_t{0}}});
+  m.output(m.node("DequantizeLinear", {m.input("i", {3}, DType::kUint8), computed}, "real"));
+  const ImportedQdq result = imported(m);
   EXPECT_TRUE(result.encodings.empty());
+  ASSERT_EQ(result.notes.size(), 2U);
+  EXPECT_NE(result.notes[1].find("its scale or zero point is computed"), std::string::npos);
+}
+
+// A device model: integers are its output, and the same tensor goes on in real numbers.
+TEST(ImportQdq, IntegersThatAreAlsoAnOutputKeepTheirQuantizeLinear) {
+  Model m;
+  const ValueId s = m.scalar("s", 0.5F);
+  const ValueId a = m.node("Relu", {m.input("x", {-1, 3})}, "a");
+  const ValueId q = m.node("QuantizeLinear", {a, s}, "q");
+  m.output(q);
+  m.output(m.node("Neg", {m.node("DequantizeLinear", {q, s}, "d")}, "y"));
+  const ImportedQdq result = imported(m);
+  EXPECT_EQ(operators(result.graph), "Relu QuantizeLinear Neg");
+  EXPECT_TRUE(result.encodings.contains("a"));
+  EXPECT_EQ(result.graph.value(result.graph.nodes[2].inputs[0]).name, "a");
+}
+
+TEST(ImportQdq, ScalesComputedFromConstantsAreTaken) {
+  Model m;
+  const ValueId s = m.node("Div", {m.scalar("max", 127.0F), m.scalar("steps", 254.0F)}, "s");
+  const ValueId z = m.node("Cast", {m.scalar("zero", 3.0F)}, "z", {{"to", std::int64_t{2}}});
+  const ValueId q = m.node("QuantizeLinear", {m.input("x", {2, 3}), s, z}, "q");
+  m.output(m.node("Neg", {m.node("DequantizeLinear", {q, s, z}, "d")}, "y"));
+  const ImportedQdq result = imported(m);
+  EXPECT_EQ(operators(result.graph), "Neg");
+  EXPECT_EQ(result.encodings.at("x").encoding.params()[0], (QuantParams{0.5, 3}));
+}
+
+TEST(ImportQdq, NamesThatNncfMadeAreTakenBack) {
+  Model m;
+  const ValueId c = m.constant("q_output_fc.weight_1", Tensor::of<std::int8_t>({2, 1}, {-8, 7}));
+  const ValueId w = m.node("DequantizeLinear", {c, m.scalar("s", 0.5F)}, "dq_output_fc.weight_1");
+  m.output(m.node("MatMul", {m.input("x", {1, 2}), w}, "y"));
+  EXPECT_TRUE(imported(m).encodings.contains("fc.weight"));
 }
 
 // ONNX Runtime places MaxPool and Transpose between Q and DQ.
@@ -221,6 +270,53 @@ TEST(ImportQdq, MovedIntegersBecomeMovedReals) {
   for (const auto& [name, entry] : result.encodings) {
     EXPECT_EQ(entry.encoding.params()[0], (QuantParams{0.5, 3})) << name;
   }
+}
+
+TEST(ImportQdq, OnlyTheFirstOutputOfAMaxPoolIsReal) {
+  Model m;
+  const ValueId s = m.scalar("s", 0.5F);
+  const ValueId q = m.node("QuantizeLinear", {m.input("x", {1, 1, 4, 4}), s}, "q");
+  const ValueId pooled = m.node("MaxPool", {q}, "pooled", {{"kernel_shape", Ints{2, 2}}});
+  const ValueId indices = graph::add_value(m.graph, "indices");
+  m.graph.nodes.back().outputs.push_back(indices);
+  m.output(m.node("Neg", {m.node("DequantizeLinear", {pooled, s}, "dq")}, "y"));
+  m.output(indices);
+  const ImportedQdq result = imported(m);
+  EXPECT_EQ(operators(result.graph), "MaxPool Neg");
+  EXPECT_TRUE(result.encodings.contains("pooled"));
+}
+
+TEST(ImportQdq, PaddedResizedAndRectifiedIntegersBecomeReals) {
+  Model m;
+  const ValueId s = m.scalar("s", 0.5F);
+  const ValueId z = m.constant("z", Tensor::of<std::uint8_t>({}, {4}));
+  const ValueId q = m.node("QuantizeLinear", {m.input("x", {1, 1, 2, 2}), s, z}, "q");
+  const ValueId padded = m.node("Pad", {q, m.ints("pads", {0, 0, 1, 0, 0, 0, 0, 0}), z}, "padded");
+  const ValueId scales = m.constant("scales", Tensor::of<float>({4}, {1, 1, 2, 2}));
+  const ValueId large = m.node("Resize", {padded, kNoValue, scales}, "large");
+  const ValueId rectified = m.node("Relu", {large}, "rectified");
+  m.output(m.node("Neg", {m.node("DequantizeLinear", {rectified, s, z}, "dq")}, "y"));
+  m.output(m.node("ArgMax", {large}, "best"));
+  const ImportedQdq result = imported(m);
+  EXPECT_EQ(operators(result.graph), "Pad Resize Clip Neg ArgMax");
+  EXPECT_EQ(graph::constant_of(result.graph, result.graph.nodes[0].inputs[2])->data<float>()[0], 0.0F);
+  // The integer 0 stands for (0 - 4) / 2.
+  EXPECT_EQ(graph::constant_of(result.graph, result.graph.nodes[2].inputs[1])->data<float>()[0], -2.0F);
+  EXPECT_TRUE(result.encodings.contains("large"));
+}
+
+// ONNX Runtime's QOperator form of an embedding.
+TEST(ImportQdq, GatheredCodesBecomeGatheredReals) {
+  Model m;
+  const Tensor codes = Tensor::of<std::int8_t>({2, 2}, {1, 2, 3, 4});
+  const ValueId s = m.scalar("s", 0.5F);
+  const ValueId row = m.node("Gather", {m.constant("table", codes), m.input("i", {1}, DType::kInt64)}, "row");
+  m.output(m.node("Neg", {m.node("DequantizeLinear", {row, s}, "dq")}, "y"));
+  const ImportedQdq result = imported(m);
+  EXPECT_EQ(operators(result.graph), "Gather Neg");
+  ASSERT_EQ(result.encodings.size(), 2U);
+  EXPECT_TRUE(identical(*result.encodings.at("table_real").codes, codes));
+  EXPECT_EQ(result.encodings.at("row").encoding.grid(), (IntGrid{-128, 127}));
 }
 
 // PyTorch's fake quantization narrows a grid by a Clip of the integers: codes 0 to 127 here.

@@ -1,0 +1,122 @@
+// codes.cpp: codes to centred integers, and codes through a table.
+#include "kernels/isa/variant.hpp"
+
+namespace halfstep::kernels::HALFSTEP_ISA {
+namespace {
+
+// Modulo 2^16, which the contract makes exact.
+template <class Q>
+std::int16_t centred_code(Q q, std::int32_t zero_point) {
+  return static_cast<std::int16_t>(static_cast<std::uint16_t>(q) - static_cast<std::uint16_t>(zero_point));
+}
+
+// N codes at once.
+template <int N, class Q>
+inline void centre_some(const Q* q, std::int16_t zero_point, std::int16_t* centred) {
+  typedef Q Codes __attribute__((vector_size(N * sizeof(Q))));
+  typedef std::int16_t Centred __attribute__((vector_size(N * 2)));
+  Codes codes;
+  __builtin_memcpy(&codes, q, sizeof codes);
+  const Centred result = __builtin_convertvector(codes, Centred) - zero_point;
+  __builtin_memcpy(centred, &result, sizeof result);
+}
+
+// Rows are often a few elements long: the last vector overlaps the one before
+// instead of leaving a remainder.
+template <int N, class Q>
+inline void centre_by(const Q* q, std::int64_t count, std::int16_t zero_point, std::int16_t* centred) {
+  for (std::int64_t i = 0; i + N < count; i += N) centre_some<N>(q + i, zero_point, centred + i);
+  centre_some<N>(q + count - N, zero_point, centred + count - N);
+}
+
+template <class Q>
+void centre(const Q* q, std::int64_t rows, std::int64_t columns, std::int64_t q_stride, std::int32_t zero_point,
+            std::int16_t* centred, std::int64_t centred_stride) {
+  const auto zero = static_cast<std::int16_t>(static_cast<std::uint16_t>(zero_point));
+  for (; rows > 0; --rows, q += q_stride, centred += centred_stride) {
+    if (columns >= 32) {
+      centre_by<32>(q, columns, zero, centred);
+    } else if (columns >= 8) {
+      centre_by<8>(q, columns, zero, centred);
+    } else if (columns >= 4) {
+      centre_by<4>(q, columns, zero, centred);
+    } else {
+      for (std::int64_t i = 0; i < columns; ++i) centred[i] = centred_code(q[i], zero_point);
+    }
+  }
+}
+
+template <class Q>
+void centre_two(const Q* even, const Q* odd, std::int64_t count, std::int32_t zero_point, std::int16_t* pairs) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    pairs[2 * i] = centred_code(even[i], zero_point);
+    pairs[2 * i + 1] = odd == nullptr ? std::int16_t{0} : centred_code(odd[i], zero_point);
+  }
+}
+
+template <class Index, class Entry>
+void look_up_bits(const Index* q_x, std::int64_t count, Index flip, const Entry* table, Entry* q_y) {
+  for (std::int64_t i = 0; i < count; ++i) q_y[i] = table[static_cast<Index>(q_x[i] ^ flip)];
+}
+
+}  // namespace
+
+void centre_rows(const void* q, DType dtype, std::int64_t rows, std::int64_t columns, std::int64_t q_stride,
+                 std::int32_t zero_point, std::int16_t* centred, std::int64_t centred_stride) {
+  switch (dtype) {
+    case DType::kInt8:
+      return centre(static_cast<const std::int8_t*>(q), rows, columns, q_stride, zero_point, centred, centred_stride);
+    case DType::kUint8:
+      return centre(static_cast<const std::uint8_t*>(q), rows, columns, q_stride, zero_point, centred, centred_stride);
+    case DType::kInt16:
+      return centre(static_cast<const std::int16_t*>(q), rows, columns, q_stride, zero_point, centred, centred_stride);
+    default:
+      return centre(static_cast<const std::uint16_t*>(q), rows, columns, q_stride, zero_point, centred, centred_stride);
+  }
+}
+
+void centre_codes(const void* q, DType dtype, std::int64_t count, std::int32_t zero_point, std::int16_t* centred) {
+  centre_rows(q, dtype, 1, count, count, zero_point, centred, count);
+}
+
+void centre_pairs(const void* q_even, const void* q_odd, DType dtype, std::int64_t count, std::int32_t zero_point,
+                  std::int16_t* pairs) {
+  switch (dtype) {
+    case DType::kInt8:
+      return centre_two(static_cast<const std::int8_t*>(q_even), static_cast<const std::int8_t*>(q_odd), count,
+                        zero_point, pairs);
+    case DType::kUint8:
+      return centre_two(static_cast<const std::uint8_t*>(q_even), static_cast<const std::uint8_t*>(q_odd), count,
+                        zero_point, pairs);
+    case DType::kInt16:
+      return centre_two(static_cast<const std::int16_t*>(q_even), static_cast<const std::int16_t*>(q_odd), count,
+                        zero_point, pairs);
+    default:
+      return centre_two(static_cast<const std::uint16_t*>(q_even), static_cast<const std::uint16_t*>(q_odd), count,
+                        zero_point, pairs);
+  }
+}
+
+void look_up(const void* q_x, DType x_dtype, std::int64_t count, const void* table, DType y_dtype, void* q_y) {
+  const bool is_wide_y = size_in_bytes(y_dtype) == 2;
+  const bool is_signed = x_dtype == DType::kInt8 || x_dtype == DType::kInt16;
+  if (x_dtype == DType::kInt8 || x_dtype == DType::kUint8) {
+    const auto* codes = static_cast<const std::uint8_t*>(q_x);
+    const std::uint8_t flip = is_signed ? 0x80 : 0;
+    if (is_wide_y) {
+      look_up_bits(codes, count, flip, static_cast<const std::uint16_t*>(table), static_cast<std::uint16_t*>(q_y));
+    } else {
+      look_up_bits(codes, count, flip, static_cast<const std::uint8_t*>(table), static_cast<std::uint8_t*>(q_y));
+    }
+    return;
+  }
+  const auto* codes = static_cast<const std::uint16_t*>(q_x);
+  const std::uint16_t flip = is_signed ? 0x8000 : 0;
+  if (is_wide_y) {
+    look_up_bits(codes, count, flip, static_cast<const std::uint16_t*>(table), static_cast<std::uint16_t*>(q_y));
+  } else {
+    look_up_bits(codes, count, flip, static_cast<const std::uint8_t*>(table), static_cast<std::uint8_t*>(q_y));
+  }
+}
+
+}  // namespace halfstep::kernels::HALFSTEP_ISA

@@ -1,0 +1,181 @@
+// softmax_int.cpp: exponentials by table, sums, and one division or one logarithm.
+#include "ops/softmax_int.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <memory>
+#include <utility>
+
+#include "ops/fixed_codes.hpp"
+
+namespace halfstep::ops {
+namespace {
+
+__extension__ typedef unsigned __int128 Uint128;
+
+std::uint64_t exponential(const IntSoftmaxRows& rows, std::int32_t distance) {
+  const auto d = static_cast<std::size_t>(distance);
+  return d < rows.exponentials.size() ? rows.exponentials[d] : 0;
+}
+
+/// zero_point + steps on the grid. |steps| < 2^62.
+std::int32_t on_grid(const IntSoftmaxRows& rows, std::int64_t steps) {
+  return static_cast<std::int32_t>(std::clamp<std::int64_t>(steps + rows.zero_point, rows.q_min, rows.q_max));
+}
+
+/// numerator / denominator rounded to nearest. The denominator is even, so a half is exact.
+template <class U>
+std::int64_t rounded_quotient(U numerator, U denominator, numerics::Rounding rounding) {
+  const U below = numerator / denominator;
+  const U rest = numerator - below * denominator;
+  const U half = denominator / 2;
+  const bool up = rest > half || (rest == half && (rounding != numerics::Rounding::kHalfEven || (below & 1) != 0));
+  return static_cast<std::int64_t>(below) + (up ? 1 : 0);
+}
+
+/// What a group of up to kColumns columns, side by side in memory, needs beside the codes.
+constexpr std::int64_t kColumns = 64;
+struct Columns {
+  std::array<std::int32_t, kColumns> largest;
+  std::array<std::uint64_t, kColumns> sum;
+};
+
+template <class T>
+void scan_row(const IntSoftmaxRows& rows, const T* x, Columns& columns) {
+  T largest = x[0];
+  for (std::int64_t i = 1; i < rows.extent; ++i) largest = x[i] > largest ? x[i] : largest;
+  std::uint64_t sum = 0;
+  for (std::int64_t i = 0; i < rows.extent; ++i) sum += exponential(rows, largest - x[i]);
+  columns.largest[0] = largest;
+  columns.sum[0] = sum;
+}
+
+template <class T>
+void scan_columns(const IntSoftmaxRows& rows, const T* x, std::int64_t count, Columns& columns) {
+  std::copy_n(x, count, columns.largest.begin());
+  std::fill_n(columns.sum.begin(), count, 0);
+  for (std::int64_t i = 1; i < rows.extent; ++i) {
+    const T* row = x + i * rows.inner;
+    std::int32_t* largest = columns.largest.data();
+    for (std::int64_t c = 0; c < count; ++c) largest[c] = row[c] > largest[c] ? row[c] : largest[c];
+  }
+  for (std::int64_t i = 0; i < rows.extent; ++i) {
+    const T* row = x + i * rows.inner;
+    for (std::int64_t c = 0; c < count; ++c) {
+      const auto at = static_cast<std::size_t>(c);
+      columns.sum[at] += exponential(rows, columns.largest[at] - row[c]);
+    }
+  }
+}
+
+/// Calls start(sum) for each column, and with what it returns value(started, distance) for each of its elements.
+template <class T, class Y, class Start, class Value>
+void run_columns(const IntSoftmaxRows& rows, const T* x, Y* y, const Start& start, const Value& value) {
+  using Started = decltype(start(std::uint64_t{}));
+  std::array<Started, kColumns> started;
+  Columns columns;
+  for (std::int64_t o = 0; o < rows.outer; ++o, x += rows.extent * rows.inner, y += rows.extent * rows.inner) {
+    for (std::int64_t first = 0; first < rows.inner; first += kColumns) {
+      const std::int64_t count = std::min(kColumns, rows.inner - first);
+      if (rows.inner == 1) {
+        scan_row(rows, x, columns);
+      } else {
+        scan_columns(rows, x + first, count, columns);
+      }
+      for (std::size_t c = 0; c < static_cast<std::size_t>(count); ++c) started[c] = start(columns.sum[c]);
+      for (std::int64_t i = 0; i < rows.extent; ++i) {
+        const T* from = x + i * rows.inner + first;
+        Y* to = y + i * rows.inner + first;
+        for (std::int64_t c = 0; c < count; ++c) {
+          const auto at = static_cast<std::size_t>(c);
+          to[c] = static_cast<Y>(value(started[at], columns.largest[at] - from[c]));
+        }
+      }
+    }
+  }
+}
+
+template <class Start, class Value>
+void run_typed(const IntSoftmaxRows& rows, const KernelIo& io, const Start& start, const Value& value) {
+  if (rows.extent == 0) return;
+  visit_code_type(rows.x_dtype, [&]<class T>() {
+    visit_code_type(rows.y_dtype, [&]<class Y>() {
+      run_columns(rows, io.inputs[0].data<T>(), io.outputs[0].data<Y>(), start, value);
+    });
+  });
+}
+
+template <class U>
+void run_softmax(const IntSoftmaxPlan& plan, const KernelIo& io) {
+  const IntSoftmaxRows& rows = plan.rows;
+  const std::int32_t nothing = on_grid(rows, 0);
+  run_typed(
+      rows, io, [&](std::uint64_t sum) { return static_cast<U>(sum) << plan.shift; },
+      [&](U denominator, std::int32_t distance) {
+        const std::uint64_t e = exponential(rows, distance);
+        if (e == 0) return nothing;
+        return on_grid(rows, rounded_quotient<U>(e * plan.multiplier, denominator, rows.rounding));
+      });
+}
+
+/// True if extent * 2^30 * 2^shift < 2^64.
+bool fits_64_bits(const IntSoftmaxPlan& plan) {
+  return std::bit_width(static_cast<std::uint64_t>(plan.rows.extent)) + 30 + plan.shift <= 64;
+}
+
+void run_log_softmax(const IntLogSoftmaxPlan& plan, const KernelIo& io) {
+  const IntSoftmaxRows& rows = plan.rows;
+  const auto start = [&](std::uint64_t sum) {
+    const std::int64_t log = log2_q32(sum) - (std::int64_t{30} << 32);
+    const numerics::Int128 product = static_cast<numerics::Int128>(log) * plan.log_two;
+    return static_cast<std::int64_t>(numerics::rounding_shift_right(product, 32, numerics::Rounding::kHalfUp));
+  };
+  const auto value = [&](std::int64_t log_sum, std::int32_t distance) {
+    const std::int64_t steps = -distance * plan.step - log_sum;
+    return on_grid(rows, numerics::rounding_shift_right(steps, plan.fraction_bits, rows.rounding));
+  };
+  run_typed(rows, io, start, value);
+}
+
+}  // namespace
+
+// x = 2^p * m with 1 <= m < 2. Squaring m doubles its logarithm: the integer part of the result is the next bit. Each
+// square is cut to 63 fractional bits; the relative error doubles with each step and ends below 2^32 * 2^-63,
+// which moves the last bit at most.
+std::int64_t log2_q32(std::uint64_t x) {
+  const int power = std::bit_width(x) - 1;
+  std::uint64_t mantissa = x << (63 - power);
+  std::int64_t log = power;
+  for (int i = 0; i < 32; ++i) {
+    const Uint128 square = static_cast<Uint128>(mantissa) * mantissa;  // In [2^126, 2^128).
+    const int bit = static_cast<int>(square >> 127);
+    mantissa = static_cast<std::uint64_t>(square >> (63 + bit));
+    log = 2 * log + bit;
+  }
+  return log;
+}
+
+Prepared prepare_int_softmax(IntSoftmaxPlan plan) {
+  const auto shared = std::make_shared<const IntSoftmaxPlan>(std::move(plan));
+  const auto run = [shared](const KernelIo& io) -> Result<void> {
+    if (fits_64_bits(*shared)) {
+      run_softmax<std::uint64_t>(*shared, io);
+    } else {
+      run_softmax<Uint128>(*shared, io);
+    }
+    return {};
+  };
+  return {.run = run, .scratch_bytes = 0, .clamps = true};
+}
+
+Prepared prepare_int_log_softmax(IntLogSoftmaxPlan plan) {
+  const auto shared = std::make_shared<const IntLogSoftmaxPlan>(std::move(plan));
+  const auto run = [shared](const KernelIo& io) -> Result<void> {
+    run_log_softmax(*shared, io);
+    return {};
+  };
+  return {.run = run, .scratch_bytes = 0, .clamps = true};
+}
+
+}  // namespace halfstep::ops

@@ -1,0 +1,177 @@
+// gates.cpp: measures what each gate asks for.
+#include "pipeline/gates.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "core/text.hpp"
+#include "report/report_text.hpp"
+
+namespace halfstep::pipeline {
+namespace {
+
+using compare::Comparison;
+using compare::TensorError;
+
+/// What a threshold may be.
+struct Bounds {
+  const char* option;
+  const std::optional<double>& threshold;
+  double lowest;
+  double highest;
+};
+
+constexpr double kAny = std::numeric_limits<double>::max();
+
+std::vector<Bounds> bounds_of(const Gates& gates) {
+  return {{"min_top1", gates.min_top1, 0.0, 100.0},
+          {"max_top1_drop", gates.max_top1_drop, -100.0, 100.0},
+          {"min_top1_agreement", gates.min_top1_agreement, 0.0, 100.0},
+          {"min_miou", gates.min_miou, 0.0, 100.0},
+          {"min_sqnr_db", gates.min_sqnr_db, -report::kMaxReportedDb, report::kMaxReportedDb},
+          {"min_cosine", gates.min_cosine, -1.0, 1.0},
+          {"max_abs_error", gates.max_abs_error, 0.0, kAny},
+          {"max_regression", gates.max_regression, 0.0, kAny}};
+}
+
+Error usage(const std::string& message) { return {ErrorCode::kUsage, message}; }
+
+/// Collects judged gates.
+class Judge {
+ public:
+  void at_least(const char* option, std::string subject, const char* unit, double threshold, double actual) {
+    add({option, std::move(subject), unit, threshold, actual, actual >= threshold, threshold - actual});
+  }
+  void at_most(const char* option, std::string subject, const char* unit, double threshold, double actual) {
+    add({option, std::move(subject), unit, threshold, actual, actual <= threshold, actual - threshold});
+  }
+  std::vector<report::Gate> take() { return std::move(gates_); }
+
+ private:
+  void add(report::Gate gate) {
+    if (gate.passed) gate.shortfall = 0.0;
+    gates_.push_back(std::move(gate));
+  }
+  std::vector<report::Gate> gates_;
+};
+
+double reported_db(const TensorError& output) {
+  return std::clamp(output.sums.sqnr_db(), -report::kMaxReportedDb, report::kMaxReportedDb);
+}
+
+/// The output for which `value` is smallest; the first of several.
+template <class F>
+const TensorError& worst_of(const std::vector<TensorError>& outputs, F&& value) {
+  return *std::ranges::min_element(outputs, {}, std::forward<F>(value));
+}
+
+void judge_outputs(const Gates& gates, const std::vector<TensorError>& outputs, Judge& judge) {
+  const auto of = [](const TensorError& output) { return " of output " + halfstep::quoted(output.name); };
+  if (gates.min_sqnr_db) {
+    const TensorError& worst = worst_of(outputs, reported_db);
+    judge.at_least("min_sqnr_db", "SQNR" + of(worst), "dB", *gates.min_sqnr_db, reported_db(worst));
+  }
+  if (gates.min_cosine) {
+    const TensorError& worst = worst_of(outputs, [](const TensorError& output) { return output.sums.cosine(); });
+    judge.at_least("min_cosine", "cosine" + of(worst), "", *gates.min_cosine, worst.sums.cosine());
+  }
+  if (gates.max_abs_error) {
+    const TensorError& worst = worst_of(outputs, [](const TensorError& output) { return -output.sums.max_abs_error; });
+    judge.at_most("max_abs_error", "largest error" + of(worst), "", *gates.max_abs_error, worst.sums.max_abs_error);
+  }
+}
+
+Result<void> judge_regression(double allowed, const report::Baseline& baseline, const Comparison& now, Judge& judge) {
+  const char* option = "max_regression";
+  if (baseline.miou && now.miou) {
+    judge.at_most(option, "loss of mean IoU since the baseline", "points", allowed,
+                  *baseline.miou - now.miou->other_percent);
+  } else if (baseline.top1 && now.top1) {
+    judge.at_most(option, "loss of top-1 since the baseline", "points", allowed,
+                  *baseline.top1 - now.top1->other_percent);
+  } else if (baseline.top1_agreement && now.top1_agreement_percent) {
+    judge.at_most(option, "loss of top-1 agreement since the baseline", "points", allowed,
+                  *baseline.top1_agreement - *now.top1_agreement_percent);
+  } else if (baseline.worst_output_db && !now.outputs.empty()) {
+    const TensorError& worst = worst_of(now.outputs, reported_db);
+    judge.at_most(option, "loss of SQNR of the worst output since the baseline", "dB", allowed,
+                  *baseline.worst_output_db - reported_db(worst));
+  } else {
+    return Error{ErrorCode::kInvalidInput, baseline.path + ": has no metric in common with this run"};
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> check_gates(const EvaluateRequest& request) {
+  const Gates& gates = request.gates;
+  for (const Bounds& b : bounds_of(gates)) {
+    if (!b.threshold) continue;
+    if (*b.threshold >= b.lowest && *b.threshold <= b.highest) continue;
+    const std::string range =
+        b.highest == kAny ? "of at least " + report::significant(b.lowest, 6)
+                          : "from " + report::significant(b.lowest, 6) + " to " + report::significant(b.highest, 6);
+    return usage("--" + std::string(b.option) + " must be a number " + range);
+  }
+  const bool has_classes = request.labels && request.metric == Metric::kTopK;
+  for (const auto& [option, threshold] :
+       {std::pair("--min_top1", gates.min_top1), std::pair("--max_top1_drop", gates.max_top1_drop)}) {
+    if (!threshold || has_classes) continue;
+    return usage(std::string(option) + " needs --labels with class indices" +
+                 (request.metric == Metric::kMiou ? ", not --metric miou" : ""));
+  }
+  if (gates.min_top1_agreement && request.metric == Metric::kMiou) {
+    return usage("--min_top1_agreement measures classifiers, not --metric miou");
+  }
+  if (gates.min_miou && request.metric != Metric::kMiou) return usage("--min_miou needs --metric miou");
+  if (gates.max_regression && !gates.baseline) return usage("--max_regression needs --baseline");
+  if (gates.baseline && !gates.max_regression) return usage("--baseline needs --max_regression");
+  return {};
+}
+
+bool needs_outputs(const Gates& gates) { return gates.min_sqnr_db || gates.min_cosine || gates.max_abs_error; }
+
+Result<std::vector<report::Gate>> judge(const Gates& gates, const std::optional<report::Baseline>& baseline,
+                                        const report::Report& report) {
+  const Comparison& now = *report.comparison;
+  Judge judge;
+  if (gates.min_top1 && now.top1) {
+    judge.at_least("min_top1", "top-1 of the quantized model", "%", *gates.min_top1, now.top1->other_percent);
+  }
+  if (gates.max_top1_drop && now.top1) {
+    judge.at_most("max_top1_drop", "loss of top-1", "points", *gates.max_top1_drop, now.top1->drop());
+  }
+  if (gates.min_top1_agreement && now.top1_agreement_percent) {
+    judge.at_least("min_top1_agreement", "top-1 agreement", "%", *gates.min_top1_agreement,
+                   *now.top1_agreement_percent);
+  }
+  if (gates.min_miou && now.miou) {
+    judge.at_least("min_miou", "mean IoU of the quantized model", "%", *gates.min_miou, now.miou->other_percent);
+  }
+  if (needs_outputs(gates)) {
+    if (std::ranges::all_of(now.outputs, [](const TensorError& output) { return output.sums.count == 0; })) {
+      return usage("--min_sqnr_db, --min_cosine and --max_abs_error need a float32 output, this model has none");
+    }
+    judge_outputs(gates, now.outputs, judge);
+  }
+  if (gates.max_regression && baseline) {
+    if (Result<void> done = judge_regression(*gates.max_regression, *baseline, now, judge); !done.ok()) {
+      return done.error();
+    }
+  }
+  return judge.take();
+}
+
+std::string failures_of(const std::vector<report::Gate>& gates) {
+  std::string text;
+  for (const report::Gate& gate : gates) {
+    if (gate.passed) continue;
+    text += (text.empty() ? "gate missed: --" : "; --") + gate.option + ": " + report::gate_sentence(gate);
+  }
+  return text;
+}
+
+}  // namespace halfstep::pipeline

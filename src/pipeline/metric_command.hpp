@@ -1,0 +1,44 @@
+// metric_command.hpp: an outside program that scores the outputs of both models.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "exec/executor.hpp"
+#include "graph/graph.hpp"
+#include "halfstep/result.hpp"
+
+namespace halfstep::pipeline {
+
+/// Errors: kUsage if the command lacks {float_dir} or {quantized_dir}.
+Result<void> check_metric_command(const std::string& command);
+
+/// Two temporary folders that fill with the outputs of both models, Result_<i>/<output>.raw; gone with this object.
+class OutputFolders {
+ public:
+  /// Errors: kInvalidInput if the folders cannot be made.
+  static Result<OutputFolders> create();
+
+  OutputFolders(OutputFolders&& other) noexcept : root_(std::exchange(other.root_, {})) {}
+  OutputFolders& operator=(OutputFolders&& other) noexcept;
+  ~OutputFolders();
+
+  /// Writes the outputs of sample i of both. Thread-safe for different samples.
+  /// Errors: those of writing.
+  Result<void> write(std::int64_t sample, const graph::Graph& reference, const exec::Executor& reference_run,
+                     const exec::Executor& other_run) const;
+
+  /// Runs `command` through the shell with both folders put in; its two numbers: float, quantized. What it writes to
+  /// stderr passes through.
+  /// Errors: kInvalidInput if it fails or prints anything but two finite numbers.
+  Result<std::pair<double, double>> run(const std::string& command) const;
+
+ private:
+  explicit OutputFolders(std::filesystem::path root) : root_(std::move(root)) {}
+
+  std::filesystem::path root_;
+};
+
+}  // namespace halfstep::pipeline

@@ -1,0 +1,31 @@
+// report_html_tables.hpp: the tables of the HTML report.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "report/report.hpp"
+#include "report/report_text.hpp"
+
+namespace halfstep::report::html {
+
+/// escaped(), with leave to break lines behind slashes.
+std::string breakable(std::string_view name);
+
+/// Every gate with its verdict. "" without gates.
+std::string gate_table(const Report& report);
+
+/// Top-1, top-5, agreement and outside metrics, by form of the model. "" without any.
+std::string metric_table(const Report& report);
+
+/// Errors of the outputs, in the model's order.
+std::string output_table(const Report& report);
+
+/// Errors of every layer, worst first; sortable by the page's script.
+std::string layer_table(const std::vector<PlacedLayer>& layers);
+
+/// Nodes that stay float, with reasons.
+std::string island_table(const std::vector<FloatIsland>& islands);
+
+}  // namespace halfstep::report::html

@@ -1,0 +1,219 @@
+// report_markdown.cpp: reports as Markdown, for a comment on a pull request.
+#include <algorithm>
+#include <functional>
+
+#include "report/report.hpp"
+#include "report/report_text.hpp"
+
+namespace halfstep::report {
+namespace {
+
+/// GitHub refuses comments of more than 65,536 characters.
+constexpr std::size_t kMaxBytes = 59000;
+/// What stays free for the line that says how much was left out, and the closing tags.
+constexpr std::size_t kReserve = 1000;
+constexpr std::size_t kMaxNameChars = 60;
+constexpr std::size_t kMaxTextChars = 300;
+constexpr std::size_t kNumWorstLayers = 10;
+
+/// Text between marks, safe in a table: Markdown and HTML see no syntax in it.
+std::string plain(std::string_view text) {
+  constexpr std::string_view kSpecial = "\\`*_[]|~$#";
+  std::string out;
+  for (const char c : shortened(text, kMaxTextChars)) {
+    if (c == '&') {
+      out += "&amp;";
+    } else if (c == '<') {
+      out += "&lt;";
+    } else if (c == '>') {
+      out += "&gt;";
+    } else {
+      if (kSpecial.find(c) != std::string_view::npos) out += '\\';
+      out += c;
+    }
+  }
+  return out;
+}
+
+/// A name in the type of code.
+std::string code(std::string_view name) {
+  const std::string shown = shortened(name, kMaxNameChars);
+  if (shown.empty()) return "";
+  // A span of code takes everything literally, but ends at a backtick, and a table's cell at a bar.
+  const bool literal =
+      shown.find_first_of("`|<>&\\") == std::string::npos && shown.front() != ' ' && shown.back() != ' ';
+  return literal ? "`" + shown + "`" : "<code>" + plain(shown) + "</code>";
+}
+
+/// Appends pieces as long as the page stays within its limit.
+class Page {
+ public:
+  void add(const std::string& text) { text_ += text; }
+
+  /// `head`, then a line for each of `count` things; says how many did not fit.
+  void add_lines(const std::string& head, std::size_t count, const std::function<std::string(std::size_t)>& line,
+                 const char* noun) {
+    text_ += head;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::string next = line(i);
+      if (text_.size() + next.size() > kMaxBytes - kReserve) {
+        text_ +=
+            "\n" + std::to_string(count - i) + " more " + noun + " do not fit here: see the JSON or HTML report.\n";
+        return;
+      }
+      text_ += next;
+    }
+  }
+
+  bool is_full() const { return text_.size() + 2 * kReserve > kMaxBytes; }
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+std::string title(const Report& report) {
+  const std::size_t failed = num_failed(report.gates);
+  std::string verdict;
+  if (!report.gates.empty()) verdict = failed == 0 ? "passed" : "**failed**";
+  std::string text = "## Quantization of " + code(file_name(report.model));
+  if (!verdict.empty()) text += ": " + verdict;
+  return text + "\n\n";
+}
+
+std::string summary(const Report& report) {
+  std::string text = code(report.model);
+  if (!report.quantized.empty()) text += " against " + code(report.quantized);
+  text += ", mode " + plain(report.mode);
+  if (!report.arithmetic.empty()) text += ", arithmetic " + code(report.arithmetic);
+  if (report.comparison) text += ", " + counted(report.comparison->num_samples, "sample");
+  return text + ". halfstep " + plain(report.tool_version) + ".\n\n";
+}
+
+void add_gates(const Report& report, Page& page) {
+  if (report.gates.empty()) return;
+  page.add_lines(
+      "### Gates\n\n| | gate | measured | demanded | found | missed by |\n|---|---|---|---:|---:|---:|\n",
+      report.gates.size(),
+      [&](std::size_t i) {
+        const Gate& gate = report.gates[i];
+        return std::string(gate.passed ? "| pass" : "| **FAIL**") + " | " + code("--" + gate.option) + " | " +
+               plain(gate.subject) + " | " + plain(gate_demand(gate)) + " | " + plain(gate_figure(gate, gate.actual)) +
+               " | " + (gate.passed ? std::string() : plain(gate_shortfall(gate))) + " |\n";
+      },
+      "gates");
+  page.add("\n");
+}
+
+void add_metrics(const Report& report, Page& page) {
+  std::string rows;
+  const auto row = [&](const std::string& name, const std::string& reference, const std::string& other,
+                       const std::string& drop) {
+    rows += "| " + name + " | " + reference + " | " + other + " | " + drop + " |\n";
+  };
+  const auto top = [&](const char* name, const std::optional<compare::TopK>& top_k) {
+    if (!top_k) return;
+    row(name, decimals(top_k->reference_percent, 2) + " %", decimals(top_k->other_percent, 2) + " %",
+        decimals(top_k->drop(), 2));
+  };
+  const auto comparison_rows = [&](const compare::Comparison& comparison, const std::string& suffix) {
+    top(("top-1" + suffix).c_str(), comparison.top1);
+    top(("top-5" + suffix).c_str(), comparison.top5);
+    top(("mean IoU" + suffix).c_str(), comparison.miou);
+    if (comparison.top1_agreement_percent) {
+      row("same top-1" + suffix, "", decimals(*comparison.top1_agreement_percent, 2) + " %", "");
+    }
+  };
+  if (report.comparison) comparison_rows(*report.comparison, report.simulated_comparison ? ", fixed" : "");
+  if (report.simulated_comparison) comparison_rows(*report.simulated_comparison, ", simulated");
+  for (const auto& [name, values] : report.extra_metrics) {
+    row(plain(name), significant(values.first, 6), significant(values.second, 6),
+        significant(values.first - values.second, 4));
+  }
+  if (rows.empty()) return;
+  page.add("### Metrics\n\n| | float | quantized | drop |\n|---|---:|---:|---:|\n" + rows + "\n");
+}
+
+void add_tensors(const std::string& head, const std::vector<compare::TensorError>& tensors, std::size_t count,
+                 Page& page) {
+  if (count == 0) return;
+  const auto first = tensors.begin();
+  const auto last = first + static_cast<std::ptrdiff_t>(count);
+  const bool isolated = std::any_of(first, last, [](const auto& tensor) { return tensor.isolated.has_value(); });
+  const bool scaled = std::any_of(first, last, [](const auto& tensor) { return tensor.scale > 0.0; });
+  std::string columns = "| tensor | operator | SQNR dB |";
+  std::string rule = "|---|---|---:|";
+  const auto column = [&](bool wanted, const char* name) {
+    if (!wanted) return;
+    columns += std::string(" ") + name + " |";
+    rule += "---:|";
+  };
+  column(isolated, "alone dB");
+  column(true, "cosine");
+  column(true, "max error");
+  column(scaled, "rmse steps");
+  column(scaled, "clipped %");
+  page.add_lines(
+      head + columns + "\n" + rule + "\n", count,
+      [&](std::size_t i) {
+        const compare::TensorError& tensor = tensors[i];
+        std::string row = "| " + code(tensor.name) + " | " + (tensor.op.empty() ? "(input)" : plain(tensor.op)) +
+                          " | " + shown_db(tensor.sums.sqnr_db()) + " |";
+        if (isolated) row += " " + (tensor.isolated ? shown_db(tensor.isolated->sqnr_db()) : std::string()) + " |";
+        row += " " + decimals(tensor.sums.cosine(), 6) + " | " + significant(tensor.sums.max_abs_error, 4) + " |";
+        if (scaled) {
+          const bool has_scale = tensor.scale > 0.0;
+          row += " " + (has_scale ? decimals(tensor.rmse_in_steps(), 2) : std::string()) + " |";
+          row += " " + (has_scale ? decimals(tensor.clipped_percent(), 3) : std::string()) + " |";
+        }
+        return row + "\n";
+      },
+      "tensors");
+  page.add("\n");
+}
+
+void add_folded(const std::string& summary_text, const std::string& head, std::size_t count,
+                const std::function<std::string(std::size_t)>& line, const char* noun, Page& page) {
+  if (count == 0) return;
+  const std::string title_line = "<details><summary>" + summary_text + "</summary>\n\n";
+  if (page.is_full()) {
+    page.add(summary_text + ": see the JSON or HTML report.\n\n");
+    return;
+  }
+  page.add_lines(title_line + head, count, line, noun);
+  page.add("\n</details>\n\n");
+}
+
+}  // namespace
+
+std::string to_markdown(const Report& report) {
+  Page page;
+  page.add(title(report));
+  page.add(summary(report));
+  add_gates(report, page);
+  add_metrics(report, page);
+  if (report.comparison) {
+    const compare::Comparison& comparison = *report.comparison;
+    add_tensors("### Outputs\n\n", comparison.outputs, comparison.outputs.size(), page);
+    const std::size_t shown = std::min(kNumWorstLayers, comparison.layers.size());
+    add_tensors(
+        "### Worst " + std::to_string(shown) + " of " + std::to_string(comparison.layers.size()) + " layers\n\n",
+        comparison.layers, shown, page);
+  }
+  add_folded(
+      counted(static_cast<std::int64_t>(report.float_islands.size()), "float island"),
+      "| node | operator | why it stays float |\n|---|---|---|\n", report.float_islands.size(),
+      [&](std::size_t i) {
+        const FloatIsland& island = report.float_islands[i];
+        return "| " + plain(island.node) + " | " + plain(island.op) + " | " + plain(island.reason) + " |\n";
+      },
+      "float islands", page);
+  add_folded(
+      counted(static_cast<std::int64_t>(report.warnings.size()), "warning"), "", report.warnings.size(),
+      [&](std::size_t i) { return "- " + plain(report.warnings[i]) + "\n"; }, "warnings", page);
+  std::string text = page.take();
+  text.pop_back();  // Every part ends in an empty line.
+  return text;
+}
+
+}  // namespace halfstep::report

@@ -1,0 +1,129 @@
+// Contract under test: compare/compare_runs.hpp.
+#include "compare/compare_runs.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "lower/lower.hpp"
+#include "unit/exec/small_graph.hpp"
+
+namespace halfstep::compare {
+namespace {
+
+/// x -> Neg -> a -> Neg -> y, encoded in x (steps of 1), a (steps of 1/4, up to 1) and y (steps of 1/8).
+class CompareRuns : public ::testing::Test {
+ protected:
+  CompareRuns() {
+    small_.input("x", {1, 4}).node("Neg", {"x"}, {"a"}).node("Neg", {"a"}, {"y"}).output("y");
+    encode("x", {-128, 127}, 1.0);
+    encode("a", {-4, 4}, 0.25);
+    encode("y", {-128, 127}, 0.125);
+    request_.samples.count = 3;
+    request_.samples.load = [this](std::int64_t i) -> Result<std::vector<Tensor>> {
+      return std::vector<Tensor>{Tensor::of<float>(Shape{1, 4}, std::span<const float>(samples_[i]))};
+    };
+    request_.samples.place = [](std::int64_t i) { return "sample " + std::to_string(i); };
+    for (const char* name : {"x", "a", "y"}) {
+      const graph::ValueId id = graph::find_value(small_.graph(), name);
+      request_.layers.push_back({id, id, &encodings_.at(name).encoding});
+    }
+  }
+
+  Result<Compared> run(int num_threads = 1) {
+    const graph::Graph& graph = small_.graph();
+    exec::Session reference(
+        graph, [&](const ops::InputShapes& shapes) { return lower::lower_float(graph, shapes); }, num_threads);
+    exec::Session other(
+        graph, [&](const ops::InputShapes& shapes) { return lower::lower_simulated(graph, shapes, encodings_); },
+        num_threads);
+    request_.reference = {&graph, &reference};
+    request_.other = {&graph, &other};
+    request_.num_threads = num_threads;
+    return compare_runs(request_);
+  }
+
+  static const TensorError& layer(const Compared& compared, const std::string& name) {
+    return *std::ranges::find(compared.comparison.layers, name, &TensorError::name);
+  }
+
+  void encode(const char* name, IntGrid grid, double scale) {
+    encodings_.insert_or_assign(name, TensorEncoding{.encoding = *Encoding::per_tensor(grid, {scale, 0}),
+                                                     .role = TensorRole::kActivation,
+                                                     .provenance = {},
+                                                     .codes = {},
+                                                     .frozen = false});
+  }
+
+  exec::SmallGraph small_;
+  EncodingSet encodings_;
+  CompareRequest request_;
+  float samples_[3][4] = {{0.25F, 0.0F, 1.0F, -1.0F}, {0.5F, 0.0F, 0.0F, 0.0F}, {0.0F, 3.0F, 0.0F, 0.0F}};
+};
+
+// x: 0.25 becomes 0 and 0.5 becomes 0: 0.0625 + 0.25. a inherits these, and 3 is clipped to 1.
+TEST_F(CompareRuns, WholeNetworkErrorsAddUpAndIsolatedOnesDoNot) {
+  request_.isolated = true;
+  const Result<Compared> compared = run();
+  ASSERT_TRUE(compared.ok()) << compared.error().message;
+  EXPECT_DOUBLE_EQ(layer(*compared, "x").sums.error_squared, 0.3125);
+  EXPECT_DOUBLE_EQ(layer(*compared, "a").sums.error_squared, 4.3125);
+  EXPECT_DOUBLE_EQ(layer(*compared, "y").sums.error_squared, 4.3125);
+  // Fed with what float inputs are on their own grid: x is rounded, a is clipped, y is exact.
+  ASSERT_TRUE(layer(*compared, "a").isolated);
+  EXPECT_DOUBLE_EQ(layer(*compared, "x").isolated->error_squared, 0.3125);
+  EXPECT_DOUBLE_EQ(layer(*compared, "a").isolated->error_squared, 4.3125);
+  EXPECT_DOUBLE_EQ(layer(*compared, "y").isolated->error_squared, 4.0);
+  EXPECT_DOUBLE_EQ(compared->comparison.outputs[0].isolated->error_squared, 4.0);
+  EXPECT_DOUBLE_EQ(compared->comparison.outputs[0].sums.error_squared, 4.3125);
+}
+
+TEST_F(CompareRuns, StepsAndClipping) {
+  const Result<Compared> compared = run();
+  ASSERT_TRUE(compared.ok()) << compared.error().message;
+  EXPECT_EQ(layer(*compared, "a").num_clipped, 1);
+  EXPECT_EQ(layer(*compared, "y").num_clipped, 0);
+  EXPECT_DOUBLE_EQ(layer(*compared, "a").scale, 0.25);
+  EXPECT_DOUBLE_EQ(layer(*compared, "x").rmse_in_steps(), std::sqrt(0.3125 / 12.0));
+  EXPECT_FALSE(layer(*compared, "x").isolated);
+  EXPECT_DOUBLE_EQ(compared->comparison.outputs[0].scale, 0.125);
+}
+
+TEST_F(CompareRuns, TheSameForEveryNumberOfThreads) {
+  request_.isolated = true;
+  const Result<Compared> one = run(1);
+  const Result<Compared> three = run(3);
+  ASSERT_TRUE(one.ok() && three.ok());
+  for (const char* name : {"x", "a", "y"}) {
+    EXPECT_EQ(layer(*one, name).sums.error_squared, layer(*three, name).sums.error_squared);
+    EXPECT_EQ(layer(*one, name).isolated->product, layer(*three, name).isolated->product);
+  }
+}
+
+TEST_F(CompareRuns, OutputsAreSeenOnceASampleAndErrorsNameIt) {
+  std::vector<std::int64_t> seen;
+  request_.seen = [&](std::int64_t i, const exec::Executor& ours, const exec::Executor& theirs) -> Result<void> {
+    EXPECT_EQ(ours.output(0).shape(), theirs.output(0).shape());
+    seen.push_back(i);
+    if (i == 2) return Error{ErrorCode::kInvalidInput, "disk full"};
+    return {};
+  };
+  const Result<Compared> compared = run();
+  EXPECT_THAT(seen, testing::ElementsAre(0, 1, 2));
+  ASSERT_FALSE(compared.ok());
+  EXPECT_EQ(compared.error().message, "sample 2: disk full");
+}
+
+TEST_F(CompareRuns, LabelsAndScores) {
+  request_.labels = {2, 0, 1};
+  const Result<Compared> compared = run();
+  ASSERT_TRUE(compared.ok()) << compared.error().message;
+  EXPECT_DOUBLE_EQ(compared->comparison.top1->reference_percent, 100.0);
+  // 0.5 was rounded away, so all four scores are equal: the first wins all the same.
+  EXPECT_DOUBLE_EQ(compared->comparison.top1->other_percent, 100.0);
+  EXPECT_DOUBLE_EQ(*compared->comparison.top1_agreement_percent, 100.0);
+  request_.labels = {2, 0};
+  EXPECT_FALSE(run().ok());
+}
+
+}  // namespace
+}  // namespace halfstep::compare

@@ -1,0 +1,424 @@
+// conv_fixed_test.cpp: Conv and ConvTranspose on codes against their definition in wide integers.
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "conv_run_node.hpp"
+#include "ops/conv_int.hpp"
+#include "product_oracle.hpp"
+
+namespace halfstep::ops {
+namespace {
+
+using conv_testing::Ints;
+using conv_testing::make_node;
+using product_testing::draw;
+using product_testing::Draw;
+using product_testing::expect_exact;
+using product_testing::Operand;
+using product_testing::Oracle;
+using product_testing::Outcome;
+using product_testing::Problem;
+using product_testing::run_fixed;
+
+struct Geometry {
+  bool transpose = false;
+  int num_axes = 2;
+  std::int64_t batch = 1, groups = 1, group_in = 1, group_out = 1;
+  Ints in, kernel, stride, dilation, pad_begin, pad_end;
+  bool per_channel_input = false;
+
+  Shape x_shape() const {
+    Shape x{batch, groups * group_in};
+    for (const std::int64_t extent : in) x.push_back(extent);
+    return x;
+  }
+  Shape w_shape() const {
+    Shape w = transpose ? Shape{groups * group_in, group_out} : Shape{groups * group_out, group_in};
+    for (const std::int64_t extent : kernel) w.push_back(extent);
+    return w;
+  }
+  std::int64_t out(std::size_t i) const {
+    const std::int64_t window = (kernel[i] - 1) * dilation[i] + 1;
+    if (transpose) return (in[i] - 1) * stride[i] + window - pad_begin[i] - pad_end[i];
+    return (in[i] + pad_begin[i] + pad_end[i] - window) / stride[i] + 1;
+  }
+  bool valid() const {
+    for (std::size_t i = 0; i < in.size(); ++i) {
+      const std::int64_t window = (kernel[i] - 1) * dilation[i] + 1;
+      if (out(i) < 1 || (!transpose && in[i] + pad_begin[i] + pad_end[i] < window)) return false;
+    }
+    return true;
+  }
+  Shape y_shape() const {
+    Shape y{batch, groups * group_out};
+    for (std::size_t i = 0; i < in.size(); ++i) y.push_back(out(i));
+    return y;
+  }
+  std::string describe() const {
+    return std::string(transpose ? "transposed" : "plain") + " x " + to_string(x_shape()) + " w " +
+           to_string(w_shape()) + " groups " + std::to_string(groups) + " stride " + to_string(Shape(stride)) +
+           " dilation " + to_string(Shape(dilation)) + " pads " + to_string(Shape(pad_begin)) + " " +
+           to_string(Shape(pad_end));
+  }
+};
+
+Ints unravel(std::int64_t index, const Ints& extents) {
+  Ints at(extents.size());
+  for (std::size_t i = extents.size(); i-- > 0;) {
+    at[i] = index % extents[i];
+    index /= extents[i];
+  }
+  return at;
+}
+
+std::int64_t size_of(const Ints& extents) {
+  std::int64_t size = 1;
+  for (const std::int64_t extent : extents) size *= extent;
+  return size;
+}
+
+// The input element that tap `tap` of output `at` reads (or, transposed, that lands there), if there is one.
+std::optional<std::int64_t> source(const Geometry& g, const Ints& at, const Ints& tap) {
+  std::int64_t index = 0;
+  for (std::size_t i = 0; i < at.size(); ++i) {
+    std::int64_t x = 0;
+    if (g.transpose) {
+      const std::int64_t landed = at[i] + g.pad_begin[i] - tap[i] * g.dilation[i];
+      if (landed < 0 || landed % g.stride[i] != 0) return std::nullopt;
+      x = landed / g.stride[i];
+    } else {
+      x = at[i] * g.stride[i] + tap[i] * g.dilation[i] - g.pad_begin[i];
+    }
+    if (x < 0 || x >= g.in[i]) return std::nullopt;
+    index = index * g.in[i] + x;
+  }
+  return index;
+}
+
+std::int64_t weight_index(const Geometry& g, std::int64_t oc, std::int64_t ic, std::int64_t tap) {
+  const std::int64_t taps = size_of(g.kernel);
+  if (!g.transpose) return (oc * g.group_in + ic) * taps + tap;
+  return ((oc / g.group_out * g.group_in + ic) * g.group_out + oc % g.group_out) * taps + tap;
+}
+
+Problem problem_of(const Geometry& g, Operand x, Operand w) {
+  Problem p;
+  p.node = make_node(g.transpose ? "ConvTranspose" : "Conv", 2);
+  Ints pads = g.pad_begin;
+  pads.insert(pads.end(), g.pad_end.begin(), g.pad_end.end());
+  p.node.attributes.set("strides", g.stride);
+  p.node.attributes.set("dilations", g.dilation);
+  p.node.attributes.set("pads", pads);
+  p.node.attributes.set("group", g.groups);
+  p.operands = {std::move(x), std::move(w)};
+  p.y_shape = g.y_shape();
+  p.num_channels = g.groups * g.group_out;
+  if (g.per_channel_input) p.multiplier = g.group_out;
+  Ints out;
+  for (std::size_t i = 0; i < g.in.size(); ++i) out.push_back(g.out(i));
+  p.channel_of = [g, out](std::int64_t index) { return index / size_of(out) % (g.groups * g.group_out); };
+  p.terms = [g, out](std::int64_t index, std::vector<std::pair<std::int64_t, std::int64_t>>& terms) {
+    const Ints at = unravel(index % size_of(out), out);
+    const std::int64_t oc = index / size_of(out) % (g.groups * g.group_out);
+    const std::int64_t n = index / size_of(out) / (g.groups * g.group_out);
+    for (std::int64_t tap = 0; tap < size_of(g.kernel); ++tap) {
+      const std::optional<std::int64_t> place = source(g, at, unravel(tap, g.kernel));
+      if (!place) continue;
+      for (std::int64_t ic = 0; ic < g.group_in; ++ic) {
+        const std::int64_t channel = oc / g.group_out * g.group_in + ic;
+        terms.emplace_back((n * g.groups * g.group_in + channel) * size_of(g.in) + *place,
+                           weight_index(g, oc, ic, tap));
+      }
+    }
+  };
+  p.weights_of = [g](std::int64_t oc) {
+    std::vector<std::int64_t> weights;
+    for (std::int64_t ic = 0; ic < g.group_in; ++ic) {
+      for (std::int64_t tap = 0; tap < size_of(g.kernel); ++tap) weights.push_back(weight_index(g, oc, ic, tap));
+    }
+    return weights;
+  };
+  return p;
+}
+
+Geometry draw_geometry(std::mt19937& rng, bool transpose) {
+  while (true) {
+    Geometry g;
+    g.transpose = transpose;
+    g.num_axes = static_cast<int>(std::array{1, 2, 2, 2, 3}[static_cast<std::size_t>(draw(rng, 0, 4))]);
+    g.batch = draw(rng, 1, 2);
+    switch (draw(rng, 0, 3)) {
+      case 0:  // Channel by channel.
+        g.groups = draw(rng, 1, 5);
+        g.group_out = draw(rng, 1, 2);
+        g.per_channel_input = draw(rng, 0, 1) == 0;
+        break;
+      case 1:
+        g.groups = draw(rng, 2, 3);
+        g.group_in = draw(rng, 1, 4);
+        g.group_out = draw(rng, 1, 4);
+        break;
+      default:
+        g.group_in = draw(rng, 1, 12);
+        g.group_out = draw(rng, 1, 20);
+    }
+    const bool pointwise = draw(rng, 0, 3) == 0;
+    for (int i = 0; i < g.num_axes; ++i) {
+      g.kernel.push_back(pointwise ? 1 : draw(rng, 1, 4));
+      g.stride.push_back(pointwise ? 1 : draw(rng, 1, 3));
+      g.dilation.push_back(pointwise ? 1 : draw(rng, 1, 3));
+      g.pad_begin.push_back(pointwise ? 0 : draw(rng, 0, 3));
+      g.pad_end.push_back(pointwise ? 0 : draw(rng, 0, 3));
+      g.in.push_back(draw(rng, 1, g.num_axes == 3 ? 4 : (g.num_axes == 2 ? 9 : 40)));
+    }
+    if (g.valid()) return g;
+  }
+}
+
+constexpr std::array kAll = {Arithmetic::kFloatHalfEven, Arithmetic::kQ31Single,     Arithmetic::kQ31Double,
+                             Arithmetic::kShiftHalfUp,   Arithmetic::kShiftHalfEven, Arithmetic::kShiftHalfAway};
+
+void add_bias(Draw& d, Problem& p) {
+  if (draw(d.rng, 0, 2) == 0) return;
+  const Problem without = p;
+  const Oracle oracle(without);
+  std::vector<double> scales(static_cast<std::size_t>(p.num_channels));
+  for (std::int64_t out = 0; out < p.y_shape.num_elements(); ++out) {
+    scales[static_cast<std::size_t>(p.channel_of(out))] = oracle.acc_scale(out);
+  }
+  p.operands.push_back(d.bias(Shape{p.num_channels}, scales));
+  p.node.inputs.push_back(9);
+}
+
+Problem draw_problem(std::mt19937& rng, bool transpose, Arithmetic arithmetic, int accumulator_bits) {
+  Draw d{rng, needs_power_of_two(arithmetic) || draw(rng, 0, 3) == 0};
+  const Geometry g = draw_geometry(rng, transpose);
+  const IntGrid x_grid = d.activation_grid();
+  const IntGrid w_grid = d.weight_grid();
+  const bool symmetric = draw(rng, 0, 2) != 0;
+  const int axis = transpose ? 1 : 0;
+  const bool per_channel = draw(rng, 0, 1) == 0;
+  Problem p =
+      problem_of(g,
+                 d.activation(g.x_shape(), g.per_channel_input ? d.encoding(x_grid, false, 1, g.groups * g.group_in)
+                                                               : d.encoding(x_grid, false)),
+                 d.weight(g.w_shape(), per_channel ? d.encoding(w_grid, symmetric, axis, g.w_shape()[axis])
+                                                   : d.encoding(w_grid, symmetric)));
+  p.options = {.arithmetic = arithmetic, .accumulator_bits = accumulator_bits};
+  p.y = *Encoding::per_tensor(unsigned_grid(8), {1.0, 0});
+  add_bias(d, p);
+  d.output(p, 1);
+  return p;
+}
+
+std::string what_of(const Problem& p, int trial) {
+  return "trial " + std::to_string(trial) + " " + p.node.op_type + " x " + to_string(p.operands[0].shape) + " w " +
+         to_string(p.operands[1].shape) + " " + std::string(name_of(p.options.arithmetic));
+}
+
+class ConvFixedDrawn : public testing::TestWithParam<bool> {};
+
+TEST_P(ConvFixedDrawn, MatchesTheDefinition) {
+  std::mt19937 rng(GetParam() ? 77 : 11);
+  const auto lower = GetParam() ? &lower_conv_transpose_fixed : &lower_conv_fixed;
+  int narrow = 0;
+  int wide = 0;
+  for (int trial = 0; trial < 900; ++trial) {
+    const Problem p = draw_problem(rng, GetParam(), kAll[static_cast<std::size_t>(trial) % kAll.size()], 64);
+    const Oracle oracle(p);
+    ++(oracle.bits() == 32 ? narrow : wide);
+    expect_exact(p, oracle, lower, what_of(p, trial));
+    if (HasFatalFailure()) return;
+  }
+  EXPECT_GT(narrow, 100);
+  EXPECT_GT(wide, 25);
+}
+
+TEST_P(ConvFixedDrawn, RaisesScalesWhereAccumulatorsMustBeNarrow) {
+  std::mt19937 rng(GetParam() ? 177 : 111);
+  const auto lower = GetParam() ? &lower_conv_transpose_fixed : &lower_conv_fixed;
+  std::int64_t raised = 0;
+  for (int trial = 0; trial < 300; ++trial) {
+    const Problem p = draw_problem(rng, GetParam(), kAll[static_cast<std::size_t>(trial) % kAll.size()], 32);
+    const Oracle oracle(p);
+    raised += oracle.num_raised();
+    expect_exact(p, oracle, lower, what_of(p, trial));
+    if (HasFatalFailure()) return;
+    const Result<Outcome> outcome = run_fixed(p, lower);
+    EXPECT_EQ(outcome->facts.warnings.size(), oracle.num_raised() > 0 ? 1U : 0U);
+  }
+  EXPECT_GT(raised, 50);
+}
+
+INSTANTIATE_TEST_SUITE_P(Problems, ConvFixedDrawn, testing::Values(false, true));
+
+// Sizes at which tiles, strips and bands are cut.
+TEST(ConvFixed, LargerShapesMatchTheDefinition) {
+  std::mt19937 rng(5);
+  const auto geometry = [](std::int64_t groups, std::int64_t in, std::int64_t out, Ints extents, std::int64_t kernel,
+                           std::int64_t stride, bool transpose) {
+    const std::size_t axes = extents.size();
+    return Geometry{.transpose = transpose,
+                    .num_axes = static_cast<int>(axes),
+                    .batch = 1,
+                    .groups = groups,
+                    .group_in = in,
+                    .group_out = out,
+                    .in = std::move(extents),
+                    .kernel = Ints(axes, kernel),
+                    .stride = Ints(axes, stride),
+                    .dilation = Ints(axes, 1),
+                    .pad_begin = Ints(axes, kernel / 2),
+                    .pad_end = Ints(axes, kernel / 2),
+                    .per_channel_input = false};
+  };
+  const std::vector<Geometry> geometries = {
+      geometry(1, 3, 100, {28, 28}, 3, 1, false), geometry(1, 7, 9, {2500}, 1, 1, false),
+      geometry(1, 300, 5, {9, 9}, 3, 1, false),   geometry(2, 1, 1, {300, 200}, 3, 1, false),
+      geometry(2, 1, 2, {150, 333}, 3, 2, false), geometry(1, 5, 120, {11, 70}, 2, 2, true),
+      geometry(2, 4, 3, {30, 20}, 4, 2, true),
+  };
+  for (const Geometry& g : geometries) {
+    for (const IntGrid x_grid : {unsigned_grid(8), unsigned_grid(16)}) {
+      Draw d{rng, false};
+      Problem p = problem_of(g, d.activation(g.x_shape(), d.encoding(x_grid, false)),
+                             d.weight(g.w_shape(), d.encoding(signed_grid(8), true)));
+      p.y = *Encoding::per_tensor(unsigned_grid(8), {1.0, 0});
+      d.output(p, 1);
+      expect_exact(p, Oracle(p), g.transpose ? &lower_conv_transpose_fixed : &lower_conv_fixed, g.describe());
+    }
+  }
+}
+
+// One weight of 32767 under x up to 65535: 2147385345, which leaves 98302 for the bias.
+TEST(ConvFixed, ProofHoldsExactlyUpToTheEdgeOfInt32) {
+  for (const std::int32_t bias : {98302, -98302, 98303, -98303}) {
+    for (const Arithmetic arithmetic : kAll) {
+      const Geometry g{
+          .num_axes = 1, .in = {3}, .kernel = {1}, .stride = {1}, .dilation = {1}, .pad_begin = {0}, .pad_end = {0}};
+      const Shape shape{1, 1, 3};
+      Problem p =
+          problem_of(g,
+                     {shape, *Encoding::per_tensor(unsigned_grid(16), {1.0, 0}),
+                      Tensor::of<std::uint16_t>(shape, {65535, 65534, 0}), std::nullopt},
+                     {Shape{1, 1, 1}, *Encoding::per_tensor(signed_grid(16), {0.5, 0}),
+                      Tensor::of<std::int16_t>(Shape{1, 1, 1}, {static_cast<std::int16_t>(bias < 0 ? -32767 : 32767)}),
+                      Tensor::of<float>(Shape{1, 1, 1}, {bias < 0 ? -16383.5F : 16383.5F})});
+      p.operands.push_back({Shape{1}, *Encoding::per_tensor(signed_grid(32), {0.5, 0}),
+                            Tensor::of<std::int32_t>(Shape{1}, {bias}), Tensor(TensorType{DType::kFloat32, Shape{1}})});
+      p.node.inputs.push_back(9);
+      p.options.arithmetic = arithmetic;
+      p.y = *Encoding::per_tensor(signed_grid(16), {0x1p15, 3});
+      const Oracle oracle(p);
+      EXPECT_EQ(oracle.bits(), std::abs(bias) == 98302 ? 32 : 64);
+      expect_exact(p, oracle, &lower_conv_fixed, "bias " + std::to_string(bias));
+    }
+  }
+}
+
+// Four numbers -32768 make a pair of products that leaves int32 by one.
+TEST(ConvFixed, LowestNumbersOfSixteenBitsDoNotWrap) {
+  for (const std::int64_t channels : {1, 2, 3, 6}) {
+    const Geometry g{.num_axes = 1,
+                     .group_in = channels,
+                     .group_out = 2,
+                     .in = {40},
+                     .kernel = {1},
+                     .stride = {1},
+                     .dilation = {1},
+                     .pad_begin = {0},
+                     .pad_end = {0}};
+    Tensor x(TensorType{DType::kInt16, g.x_shape()});
+    std::fill_n(x.mutable_data<std::int16_t>(), x.num_elements(), std::int16_t{-32768});
+    Tensor w(TensorType{DType::kInt16, g.w_shape()});
+    std::fill_n(w.mutable_data<std::int16_t>(), w.num_elements(), std::int16_t{-32768});
+    Problem p = problem_of(g, {g.x_shape(), *Encoding::per_tensor(signed_grid(16), {1.0, 0}), x, std::nullopt},
+                           {g.w_shape(), *Encoding::per_tensor(signed_grid(16), {1.0, 0}), w,
+                            Tensor(TensorType{DType::kFloat32, g.w_shape()})});
+    p.y = *Encoding::per_tensor(signed_grid(16), {0x1p18, 0});
+    expect_exact(p, Oracle(p), &lower_conv_fixed, std::to_string(channels));
+  }
+}
+
+// A padded copy would need 2^31 elements: columns need one.
+TEST(ConvFixed, HugeDilationsNeedLittleScratch) {
+  const std::int64_t dilation = (std::int64_t{1} << 31) - 2;
+  const Geometry g{.num_axes = 2,
+                   .groups = 2,
+                   .in = {2, 3},
+                   .kernel = {1, 2},
+                   .stride = {1, 1},
+                   .dilation = {1, dilation},
+                   .pad_begin = {0, dilation - 1},
+                   .pad_end = {0, 0}};
+  std::mt19937 rng(3);
+  Draw d{rng, false};
+  Problem p = problem_of(g, d.activation(g.x_shape(), d.encoding(unsigned_grid(8), false)),
+                         d.weight(g.w_shape(), d.encoding(signed_grid(8), true)));
+  p.y = *Encoding::per_tensor(unsigned_grid(8), {1.0, 0});
+  d.output(p, 1);
+  expect_exact(p, Oracle(p), &lower_conv_fixed, g.describe());
+}
+
+std::string refusal(const Problem& p) {
+  const Result<Outcome> outcome = run_fixed(p, &lower_conv_fixed);
+  EXPECT_TRUE(!outcome.ok());
+  if (outcome.ok()) return "";
+  EXPECT_EQ(outcome.error().code, ErrorCode::kUnsupported);
+  return outcome.error().message;
+}
+
+TEST(ConvFixed, RefusesWhatHasNoIntegerForm) {
+  std::mt19937 rng(1);
+  Draw d{rng, false};
+  const Geometry g{.num_axes = 1,
+                   .group_in = 2,
+                   .group_out = 2,
+                   .in = {4},
+                   .kernel = {1},
+                   .stride = {1},
+                   .dilation = {1},
+                   .pad_begin = {0},
+                   .pad_end = {0}};
+  Problem good = problem_of(g, d.activation(g.x_shape(), d.encoding(unsigned_grid(8), false)),
+                            d.weight(g.w_shape(), d.encoding(signed_grid(8), true)));
+  good.y = *Encoding::per_tensor(unsigned_grid(8), {1.0, 0});
+  ASSERT_TRUE(run_fixed(good, &lower_conv_fixed).ok());
+
+  Problem p = good;
+  p.y.reset();
+  EXPECT_EQ(refusal(p), "the output has no encoding");
+  p = good;
+  p.operands[1].encoding.reset();
+  EXPECT_EQ(refusal(p), "operand 1 has no encoding");
+  p = good;
+  p.operands[1].real.reset();
+  EXPECT_EQ(refusal(p), "the weight is not constant");
+  p = good;
+  p.operands[0].encoding = *Encoding::per_channel(unsigned_grid(8), 1, {{1.0, 0}, {2.0, 0}});
+  EXPECT_EQ(refusal(p), "the input has an encoding for each channel, and a sum runs over 2 of them");
+  p = good;
+  p.operands[1].encoding = *Encoding::per_channel(signed_grid(8), 1, {{1.0, 0}, {2.0, 0}});
+  EXPECT_EQ(refusal(p), "the weight's scales run along axis 1, over which the sums run");
+  p = good;
+  p.operands[1].encoding = *Encoding::per_channel(signed_grid(8), 0, {{1.0, 0}, {2.0, 0}, {2.0, 0}});
+  EXPECT_EQ(refusal(p), "the weight has 3 scales, expected 2");
+  p = good;
+  p.operands.push_back({Shape{2}, *Encoding::per_tensor(signed_grid(32), {1.0, 0}),
+                        Tensor(TensorType{DType::kInt32, Shape{2}}), std::nullopt});
+  EXPECT_EQ(refusal(p), "the bias is not constant");
+  p = good;
+  p.operands.push_back({Shape{2}, std::nullopt, std::nullopt,
+                        Tensor::of<float>(Shape{2}, {1.0F, std::numeric_limits<float>::quiet_NaN()})});
+  EXPECT_EQ(refusal(p), "the bias contains NaN or infinity");
+  p.operands[2].real = Tensor::of<float>(Shape{2}, {1.0F, 3e38F});
+  p.operands[0].encoding = *Encoding::per_tensor(unsigned_grid(8), {1e-20, 0});
+  EXPECT_EQ(refusal(p), "the bias or the sums exceed 64-bit accumulators");
+  p = good;
+  p.options.arithmetic = Arithmetic::kShiftHalfUp;
+  EXPECT_NE(refusal(p).find("needs power-of-two scales"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace halfstep::ops

@@ -1,0 +1,117 @@
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "sample_report.hpp"
+
+namespace halfstep::report {
+namespace {
+
+/// Not a matcher: a failure would print the whole page.
+bool holds(const std::string& page, const std::string& part) { return page.find(part) != std::string::npos; }
+
+/// Text between two marks, from the first occurrence of the first.
+std::string between(const std::string& text, const std::string& from, const std::string& to) {
+  const std::size_t begin = text.find(from);
+  if (begin == std::string::npos) return "";
+  return text.substr(begin, text.find(to, begin) - begin);
+}
+
+TEST(ReportHtml, HoldsEverySection) {
+  const std::string page = to_html(sample_report());
+  for (const char* part :
+       {"1 of 2 gates failed", "id=\"gates\"", "id=\"metrics\"", "id=\"outputs\"", "id=\"layers\"", "SQNR by layer",
+        "Codes that differ", "Activation ranges by layer", "Weight ranges by channel",
+        "Histograms of the worst tensors", "id=\"run\"", "name=\"viewport\""}) {
+    EXPECT_TRUE(holds(page, part));
+  }
+}
+
+TEST(ReportHtml, AsksForNothingFromOutside) {
+  const std::string page = to_html(sample_report());
+  for (const char* part : {"http:", "https:", "src=", "@import", "url("}) EXPECT_FALSE(holds(page, part)) << part;
+}
+
+TEST(ReportHtml, LayersStandWorstFirstWithTheirPlaceInTheNetwork) {
+  const std::string rows = between(to_html(sample_report()), "class=\"layers sortable\"", "</table>");
+  const std::size_t worst = rows.find("<tr id=\"layer-2\">");
+  const std::size_t best = rows.find("<tr id=\"layer-1\">");
+  ASSERT_NE(worst, std::string::npos);
+  EXPECT_LT(worst, best);
+  // 10 dB in the network, 20 dB alone: a tenth of the error is its own.
+  EXPECT_TRUE(holds(rows,
+                    "<td class=\"n\" data-v=\"10\">10.0</td><td class=\"n\" data-v=\"20\">20.0</td>"
+                    "<td class=\"n\" data-v=\"10\">10</td>"));
+  EXPECT_TRUE(holds(rows, ">6.000</td><td class=\"n\" data-v=\"4\">4.000</td>"));
+}
+
+TEST(ReportHtml, ThresholdIsDrawnWhereThereIsOne) {
+  Report report = sample_report();
+  EXPECT_TRUE(holds(to_html(report), "<line class=\"gate\""));
+  report.gates.clear();
+  EXPECT_FALSE(holds(to_html(report), "<line class=\"gate\"")) << "<line class=\"gate\"";
+}
+
+// b goes down to -100, its grid to -50 only.
+TEST(ReportHtml, ValuesOutsideTheGridAreMarked) {
+  Report report = sample_report();
+  EXPECT_TRUE(holds(to_html(report), "<rect class=\"outside\""));
+  report.charts->activation_ranges[1].min = -50.0;
+  EXPECT_FALSE(holds(to_html(report), "<rect class=\"outside\"")) << "<rect class=\"outside\"";
+}
+
+// Bins [-2,-1) [-1,0) [0,1) hold 1, 10 and 10 values: 1 of 21 is outside of -1 ... 1.
+TEST(ReportHtml, HistogramSaysWhatIsOutside) { EXPECT_TRUE(holds(to_html(sample_report()), "4.76\xC2\xA0% outside")); }
+
+TEST(ReportHtml, NamesCannotBecomeMarkup) {
+  const std::string hostile = "</script><script>alert(1)</script>\"' onload=\xFF";
+  Report report = sample_report();
+  report.model = report.quantized = report.input_list = report.mode = report.arithmetic = hostile;
+  report.options = {{hostile, hostile}};
+  report.warnings = {hostile};
+  report.float_islands = {{hostile, hostile, hostile}};
+  report.extra_metrics = {{hostile, {1.0, 2.0}}};
+  report.gates[0].subject = report.gates[0].option = hostile;
+  report.comparison->outputs[0].name = report.comparison->layers[0].name = report.comparison->layers[0].op = hostile;
+  report.charts->activation_ranges[0].name = report.charts->weights[0].name = report.charts->weights[0].node = hostile;
+  report.charts->histograms[0].name = hostile;
+  const std::string page = to_html(report);
+  EXPECT_FALSE(holds(page, "<script>alert")) << "<script>alert";
+  EXPECT_FALSE(holds(page, "\"' onload")) << "\"' onload";
+  EXPECT_EQ(page.find('\xFF'), std::string::npos);
+}
+
+TEST(ReportHtml, FiguresThatAreNotFiniteDoNotReachTheDrawing) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+  Report report = sample_report();
+  report.comparison->layers[0].sums.error_squared = kNaN;
+  report.comparison->layers[1].sums.error_squared = 0.0;  // +infinity dB.
+  report.charts->activation_ranges[0] = {"a", -kInfinity, kInfinity, 0.0, 0.0};
+  report.charts->weights[0].channels[0] = {kNaN, kNaN, kNaN, kNaN, kInfinity};
+  report.charts->histograms[0].grid_max = kInfinity;
+  report.charts->histograms[0].step = kInfinity;
+  report.charts->histograms.push_back({"empty", 0.0, 1.0, {}, 0.0, 1.0, 0.1});
+  const std::string page = to_html(report);
+  for (const char* bad : {"=\"nan", "=\"NaN", "=\"inf", "=\"-inf", "nan%", "NaN%", "inf%"}) {
+    EXPECT_FALSE(holds(page, bad)) << bad;
+  }
+  EXPECT_TRUE(holds(page, ">exact<"));
+}
+
+TEST(ReportHtml, ManyChannelsAndLayersStayBounded) {
+  Report report = sample_report();
+  report.charts->weights.assign(60, {"w", "n", std::vector<ChannelBox>(4096, {-1.0, -0.5, 0.0, 0.5, 1.0})});
+  EXPECT_LT(to_html(report).size(), 1500000u);
+}
+
+TEST(ReportHtml, BareReportIsStillAPage) {
+  Report report;
+  report.mode = "simulated";
+  const std::string page = to_html(report);
+  EXPECT_TRUE(holds(page, "</html>\n"));
+  EXPECT_FALSE(holds(page, "id=\"layers\"")) << "id=\"layers\"";
+}
+
+}  // namespace
+}  // namespace halfstep::report

@@ -29,17 +29,17 @@ enum class Metric {
 /// Thresholds; each that is set becomes a line of the report. The members are
 /// named like the options. Percentages run from 0 to 100.
 struct Gates {
-  std::optional<double> min_top1;            ///< Of the quantized model, percent.
-  std::optional<double> max_top1_drop;       ///< Float less quantized, percentage points.
-  std::optional<double> min_top1_agreement;  ///< Samples with the same best class, percent.
-  std::optional<double> min_miou;            ///< Of the quantized model, percent.
-  std::optional<double> min_sqnr_db;         ///< Of the worst output.
-  std::optional<double> min_cosine;          ///< Of the worst output.
-  std::optional<double> max_abs_error;       ///< Of the worst output, in its unit.
+  std::optional<double> min_top1 = std::nullopt;            ///< Of the quantized model, percent.
+  std::optional<double> max_top1_drop = std::nullopt;       ///< Float less quantized, percentage points.
+  std::optional<double> min_top1_agreement = std::nullopt;  ///< Samples with the same best class, percent.
+  std::optional<double> min_miou = std::nullopt;            ///< Of the quantized model, percent.
+  std::optional<double> min_sqnr_db = std::nullopt;         ///< Of the worst output.
+  std::optional<double> min_cosine = std::nullopt;          ///< Of the worst output.
+  std::optional<double> max_abs_error = std::nullopt;       ///< Of the worst output, in its unit.
   /// How much worse than `baseline` the quantized model may be: points of mean IoU or
   /// of top-1 if both reports have it, else of top-1 agreement, else dB of the worst output.
-  std::optional<double> max_regression;
-  std::optional<std::filesystem::path> baseline;  ///< A JSON report of an earlier run.
+  std::optional<double> max_regression = std::nullopt;
+  std::optional<std::filesystem::path> baseline = std::nullopt;  ///< A JSON report of an earlier run.
 };
 
 struct EvaluateRequest {

@@ -51,6 +51,7 @@ struct Tally {
 struct Work {
   Tally main;
   Tally simulated;
+  ScoreTally between;         // Fixed point against simulated.
   std::vector<Tensor> kept;   // By watched tensor: the reference's values. Storage is reused from sample to sample.
   std::vector<bool> present;  // By watched tensor: `kept` is of this sample.
   std::vector<Tensor> codes;  // By watched tensor: of the fixed-point side; only beside a simulated one.
@@ -92,13 +93,17 @@ class Comparer {
       const Work& work = work_[static_cast<std::size_t>(worker)];
       main_.add(work.main);
       simulated_.add(work.simulated);
+      between_.add(work.between);
       if (request_.progress) request_.progress(i + 1, request_.samples.count);
       return {};
     };
     Result<void> outcome = ordered_parallel_for(request_.samples.count, request_.num_threads, produce, consume);
     if (!outcome.ok()) return outcome.error();
     Compared compared{summary(main_, true), std::nullopt};
-    if (request_.simulated != nullptr) compared.simulated = summary(simulated_, false);
+    if (request_.simulated != nullptr) {
+      compared.simulated = summary(simulated_, false);
+      compared.comparison.simulated_agreement_percent = between_.agreement_percent();
+    }
     return compared;
   }
 
@@ -106,6 +111,7 @@ class Comparer {
   Result<void> run_sample(std::int64_t i, int worker, Work& work) {
     work.main = Tally(main_.outputs.size(), watched_.size());
     work.simulated = work.main;
+    work.between = {};
     work.kept.resize(watched_.size());
     work.codes.resize(watched_.size());
     work.present.assign(watched_.size(), false);
@@ -133,6 +139,10 @@ class Comparer {
         return ran.error().at("simulated quantized model");
       }
       if (Result<void> done = compare_outputs(i, **reference, **simulated, work.simulated); !done.ok()) return done;
+      if (!work.main.outputs.empty()) {
+        Result<void> done = count_classes((*other)->output(0), (*simulated)->output(0), std::nullopt, work.between);
+        if (!done.ok()) return done;
+      }
     }
     if (!request_.isolated) return {};
     const exec::Tap feed = [&](const exec::Tapped& tapped) { return feed_reference(tapped, work); };
@@ -307,6 +317,7 @@ class Comparer {
   std::vector<Work> work_;                // By worker.
   Tally main_;
   Tally simulated_;
+  ScoreTally between_;
 };
 
 }  // namespace

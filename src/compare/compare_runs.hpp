@@ -86,6 +86,8 @@ struct Comparison {
   /// Share of samples whose best class is the same in both, in percent; set
   /// when the first output is float32 and holds one row of at least two scores.
   std::optional<double> top1_agreement_percent;
+  /// Beside a simulated run: share of samples whose best class is the same in fixed point and simulated, in percent.
+  std::optional<double> simulated_agreement_percent;
   std::optional<TopK> miou;  ///< With masks: mean intersection over union, in percent.
 };
 

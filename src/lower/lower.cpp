@@ -8,6 +8,7 @@
 #include "lower/needed_nodes.hpp"
 #include "lower/program_builder.hpp"
 #include "lower/round_to_grid.hpp"
+#include "lower/simulated_product.hpp"
 #include "ops/evaluate.hpp"
 #include "ops/op_def.hpp"
 
@@ -144,8 +145,12 @@ class Lowering {
 
     if (all_typed && !node.outputs.empty() && try_alias(*op, n, step)) return {};
     bool clamps = true;
+    bool on_grid = false;
     if (all_typed) {
-      Result<ops::Prepared> prepared = steps_.prepare(*op, node);
+      Result<std::optional<ops::Prepared>> product = simulated_product(*op, node, steps_);
+      if (!product.ok()) return product.error();
+      on_grid = product->has_value();
+      Result<ops::Prepared> prepared = on_grid ? **std::move(product) : steps_.prepare(*op, node);
       if (!prepared.ok()) return prepared.error();
       step.prepared = *std::move(prepared);
       clamps = step.prepared.clamps;
@@ -170,7 +175,11 @@ class Lowering {
     if (node.clamp && !clamps) add_in_place_step(label, n, outputs[0], ops::clamp_kernel(*node.clamp));
     for (ValueId id : node.outputs) {
       if (id == kNoValue) continue;
-      if (Result<void> rounded = round_to_grid(id, label, n); !rounded.ok()) return rounded;
+      if (on_grid) {
+        mark_complete(builder_.slot_of(id), label, n);
+      } else if (Result<void> rounded = round_to_grid(id, label, n); !rounded.ok()) {
+        return rounded;
+      }
     }
     return {};
   }
@@ -199,12 +208,17 @@ class Lowering {
       }
       add_in_place_step(label, n, slot, round_to_grid_kernel(*encoding));
     }
+    mark_complete(slot, label, n);
+    return {};
+  }
+
+  /// Taps see `slot` from here on.
+  void mark_complete(SlotId slot, const std::string& label, NodeId n) {
     Step done;
     done.label = label;
     done.node = n;
     done.completes = {slot};
     builder_.add_step(std::move(done));
-    return {};
   }
 
   const Graph& graph_;

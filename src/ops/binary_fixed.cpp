@@ -29,14 +29,6 @@ std::int32_t zero_of(const ElementOperand& operand, std::size_t channel) {
   return params_at(*operand.encoding, channel).zero_point;
 }
 
-/// Largest |q - z| of every code the operand's type stores; never below the same for its grid.
-std::int64_t largest_centred(const ElementOperand& operand, std::size_t channel) {
-  const std::int64_t values = size_in_bytes(storage_dtype(operand.encoding->grid())) == 1 ? 256 : 65536;
-  const std::int64_t lowest = is_signed(operand.encoding->grid()) ? -values / 2 : 0;
-  const std::int64_t z = zero_of(operand, channel);
-  return std::max(z - lowest, lowest + values - 1 - z);
-}
-
 FixedForm form_of(Kernel kernel, const ElementRows& rows, std::string name) {
   FixedForm form;
   form.prepared = {.run = std::move(kernel), .scratch_bytes = rows.scratch_bytes(), .clamps = true};
@@ -55,7 +47,8 @@ Result<FixedForm> lower_product(const FixedArgs& args, const ElementOperands& al
     if (!requantizer.ok()) return requantizer.error();
     product.channels.push_back({zero_of(a, c), zero_of(b, c), *requantizer});
     factors.push_back(requantizer->factor);
-    const auto worst = static_cast<std::uint64_t>(largest_centred(a, c) * largest_centred(b, c));
+    const auto worst = static_cast<std::uint64_t>(stored_range(*a.encoding, c).largest_magnitude() *
+                                                  stored_range(*b.encoding, c).largest_magnitude());
     if (worst > proof.worst_case) {
       proof.worst_case = worst;
       if (all.num_channels > 1) proof.worst_channel = static_cast<std::int64_t>(c);

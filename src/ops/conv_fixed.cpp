@@ -72,6 +72,7 @@ Result<FixedForm> lower_conv_fixed(const FixedArgs& args) {
   FixedForm form;
   form.facts = std::move(built->facts);
   form.facts.kernel = describe_conv(g, "convolution");
+  form.replaced_operands = constant_codes(args, 1);
   form.prepared = prepare_int_conv({.geometry = g,
                                     .product = std::move(built->product),
                                     .centres = std::move(built->centres),

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "kernels/int_columns.hpp"
@@ -94,28 +95,35 @@ BandPlan plan_bands(const ConvGeometry& g) {
   return plan;
 }
 
-// padded = the rows that output rows [first, first + count) read, centred, with `zero` around them.
-void pad_band(const IntConv& conv, const BandPlan& plan, const std::byte* x, Centre centre, std::int64_t first,
-              std::int64_t count, std::int16_t* padded) {
-  const ConvGeometry& g = conv.geometry;
+// The padded copy for output rows [first, first + count): the part [begin, end) of its rows that lies inside the
+// image, and which columns do.
+struct Band {
+  std::int64_t num_rows = 0;
+  std::int64_t top = 0;  // Row r of the band is row top + r of the image.
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+  std::int64_t left = 0;
+  std::int64_t inside = 0;
+};
+
+Band band_of(const ConvGeometry& g, const BandPlan& plan, std::int64_t first, std::int64_t count) {
+  Band band;
+  band.num_rows = (count - 1) * g.stride[1] + plan.window_rows;
+  band.top = first * g.stride[1] - g.pad[1];
+  band.begin = std::clamp<std::int64_t>(-band.top, 0, band.num_rows);
+  band.end = std::clamp<std::int64_t>(g.in[1] - band.top, band.begin, band.num_rows);
+  band.left = std::min(g.pad[2], plan.row_size);
+  band.inside = std::clamp<std::int64_t>(plan.row_size - band.left, 0, g.in[2]);
+  return band;
+}
+
+void copy_inside(const IntConv& conv, const BandPlan& plan, const Band& band, const std::byte* x, std::int32_t centre,
+                 std::int16_t* padded) {
+  if (band.begin == band.end) return;
+  const std::int64_t width = conv.geometry.in[2];
   const auto x_bytes = static_cast<std::int64_t>(size_in_bytes(conv.x_dtype));
-  const std::int64_t num_rows = (count - 1) * g.stride[1] + plan.window_rows;
-  const std::int64_t left = std::min(g.pad[2], plan.row_size);
-  const std::int64_t inside = std::clamp<std::int64_t>(plan.row_size - left, 0, g.in[2]);
-  const std::int64_t right = plan.row_size - left - inside;
-  // Row r of the band is row top + r of the image.
-  const std::int64_t top = first * g.stride[1] - g.pad[1];
-  const std::int64_t begin = std::clamp<std::int64_t>(-top, 0, num_rows);
-  const std::int64_t end = std::clamp<std::int64_t>(g.in[1] - top, begin, num_rows);
-  std::fill_n(padded, begin * plan.row_size, centre.zero);
-  std::fill(padded + end * plan.row_size, padded + num_rows * plan.row_size, centre.zero);
-  if (begin == end) return;
-  for (std::int64_t row = begin; row < end; ++row) {
-    std::fill_n(padded + row * plan.row_size, left, centre.zero);
-    std::fill_n(padded + row * plan.row_size + left + inside, right, centre.zero);
-  }
-  kernels::centre_rows(x + (top + begin) * g.in[2] * x_bytes, conv.x_dtype, end - begin, inside, g.in[2], centre.centre,
-                       padded + begin * plan.row_size + left, plan.row_size);
+  kernels::centre_rows(x + (band.top + band.begin) * width * x_bytes, conv.x_dtype, band.end - band.begin, band.inside,
+                       width, centre, padded + band.begin * plan.row_size + band.left, plan.row_size);
 }
 
 void run_depthwise(const IntConv& conv, const BandPlan& plan, const KernelIo& io) {
@@ -138,10 +146,18 @@ void run_depthwise(const IntConv& conv, const BandPlan& plan, const KernelIo& io
                              .padded_stride = plan.row_size,
                              .filter = nullptr,
                              .acc = acc};
+  // What stands around the image stays from channel to channel while there is one band and one number for zero.
+  std::optional<std::int16_t> around;
   for_each_group(conv, io, [&](std::int64_t group, const std::byte* x, std::byte* y) {
+    const Centre centre = conv.centre_of_group(group);
     for (std::int64_t first = 0; first < g.out[1]; first += plan.rows) {
       args.out_h = std::min(plan.rows, g.out[1] - first);
-      pad_band(conv, plan, x, conv.centre_of_group(group), first, args.out_h, padded);
+      const Band band = band_of(g, plan, first, args.out_h);
+      if (plan.rows < g.out[1] || around != centre.zero) {
+        std::fill_n(padded, band.num_rows * plan.row_size, centre.zero);
+        around = centre.zero;
+      }
+      copy_inside(conv, plan, band, x, centre.centre, padded);
       for (std::int64_t m = 0; m < multiplier; ++m) {
         const std::int64_t channel = group * multiplier + m;
         const auto c = static_cast<std::size_t>(channel);

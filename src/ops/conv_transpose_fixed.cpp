@@ -32,6 +32,7 @@ Result<FixedForm> lower_conv_transpose_fixed(const FixedArgs& args) {
   FixedForm form;
   form.facts = std::move(built->facts);
   form.facts.kernel = describe_conv(g, "transposed convolution");
+  form.replaced_operands = constant_codes(args, 1);
   form.prepared = prepare_int_conv_transpose({.geometry = g,
                                               .product = std::move(built->product),
                                               .centres = std::move(built->centres),

@@ -5,8 +5,6 @@
 #include <cmath>
 #include <string>
 
-#include "ops/fixed_support.hpp"
-
 namespace halfstep::ops {
 namespace {
 
@@ -79,6 +77,13 @@ std::vector<Shape> ElementOperands::shapes() const {
   std::vector<Shape> all;
   for (const ElementOperand& operand : operands) all.push_back(operand.shape);
   return all;
+}
+
+CodeRange stored_range(const Encoding& encoding, std::size_t channel) {
+  const std::int64_t values = size_in_bytes(storage_dtype(encoding.grid())) == 1 ? 256 : 65536;
+  const std::int64_t lowest = is_signed(encoding.grid()) ? -values / 2 : 0;
+  const std::int64_t z = params_at(encoding, channel).zero_point;
+  return {lowest - z, lowest + values - 1 - z};
 }
 
 std::vector<double> constant_reals(const FixedArgs& args, std::size_t i) {

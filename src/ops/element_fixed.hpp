@@ -8,6 +8,7 @@
 
 #include "ops/element_rows.hpp"
 #include "ops/fixed_form.hpp"
+#include "ops/fixed_support.hpp"
 
 namespace halfstep::ops {
 
@@ -52,6 +53,9 @@ Result<ElementOperands> read_operands(const FixedArgs& args, std::size_t count, 
 inline const QuantParams& params_at(const Encoding& encoding, std::size_t channel) {
   return encoding.params()[encoding.params().size() == 1 ? 0 : channel];
 }
+
+/// q - z for every q that the storage type of `encoding` holds, on its grid or not.
+CodeRange stored_range(const Encoding& encoding, std::size_t channel);
 
 /// The real numbers of constant operand `i`: those of its codes if it is encoded, else its own values.
 /// Empty if it is no constant of real numbers.

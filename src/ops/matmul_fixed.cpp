@@ -34,15 +34,6 @@ CodeOperand operand_of(const Encoding& encoding, std::int64_t row_step, std::int
           .column_step = column_step};
 }
 
-// Constants among the operands that the kernel reads: their codes.
-std::vector<std::optional<Tensor>> constant_codes(const FixedArgs& args, std::size_t count) {
-  std::vector<std::optional<Tensor>> codes(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    if (args.code(i) != nullptr) codes[i] = *args.code(i);
-  }
-  return codes;
-}
-
 std::string describe(std::string_view kind, std::int64_t m, std::int64_t k, std::int64_t n) {
   return std::string(kind) + " [" + std::to_string(m) + ", " + std::to_string(k) + "] x [" + std::to_string(k) + ", " +
          std::to_string(n) + "]";

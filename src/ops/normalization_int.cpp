@@ -2,11 +2,14 @@
 #include "ops/normalization_int.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <limits>
 #include <memory>
 #include <utility>
 
 #include "ops/fixed_codes.hpp"
+#include "ops/rounded_shift.hpp"
 
 namespace halfstep::ops {
 namespace {
@@ -56,35 +59,66 @@ Uint128 squared_distances(const T* x, std::int64_t count, std::int64_t sum) {
   return n * (n * squares - magnitude * magnitude);
 }
 
-/// Finishes one element: (distance * factor + shift) / 2^exponent on the grid.
-std::int32_t finish(const IntNormPlan& plan, Int128 acc, int exponent) {
-  const Int128 steps = numerics::rounding_shift_right(acc, exponent, plan.rounding);
-  const Int128 q = steps + plan.zero_point;
-  return static_cast<std::int32_t>(std::clamp<Int128>(q, plan.q_min, plan.q_max));
-}
+/// What is the same for a whole row.
+struct RowState {
+  std::int64_t sum = 0;
+  std::int64_t root = 0;
+  int exponent = 0;
+  int beta_shift = 0;
+};
 
-template <class T, class Y>
-void normalize_row(const IntNormPlan& plan, const T* x, std::size_t row_entry, Y* y) {
-  const std::int64_t sum = sum_of(x, plan.columns);
-  const Uint128 squares = squared_distances(x, plan.columns, sum);
+template <class T>
+RowState state_of(const IntNormPlan& plan, const T* x) {
+  RowState row;
+  row.sum = sum_of(x, plan.columns);
+  const Uint128 squares = squared_distances(x, plan.columns, row.sum);
   InverseDeviation inverse;
   if (squares != 0) inverse = inverse_deviation(plan.columns, (squares << kNormEpsilonBits) + plan.epsilon);
-  const int exponent = inverse.exponent + plan.gamma_bits;
-  const int beta_shift = exponent - kNormBetaBits;
-  for (std::int64_t i = 0; i < plan.columns; ++i) {
-    const std::size_t entry = plan.affine == NormAffine::kByColumn ? static_cast<std::size_t>(i) : row_entry;
-    const std::int64_t distance = plan.columns * x[i] - sum;
-    const std::int64_t factor = inverse.root * plan.gamma[entry];  // Below 2^32 * 2^31.
-    const Int128 acc = static_cast<Int128>(distance) * factor +
-                       static_cast<Int128>(plan.beta[entry]) * (static_cast<Int128>(1) << beta_shift);
-    y[i] = static_cast<Y>(finish(plan, acc, exponent));
-  }
+  row.root = inverse.root;
+  row.exponent = inverse.exponent + plan.gamma_bits;
+  row.beta_shift = row.exponent - kNormBetaBits;
+  return row;
 }
 
-template <class T, class Y>
+/// The code for code `q` of a row, with entry `entry` of gamma and beta.
+template <numerics::Rounding kRounding>
+std::int32_t normalized(const IntNormPlan& plan, const RowState& row, std::int64_t q, std::size_t entry) {
+  const std::int64_t distance = plan.columns * q - row.sum;
+  const std::int64_t factor = row.root * plan.gamma[entry];  // Below 2^32 * 2^31.
+  const Int128 beta = static_cast<Int128>(plan.beta[entry]) * (static_cast<Int128>(1) << row.beta_shift);
+  const Int128 steps = rounded_shift<kRounding>(static_cast<Int128>(distance) * factor + beta, row.exponent);
+  // |steps| < 2^43 by the bounds in the header.
+  const std::int64_t code = static_cast<std::int64_t>(steps) + plan.zero_point;
+  return static_cast<std::int32_t>(std::clamp<std::int64_t>(code, plan.q_min, plan.q_max));
+}
+
+/// A row whose elements all take one gamma and beta, and which has more 8-bit codes than there are different ones.
+template <numerics::Rounding kRounding, class T, class Y>
+void normalize_by_table(const IntNormPlan& plan, const RowState& row, std::size_t entry, const T* x, Y* y) {
+  constexpr std::int64_t kLowest = std::numeric_limits<T>::lowest();
+  std::array<Y, 256> table;
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    table[i] = static_cast<Y>(normalized<kRounding>(plan, row, static_cast<std::int64_t>(i) + kLowest, entry));
+  }
+  for (std::int64_t i = 0; i < plan.columns; ++i) y[i] = table[static_cast<std::size_t>(x[i] - kLowest)];
+}
+
+template <numerics::Rounding kRounding, class T, class Y>
 void normalize_rows(const IntNormPlan& plan, const T* x, Y* y) {
+  const bool by_column = plan.affine == NormAffine::kByColumn;
   for (std::int64_t r = 0; r < plan.rows; ++r, x += plan.columns, y += plan.columns) {
-    normalize_row(plan, x, static_cast<std::size_t>(r) % plan.gamma.size(), y);
+    const RowState row = state_of(plan, x);
+    const std::size_t row_entry = static_cast<std::size_t>(r) % plan.gamma.size();
+    if constexpr (sizeof(T) == 1) {
+      if (!by_column && plan.columns > 256) {
+        normalize_by_table<kRounding>(plan, row, row_entry, x, y);
+        continue;
+      }
+    }
+    for (std::int64_t i = 0; i < plan.columns; ++i) {
+      const std::size_t entry = by_column ? static_cast<std::size_t>(i) : row_entry;
+      y[i] = static_cast<Y>(normalized<kRounding>(plan, row, x[i], entry));
+    }
   }
 }
 
@@ -106,8 +140,11 @@ Prepared prepare_int_normalization(IntNormPlan plan) {
   const auto run = [shared](const KernelIo& io) -> Result<void> {
     if (shared->rows == 0 || shared->columns == 0) return {};
     visit_code_type(shared->x_dtype, [&]<class T>() {
-      visit_code_type(shared->y_dtype,
-                      [&]<class Y>() { normalize_rows(*shared, io.inputs[0].data<T>(), io.outputs[0].data<Y>()); });
+      visit_code_type(shared->y_dtype, [&]<class Y>() {
+        visit_rounding(shared->rounding, [&]<numerics::Rounding kRounding>() {
+          normalize_rows<kRounding>(*shared, io.inputs[0].data<T>(), io.outputs[0].data<Y>());
+        });
+      });
     });
     return {};
   };

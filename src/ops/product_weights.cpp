@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -323,15 +324,26 @@ Result<void> require_channel_axis(const Encoding& encoding, int axis, std::int64
 }
 
 Centre centre_of(const Encoding& encoding, std::size_t entry) {
+  const CodeRange range = centred_range(encoding, entry);
   const std::int32_t zero_point = encoding.params()[encoding.params().size() == 1 ? 0 : entry].zero_point;
+  const bool fits =
+      range.min >= std::numeric_limits<std::int16_t>::min() && range.max <= std::numeric_limits<std::int16_t>::max();
   std::int32_t centre = zero_point;
-  if (storage_bits(encoding.grid()) == 16) centre = is_signed(encoding.grid()) ? 0 : 32768;
+  if (!fits) centre = is_signed(encoding.grid()) ? 0 : 32768;
   return {.centre = centre, .zero = static_cast<std::int16_t>(zero_point - centre)};
 }
 
 CentredRange fed_range(const Encoding& encoding, std::size_t entry) {
   const std::int64_t centre = centre_of(encoding, entry).centre;
   return {encoding.grid().q_min - centre, encoding.grid().q_max - centre};
+}
+
+std::vector<std::optional<Tensor>> constant_codes(const FixedArgs& args, std::size_t count) {
+  std::vector<std::optional<Tensor>> codes(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (args.code(i) != nullptr) codes[i] = *args.code(i);
+  }
+  return codes;
 }
 
 FixedForm empty_fixed_form() {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -46,6 +47,9 @@ Centre centre_of(const Encoding& encoding, std::size_t entry = 0);
 
 /// What codes of entry `entry` lie between when they are centred so.
 CentredRange fed_range(const Encoding& encoding, std::size_t entry = 0);
+
+/// The codes of those of the first `count` operands that are constant, as FixedForm::replaced_operands.
+std::vector<std::optional<Tensor>> constant_codes(const FixedArgs& args, std::size_t count);
 
 /// A step that has nothing to compute.
 FixedForm empty_fixed_form();

@@ -1,11 +1,10 @@
-// products.hpp: sums of products of integers, and how they become codes; what the convolutions and matrix products
-// share.
+// products.hpp: sums of products of integers and how they become codes: what convolutions and matrix products share.
 //
 //   acc[row, column] = sum over k of left[row, k] * right[k, column]      (I1)
 //
 // The right-hand side is packed columns of centred codes (kernels/int_columns.hpp), the left-hand one weights or
-// another activation. Codes of 16 bits are centred on the middle of their type instead of on their zero point; the
-// difference, times the sum of the weights, is part of the bias.
+// another activation. Codes that would leave int16 when their zero point is subtracted are centred on the middle of
+// their type; the difference, times the sum of the weights, is part of the bias.
 #pragma once
 
 #include <algorithm>

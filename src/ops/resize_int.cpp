@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
+#include "kernels/requantize.hpp"
 #include "ops/fixed_codes.hpp"
+#include "ops/rounded_shift.hpp"
 
 namespace halfstep::ops {
 namespace {
@@ -16,6 +19,13 @@ void run_pass(const IntPass& pass, const From* in, To* out) {
   for (std::int64_t block = 0; block < pass.outer; ++block, in += pass.in * pass.inner) {
     const std::int64_t* indices = pass.indices.data();
     const std::int32_t* weights = pass.weights.data();
+    if (pass.inner == 1) {
+      for (std::int64_t o = 0; o < pass.out; ++o) {
+        out[o] = To{weights[2 * o]} * in[indices[2 * o]] + To{weights[2 * o + 1]} * in[indices[2 * o + 1]];
+      }
+      out += pass.out;
+      continue;
+    }
     for (std::int64_t o = 0; o < pass.out; ++o, indices += 2, weights += 2) {
       const From* a = in + indices[0] * pass.inner;
       const From* b = in + indices[1] * pass.inner;
@@ -27,22 +37,32 @@ void run_pass(const IntPass& pass, const From* in, To* out) {
   }
 }
 
+/// A factor that is a power of two: the product with the multiplier is a shift, which needs no 128 bits.
+template <numerics::Rounding kRounding, class Acc, class Y>
+void finish_by_shift(const Acc* acc, std::int64_t count, std::int64_t zero, const numerics::Requantizer& r, int shift,
+                     Y* y) {
+  const numerics::Requantizer local = r;  // Not changed by what is stored to y.
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t steps = rounded_shift<kRounding>(std::int64_t{acc[i]} - zero, shift);
+    y[i] = static_cast<Y>(std::clamp<std::int64_t>(steps + local.zero_point, local.q_min, local.q_max));
+  }
+}
+
 /// `zero` is what z_x adds to every sum.
 template <class Acc, class Y>
-void finish_slice(const Acc* acc, std::int64_t count, std::int64_t zero, const numerics::Requantizer& r, Y* y) {
+void finish_slice(const Acc* acc, std::int64_t count, std::int64_t zero, const numerics::Requantizer& r, DType dtype,
+                  Y* y) {
   const int shift = 1 + r.factor.right_shift;
-  if (r.factor.multiplier_q31 == std::int32_t{1} << 30 && shift > 0 && shift < 62) {
-    // A power of two: the product with the multiplier is a shift, which needs no 128 bits.
-    const bool doubling = r.rounding == numerics::Rounding::kDoubling;
-    const numerics::Rounding rounding = doubling ? numerics::Rounding::kHalfUp : r.rounding;
+  // Sums are below 2^61; with half of 2^shift they stay below 2^62.
+  if (r.factor.multiplier_q31 == std::int32_t{1} << 30 && shift > 0 && shift <= 61) {
+    visit_rounding(r.rounding,
+                   [&]<numerics::Rounding kRounding>() { finish_by_shift<kRounding>(acc, count, zero, r, shift, y); });
+  } else if constexpr (std::is_same_v<Acc, std::int64_t>) {
+    kernels::requantize_row_wide(acc, count, -zero, r, dtype, y);
+  } else {
     for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t steps = numerics::rounding_shift_right(std::int64_t{acc[i]} - zero, shift, rounding);
-      y[i] = static_cast<Y>(std::clamp<std::int64_t>(steps + r.zero_point, r.q_min, r.q_max));
+      y[i] = static_cast<Y>(numerics::requantize_wide(std::int64_t{acc[i]} - zero, r));
     }
-    return;
-  }
-  for (std::int64_t i = 0; i < count; ++i) {
-    y[i] = static_cast<Y>(numerics::requantize_wide(std::int64_t{acc[i]} - zero, r));
   }
 }
 
@@ -51,17 +71,17 @@ template <class T, class Y>
 void resize_slice(const IntLinearPlan& plan, const T* in, Y* out, std::int64_t* buffers) {
   const std::int64_t zero =
       std::int64_t{plan.x_zero_point} * (std::int64_t{1} << (kResizeWeightBits * static_cast<int>(plan.passes.size())));
-  if (plan.passes.empty()) return finish_slice(in, plan.out_slice, zero, plan.requantizer, out);
+  if (plan.passes.empty()) return finish_slice(in, plan.out_slice, zero, plan.requantizer, plan.y_dtype, out);
   auto* first = reinterpret_cast<std::int32_t*>(buffers + plan.widest_slice);
   run_pass(plan.passes[0], in, first);
-  if (plan.passes.size() == 1) return finish_slice(first, plan.out_slice, zero, plan.requantizer, out);
+  if (plan.passes.size() == 1) return finish_slice(first, plan.out_slice, zero, plan.requantizer, plan.y_dtype, out);
   std::int64_t* sums = buffers;
   run_pass(plan.passes[1], first, sums);
   if (plan.passes.size() == 3) {
     run_pass(plan.passes[2], sums, buffers + plan.widest_slice);
     sums = buffers + plan.widest_slice;
   }
-  finish_slice(sums, plan.out_slice, zero, plan.requantizer, out);
+  finish_slice(sums, plan.out_slice, zero, plan.requantizer, plan.y_dtype, out);
 }
 
 }  // namespace

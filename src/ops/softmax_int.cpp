@@ -14,24 +14,66 @@ namespace {
 
 __extension__ typedef unsigned __int128 Uint128;
 
-std::uint64_t exponential(const IntSoftmaxRows& rows, std::int32_t distance) {
-  const auto d = static_cast<std::size_t>(distance);
-  return d < rows.exponentials.size() ? rows.exponentials[d] : 0;
-}
+/// What every element needs, copied so that stores of codes, which may alias anything, do not force it to be reloaded.
+class Codes {
+ public:
+  explicit Codes(const IntSoftmaxRows& rows)
+      : exponentials_(rows.exponentials.data()),
+        size_(rows.exponentials.size()),
+        zero_point_(rows.zero_point),
+        q_min_(rows.q_min),
+        q_max_(rows.q_max) {}
 
-/// zero_point + steps on the grid. |steps| < 2^62.
-std::int32_t on_grid(const IntSoftmaxRows& rows, std::int64_t steps) {
-  return static_cast<std::int32_t>(std::clamp<std::int64_t>(steps + rows.zero_point, rows.q_min, rows.q_max));
-}
+  /// e[distance]
+  std::uint64_t exponential(std::int32_t distance) const {
+    const auto d = static_cast<std::size_t>(distance);
+    return d < size_ ? exponentials_[d] : 0;
+  }
 
-/// numerator / denominator rounded to nearest. The denominator is even, so a half is exact.
+  /// zero_point + steps on the grid. |steps| < 2^62.
+  std::int32_t on_grid(std::int64_t steps) const {
+    return static_cast<std::int32_t>(std::clamp<std::int64_t>(steps + zero_point_, q_min_, q_max_));
+  }
+
+ private:
+  const std::uint32_t* exponentials_;
+  std::size_t size_;
+  std::int64_t zero_point_;
+  std::int64_t q_min_;
+  std::int64_t q_max_;
+};
+
+/// An even number that many numerators below 2^61 are divided by.
 template <class U>
-std::int64_t rounded_quotient(U numerator, U denominator, numerics::Rounding rounding) {
-  const U below = numerator / denominator;
-  const U rest = numerator - below * denominator;
-  const U half = denominator / 2;
-  const bool up = rest > half || (rest == half && (rounding != numerics::Rounding::kHalfEven || (below & 1) != 0));
-  return static_cast<std::int64_t>(below) + (up ? 1 : 0);
+struct Denominator {
+  U value;
+  U half;
+  std::uint64_t inverse = 0;  ///< floor((2^64 - 1) / value); unused at 128 bits.
+
+  Denominator() = default;
+  explicit Denominator(U denominator) : value(denominator), half(denominator / 2) {
+    if constexpr (sizeof(U) == 8) inverse = ~std::uint64_t{0} / denominator;
+  }
+
+  U quotient(U numerator) const {
+    if constexpr (sizeof(U) == 8) {
+      // inverse > 2^64 / value - 1, so before it is cut the guess is low by less than numerator / 2^64 < 1.
+      const auto guess = static_cast<std::uint64_t>(static_cast<Uint128>(numerator) * inverse >> 64);
+      return guess + (numerator - guess * value >= value ? 1U : 0U);
+    } else {
+      return numerator / value;
+    }
+  }
+};
+
+/// numerator / denominator rounded to nearest. With 64 bits the sum below stays under 2^61 + 2^63.
+template <class U>
+std::int64_t rounded_quotient(U numerator, const Denominator<U>& denominator, numerics::Rounding rounding) {
+  const U raised = numerator + denominator.half;
+  const U rounded = denominator.quotient(raised);
+  const bool odd_tie =
+      rounding == numerics::Rounding::kHalfEven && (rounded & 1) != 0 && rounded * denominator.value == raised;
+  return static_cast<std::int64_t>(rounded) - (odd_tie ? 1 : 0);
 }
 
 /// What a group of up to kColumns columns, side by side in memory, needs beside the codes.
@@ -45,8 +87,9 @@ template <class T>
 void scan_row(const IntSoftmaxRows& rows, const T* x, Columns& columns) {
   T largest = x[0];
   for (std::int64_t i = 1; i < rows.extent; ++i) largest = x[i] > largest ? x[i] : largest;
+  const Codes codes(rows);
   std::uint64_t sum = 0;
-  for (std::int64_t i = 0; i < rows.extent; ++i) sum += exponential(rows, largest - x[i]);
+  for (std::int64_t i = 0; i < rows.extent; ++i) sum += codes.exponential(largest - x[i]);
   columns.largest[0] = largest;
   columns.sum[0] = sum;
 }
@@ -60,11 +103,12 @@ void scan_columns(const IntSoftmaxRows& rows, const T* x, std::int64_t count, Co
     std::int32_t* largest = columns.largest.data();
     for (std::int64_t c = 0; c < count; ++c) largest[c] = row[c] > largest[c] ? row[c] : largest[c];
   }
+  const Codes codes(rows);
   for (std::int64_t i = 0; i < rows.extent; ++i) {
     const T* row = x + i * rows.inner;
     for (std::int64_t c = 0; c < count; ++c) {
       const auto at = static_cast<std::size_t>(c);
-      columns.sum[at] += exponential(rows, columns.largest[at] - row[c]);
+      columns.sum[at] += codes.exponential(columns.largest[at] - row[c]);
     }
   }
 }
@@ -108,15 +152,14 @@ void run_typed(const IntSoftmaxRows& rows, const KernelIo& io, const Start& star
 
 template <class U>
 void run_softmax(const IntSoftmaxPlan& plan, const KernelIo& io) {
-  const IntSoftmaxRows& rows = plan.rows;
-  const std::int32_t nothing = on_grid(rows, 0);
-  run_typed(
-      rows, io, [&](std::uint64_t sum) { return static_cast<U>(sum) << plan.shift; },
-      [&](U denominator, std::int32_t distance) {
-        const std::uint64_t e = exponential(rows, distance);
-        if (e == 0) return nothing;
-        return on_grid(rows, rounded_quotient<U>(e * plan.multiplier, denominator, rows.rounding));
-      });
+  const Codes codes(plan.rows);
+  const auto start = [&](std::uint64_t sum) { return Denominator<U>(static_cast<U>(sum) << plan.shift); };
+  const auto value = [codes, multiplier = std::uint64_t{plan.multiplier}, rounding = plan.rows.rounding](
+                         const Denominator<U>& denominator, std::int32_t distance) {
+    const U numerator = codes.exponential(distance) * multiplier;
+    return codes.on_grid(rounded_quotient<U>(numerator, denominator, rounding));
+  };
+  run_typed(plan.rows, io, start, value);
 }
 
 /// True if extent * 2^30 * 2^shift < 2^64.
@@ -131,9 +174,10 @@ void run_log_softmax(const IntLogSoftmaxPlan& plan, const KernelIo& io) {
     const numerics::Int128 product = static_cast<numerics::Int128>(log) * plan.log_two;
     return static_cast<std::int64_t>(numerics::rounding_shift_right(product, 32, numerics::Rounding::kHalfUp));
   };
-  const auto value = [&](std::int64_t log_sum, std::int32_t distance) {
-    const std::int64_t steps = -distance * plan.step - log_sum;
-    return on_grid(rows, numerics::rounding_shift_right(steps, plan.fraction_bits, rows.rounding));
+  const Codes codes(rows);
+  const auto value = [codes, step = plan.step, bits = plan.fraction_bits, rounding = rows.rounding](
+                         std::int64_t log_sum, std::int32_t distance) {
+    return codes.on_grid(numerics::rounding_shift_right(-distance * step - log_sum, bits, rounding));
   };
   run_typed(rows, io, start, value);
 }

@@ -30,13 +30,6 @@ struct RealChannel {
   double largest_constant = 0.0;  ///< Magnitude of the offset plus that of any real constants.
 };
 
-/// The lowest and the highest integer that `dtype` stores.
-CodeRange stored_range(DType dtype) {
-  const std::int64_t values = size_in_bytes(dtype) == 1 ? 256 : 65536;
-  const bool is_signed_type = dtype == DType::kInt8 || dtype == DType::kInt16;
-  return is_signed_type ? CodeRange{-values / 2, values / 2 - 1} : CodeRange{0, values - 1};
-}
-
 /// f_i on `channel`, checked as the arithmetic demands.
 Result<double> factor_of(const FixedArgs& args, double weight, double scale_ratio) {
   const Arithmetic arithmetic = args.options.arithmetic;
@@ -129,9 +122,8 @@ class SumBuilder {
       const QuantParams& p = params_at(*operand.encoding, channel);
       const Result<double> factor = factor_of(args_, weight, p.scale / s_y);
       if (!factor.ok()) return factor.error();
-      const CodeRange stored = stored_range(storage_dtype(operand.encoding->grid()));
       c.factors.push_back(*factor);
-      c.ranges.push_back({stored.min - p.zero_point, stored.max - p.zero_point});
+      c.ranges.push_back(stored_range(*operand.encoding, channel));
       reach += std::fabs(*factor) * static_cast<double>(c.ranges.back().largest_magnitude());
       if (channel == 0) form_.facts.factors.push_back(*numerics::fixed_point_from_real(std::fabs(*factor)));
     }

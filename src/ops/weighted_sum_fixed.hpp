@@ -4,10 +4,11 @@
 //   m_i = round(f_i * 2^F),    f_i = weight_i * s_i / s_y,    b = round(offset / s_y * 2^F)
 //
 // with one number F of fractional bits for all operands of a channel: the largest F <= 60 for which every |m_i| < 2^31
-// and the largest possible |sum| < 2^62 (which only constants or very many operands bring near). round() to integers m_i and b is halves away from zero. The one rounding of
-// the sum follows the tie rule of the arithmetic. float_half_even rounds f_i to float32 before anything else. The rule
-// of two roundings (q31_double) has no meaning for a sum of several products and rounds halves up, once: the addition
-// of gemmlowp's users, which rescales each operand to 32 bits first, is another algorithm and not imitated.
+// and the largest possible |sum| < 2^62 (a limit that only constants or thousands of operands come near). m_i and b are
+// rounded halves away from zero. The one rounding of the sum follows the tie rule of the arithmetic. float_half_even
+// rounds f_i to float32 before anything else. The rule of two roundings (q31_double) has no meaning for a sum of
+// several products and rounds halves up, once: the addition of gemmlowp's users, which rescales each operand to 32 bits
+// first, is another algorithm and not imitated.
 //
 // With weights of +1 and -1 and power-of-two scales every m_i is exact, or the node has no integer form: a shift rule
 // then rounds the exact sum.

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "core/text.hpp"
 #include "ops/op_def.hpp"
 #include "passes/qdq_import.hpp"
 
@@ -125,6 +126,18 @@ Result<ImportedQdq> import_qdq(Graph graph) {
   }
   result.graph = drop_unused(std::move(import.edit.graph));
   return result;
+}
+
+Result<void> check_encodings_fit(const ImportedQdq& imported, const ops::Facts& facts) {
+  for (std::size_t v = 0; v < imported.graph.values.size(); ++v) {
+    const std::string& name = imported.graph.values[v].name;
+    const TensorEncoding* encoding = find_encoding(imported.encodings, name);
+    const TensorType* type = type_of(facts, static_cast<ValueId>(v));
+    if (encoding == nullptr || type == nullptr) continue;
+    const Result<void> fits = check_fits(encoding->encoding, type->shape);
+    if (!fits.ok()) return fits.error().at("tensor " + quoted(name));
+  }
+  return {};
 }
 
 }  // namespace halfstep::passes

@@ -7,6 +7,7 @@
 #include "encoding/encoding_set.hpp"
 #include "graph/graph.hpp"
 #include "halfstep/result.hpp"
+#include "ops/infer_graph.hpp"
 
 namespace halfstep::passes {
 
@@ -21,5 +22,9 @@ struct ImportedQdq {
 /// Errors: kInvalidInput, the node named, for grids that make no sense;
 /// kUnsupported for blocked scales.
 Result<ImportedQdq> import_qdq(graph::Graph graph);
+
+/// Errors: kInvalidInput naming a tensor whose encoding is per channel and does
+/// not fit its shape. `facts`: of imported.graph, with concrete shapes.
+Result<void> check_encodings_fit(const ImportedQdq& imported, const ops::Facts& facts);
 
 }  // namespace halfstep::passes

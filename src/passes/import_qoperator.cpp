@@ -115,7 +115,8 @@ Result<Grid> Import::grid_of(const Node& node, std::size_t scale, const std::str
   if (scales.num_elements() == 0) return invalid(role + " scale is empty");
   for (float value : scales.values<float>()) {
     if (!(value > 0.0F) || !std::isfinite(value)) {
-      return invalid(role + " scale is " + shown(value) + ", expected a positive finite number");
+      return invalid(role + " scale is " + shown(value) +
+                     ", expected a positive finite number; calibrate this tensor again");
     }
   }
   grid.count = scales.num_elements();

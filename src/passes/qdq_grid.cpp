@@ -1,6 +1,9 @@
 // qdq_grid.cpp: what one QuantizeLinear or DequantizeLinear says about its grid.
 #include "passes/qdq_grid.hpp"
 
+#include <cmath>
+#include <sstream>
+
 #include "core/text.hpp"
 #include "passes/edit.hpp"
 
@@ -109,6 +112,12 @@ Result<std::optional<QdqGrid>> read_grid(const Graph& graph, const Node& node, c
   const std::optional<IntGrid> grid = grid_of(*stored);
   if (!grid) return invalid("zero point is " + name_of_stored(*stored) + ", expected an integer of 2 to 32 bits");
 
+  for (std::int64_t c = 0; c < count; ++c) {
+    const float value = scale->data<float>()[c];
+    if (value > 0.0F && std::isfinite(value)) continue;
+    return invalid("scale" + (count > 1 ? " of channel " + std::to_string(c) : std::string()) + " is " + shown(value) +
+                   ", expected a positive finite number; calibrate this tensor again");
+  }
   QdqGrid result{*stored, *grid, {}, node.attributes.get_int("axis", 1)};
   const std::vector<std::int64_t> zero_points =
       zero_point == nullptr ? std::vector<std::int64_t>(static_cast<std::size_t>(count), 0) : to_int64s(*zero_point);
@@ -116,12 +125,18 @@ Result<std::optional<QdqGrid>> read_grid(const Graph& graph, const Node& node, c
     const auto zero = static_cast<std::int32_t>(zero_points[static_cast<std::size_t>(c)]);
     result.params.push_back({scale->data<float>()[c], zero});
   }
-  // Says what is wrong with the numbers; the axis is bound to a tensor later.
+  // The axis is bound to a tensor later.
   if (const Result<Encoding> sane = Encoding::per_channel(*grid, 0, result.params); !sane.ok()) return sane.error();
   return std::optional(std::move(result));
 }
 
 }  // namespace
+
+std::string shown(float value) {
+  std::ostringstream text;
+  text << value;
+  return text.str();
+}
 
 bool is_quantize(const Node& node) { return node.op_type == "QuantizeLinear" && node.domain.empty(); }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "encoding/encoding.hpp"
@@ -41,6 +42,9 @@ struct QdqGrid {
 /// finite, types or lengths that do not go together; kUnsupported for blocked scales.
 Result<std::optional<QdqGrid>> qdq_grid_of(const graph::Graph& graph, const graph::Node& node,
                                            const std::optional<StoredType>& stored);
+
+/// A number in a message.
+std::string shown(float value);
 
 /// The encoding of a tensor of this rank.
 /// Errors: kInvalidInput if the axis is out of range (node not named).

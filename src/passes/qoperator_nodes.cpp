@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <sstream>
 #include <string_view>
 
 #include "ops/op_def.hpp"
@@ -56,10 +55,10 @@ Result<std::vector<Node>> float_nodes_of(Graph& graph, RealNames& names, const N
     return Error{ErrorCode::kUnsupported,
                  "channels_last is not supported; save the model without ONNX Runtime's layout optimization"};
   }
-  if (form.op_type == "QLinearSoftmax") {
-    const bool by_axis = node.attributes.get_int("opset", 13) >= 13;
-    const std::int64_t axis = node.attributes.get_int("axis", by_axis ? -1 : 1);
-    if (!by_axis && axis != -1) return flattened_softmax(graph, names, node, inputs[0], axis);
+  if (form.op_type == "QLinearSoftmax" && node.attributes.get_int("opset", 13) < 13) {
+    // Unlike Softmax of those opsets it works along the last axis if none is given.
+    const std::int64_t axis = node.attributes.get_int("axis", -1);
+    if (axis != -1) return flattened_softmax(graph, names, node, inputs[0], axis);
   }
   Node made = made_from(node, std::string(form.float_type), std::move(inputs));
   for (const auto& [name, value] : node.attributes) {
@@ -115,11 +114,5 @@ Tensor repeated(const Tensor& single, std::int64_t count) {
 }
 
 Tensor as_vector(const Tensor& tensor) { return tensor.reshaped(Shape{tensor.num_elements()}); }
-
-std::string shown(float value) {
-  std::ostringstream text;
-  text << value;
-  return text.str();
-}
 
 }  // namespace halfstep::passes

@@ -36,7 +36,4 @@ Tensor repeated(const Tensor& single, std::int64_t count);
 /// The same elements as a vector.
 Tensor as_vector(const Tensor& tensor);
 
-/// A number in a message.
-std::string shown(float value);
-
 }  // namespace halfstep::passes

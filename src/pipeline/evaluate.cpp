@@ -161,6 +161,18 @@ Result<PreparedModel> load_quantized(const EvaluateRequest& request, const RawMo
   return model;
 }
 
+/// Before the long work: gates on errors need a float32 output. Types that only running tells are not judged here.
+Result<void> check_outputs_for_gates(const Gates& gates, const graph::Graph& graph, const ops::InputShapes& shapes) {
+  if (!pipeline::needs_outputs(gates)) return {};
+  const Result<ops::Facts> facts = ops::infer_facts(graph, shapes);
+  if (!facts.ok()) return facts.error();
+  const bool can_be_float = std::ranges::any_of(graph.outputs, [&](const graph::GraphOutput& output) {
+    const std::optional<TensorType>& type = (*facts)[static_cast<std::size_t>(output.value)].type;
+    return !type || type->dtype == DType::kFloat32;
+  });
+  return can_be_float ? Result<void>() : pipeline::no_float_output();
+}
+
 /// All reports, or none: each is written under a temporary name first.
 Result<void> write_reports(const EvaluateRequest& request, const report::Report& report) {
   std::vector<AtomicFile> files;
@@ -202,6 +214,9 @@ Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer&
   Result<PreparedModel> model =
       pipeline::prepare_model(*std::move(raw), *shapes, {}, request.encodings ? Observer{} : observer);
   if (!model.ok()) return model.error();
+  if (Result<void> valid = check_outputs_for_gates(request.gates, model->graph, *shapes); !valid.ok()) {
+    return valid.error();
+  }
 
   // Compare.
   pipeline::ComparisonRequest comparison;

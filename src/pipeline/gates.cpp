@@ -134,6 +134,10 @@ Result<void> check_gates(const EvaluateRequest& request) {
 
 bool needs_outputs(const Gates& gates) { return gates.min_sqnr_db || gates.min_cosine || gates.max_abs_error; }
 
+Error no_float_output() {
+  return usage("--min_sqnr_db, --min_cosine and --max_abs_error need a float32 output, this model has none");
+}
+
 Result<std::vector<report::Gate>> judge(const Gates& gates, const std::optional<report::Baseline>& baseline,
                                         const report::Report& report) {
   const Comparison& now = *report.comparison;
@@ -153,7 +157,7 @@ Result<std::vector<report::Gate>> judge(const Gates& gates, const std::optional<
   }
   if (needs_outputs(gates)) {
     if (std::ranges::all_of(now.outputs, [](const TensorError& output) { return output.sums.count == 0; })) {
-      return usage("--min_sqnr_db, --min_cosine and --max_abs_error need a float32 output, this model has none");
+      return no_float_output();
     }
     judge_outputs(gates, now.outputs, judge);
   }

@@ -19,6 +19,9 @@ Result<void> check_gates(const EvaluateRequest& request);
 /// True if a gate on the errors of outputs is set: it needs a float32 output.
 bool needs_outputs(const Gates& gates);
 
+/// The error for a model that has none.
+Error no_float_output();
+
 /// Judges the report's comparison, in the order the options are documented in.
 /// Errors: kUsage if a metric turns out not to exist; kInvalidInput if report and baseline have no metric in common.
 Result<std::vector<report::Gate>> judge(const Gates& gates, const std::optional<report::Baseline>& baseline,

@@ -128,9 +128,9 @@ Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shap
   if (!imported.ok()) return imported.error().at(model.path);
   for (const std::string& note : imported->notes) warn(observer, model.path + ": " + note);
   // Operands that do not fit are reported as they stand in the file, before any pass meets them.
-  if (Result<ops::Facts> facts = ops::infer_facts(imported->graph, shapes); !facts.ok()) {
-    return facts.error().at(model.path);
-  }
+  Result<ops::Facts> facts = ops::infer_facts(imported->graph, shapes);
+  if (!facts.ok()) return facts.error().at(model.path);
+  if (Result<void> fit = passes::check_encodings_fit(*imported, *facts); !fit.ok()) return fit.error().at(model.path);
   passes::PassContext context;
   context.shapes = shapes;
   context.note = [&](const std::string& note) { warn(observer, model.path + ": " + note); };

@@ -101,7 +101,7 @@ std::string summary_of(const QuantizeRequest& request, const QuantizeStory& stor
   for (const std::filesystem::path& path : written) files += (files.empty() ? "" : ", ") + path.string();
   line("Wrote", files);
   if (report.comparison) {
-    text += "\nCost (float against simulated quantization, the first calibration samples)\n";
+    text += "\nCost (float against fixed point, the first calibration samples)\n";
     text += report::to_table(*report.comparison, kWorstLayersShown);
   }
   return text;

@@ -64,7 +64,7 @@ std::string tiles(const Report& report) {
                   shown_db_unit(worst->sums.sqnr_db()), "<code>" + escaped(shortened(worst->name, 40)) + "</code>");
     }
   }
-  for (const auto& [name, values] : report.extra_metrics) {
+  for (const auto& [name, values] : other_metrics(report)) {
     out += tile(escaped(name), significant(values.second, 6), "float " + significant(values.first, 6));
   }
   if (report.quantized_model_bytes > 0) {

@@ -16,7 +16,7 @@ const std::string_view kStyle = R"css(
     --page: #13161a; --panel: #1b1f25; --ink: #e7eaee; --muted: #a0aab6; --rule: #343b45; --faint: #272d35;
     --first: #74b0f7; --second: #f2a25c; --good: #6bcf8b; --good-wash: #173423; --bad: #ff8a80; --bad-wash: #43201f;
     --cover: #364a64; --band: #34506f; --middle: #5b90cd;
-    --off1: #6b5420; --off2: #a3742a; --off3: #d98a3d; --off4: #f3ad72; --off5: #ffe0c2;
+    --off1: #8a6d2a; --off2: #b5822f; --off3: #d98a3d; --off4: #f3ad72; --off5: #ffe0c2;
   }
 }
 *, *::before, *::after { box-sizing: border-box; }
@@ -25,7 +25,7 @@ body {
   margin: 0; background: var(--page); color: var(--ink); overflow-wrap: anywhere;
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
 }
-.sheet { max-width: 1180px; margin: 0 auto; padding: 28px 24px 56px; }
+.sheet { max-width: 1240px; margin: 0 auto; padding: 28px 24px 56px; }
 h1 { font-size: 26px; line-height: 1.25; margin: 0 0 4px; letter-spacing: -0.01em; }
 h2 { font-size: 19px; line-height: 1.3; margin: 44px 0 12px; }
 h3 { font-size: 16px; line-height: 1.35; margin: 0 0 2px; }
@@ -33,43 +33,71 @@ section > h3 { margin-top: 28px; }
 h4 { font-size: 13px; line-height: 1.4; margin: 0; font-weight: 600; }
 p { margin: 0 0 10px; }
 a { color: var(--first); }
-code, .name { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; font-size: 0.88em; }
+code, .name {
+  font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; font-size: 0.88em;
+}
 .remark, .sub { color: var(--muted); font-size: 14px; max-width: 80ch; }
 .sub { margin: 0; }
 header { display: flex; flex-wrap: wrap; gap: 10px 20px; align-items: flex-start; justify-content: space-between; }
 header > div { min-width: 0; flex: 1 1 320px; }
-.verdict { flex: none; font-weight: 650; font-size: 15px; padding: 5px 14px; border-radius: 999px; border: 1px solid; }
+.verdict {
+  flex: none; font-weight: 650; font-size: 15px; padding: 5px 14px; border-radius: 999px; border: 1px solid;
+}
 .pass { color: var(--good); }
 .fail { color: var(--bad); }
 .verdict.pass { background: var(--good-wash); }
 .verdict.fail { background: var(--bad-wash); }
 nav { margin: 18px 0 0; font-size: 14px; display: flex; flex-wrap: wrap; gap: 4px 18px; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: 12px; margin: 22px 0 0; padding: 0; list-style: none; }
+.tiles {
+  display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: 12px; margin: 22px 0 0;
+  padding: 0; list-style: none;
+}
 .tile { background: var(--panel); border: 1px solid var(--rule); border-radius: 10px; padding: 12px 16px 13px; }
-.tile b { display: block; font-size: 24px; line-height: 1.3; font-weight: 650; font-variant-numeric: tabular-nums; letter-spacing: -0.01em; }
+.tile b {
+  display: block; font-size: 24px; line-height: 1.3; font-weight: 650; font-variant-numeric: tabular-nums;
+  letter-spacing: -0.01em;
+}
 .tile .label, .tile .more { display: block; color: var(--muted); font-size: 13px; }
-.panel, .chart, .small { background: var(--panel); border: 1px solid var(--rule); border-radius: 10px; margin: 0 0 14px; }
+.panel, .chart, .small {
+  background: var(--panel); border: 1px solid var(--rule); border-radius: 10px; margin: 0 0 14px;
+}
 .panel { padding: 14px 18px; }
 .panel ul { margin: 0; padding-left: 18px; }
-dl.facts { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 4px 18px; margin: 0; font-size: 14px; }
+dl.facts {
+  display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 4px 18px; margin: 0; font-size: 14px;
+}
 dl.facts dt { color: var(--muted); }
 dl.facts dd { margin: 0; }
-.table-box { background: var(--panel); border: 1px solid var(--rule); border-radius: 10px; overflow: auto; margin: 0 0 14px; max-height: 78vh; }
-table { border-collapse: separate; border-spacing: 0; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums; }
-th, td { padding: 6px 10px; text-align: left; vertical-align: top; border-bottom: 1px solid var(--faint); overflow-wrap: normal; }
+.table-box {
+  background: var(--panel); border: 1px solid var(--rule); border-radius: 10px; overflow: auto; margin: 0 0 14px;
+  max-height: 78vh;
+}
+table {
+  border-collapse: separate; border-spacing: 0; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums;
+}
+th, td {
+  padding: 6px 10px; text-align: left; vertical-align: top; border-bottom: 1px solid var(--faint);
+  overflow-wrap: normal;
+}
 tbody tr:last-child > * { border-bottom: 0; }
-thead th { position: sticky; top: 0; z-index: 1; background: var(--panel); border-bottom: 1px solid var(--rule); color: var(--muted); font-weight: 600; font-size: 13px; line-height: 1.35; vertical-align: bottom; }
+thead th {
+  position: sticky; top: 0; z-index: 1; background: var(--panel); border-bottom: 1px solid var(--rule);
+  color: var(--muted); font-weight: 600; font-size: 13px; line-height: 1.35; vertical-align: bottom;
+}
 thead th.n { min-width: 76px; }
+thead th.n:first-child { min-width: 0; }
 tbody th { font-weight: 400; }
 .gates code { white-space: nowrap; }
 .metrics tbody th { min-width: 92px; }
 .n { text-align: right; }
 td.n { white-space: nowrap; }
-tbody th.name { min-width: 260px; max-width: 420px; overflow-wrap: anywhere; }
+tbody th.name { min-width: 200px; max-width: 420px; overflow-wrap: anywhere; }
 td.text { min-width: 180px; overflow-wrap: anywhere; }
 th button { all: unset; cursor: pointer; white-space: inherit; }
 th button:hover { color: var(--ink); }
-th button:focus-visible, a:focus-visible, summary:focus-visible { outline: 2px solid var(--first); outline-offset: 2px; border-radius: 2px; }
+th button:focus-visible, a:focus-visible, summary:focus-visible {
+  outline: 2px solid var(--first); outline-offset: 2px; border-radius: 2px;
+}
 th[aria-sort="ascending"] button::after { content: " \25B2"; font-size: 9px; }
 th[aria-sort="descending"] button::after { content: " \25BC"; font-size: 9px; }
 tr:target > * { background: var(--bad-wash); }
@@ -78,7 +106,10 @@ summary { cursor: pointer; padding: 4px 0; color: var(--first); }
 details[open] > summary { margin-bottom: 8px; }
 .chart, .small { padding: 14px 18px 10px; }
 .chart .remark { margin: 0 0 6px; }
-.legend { display: flex; flex-wrap: wrap; gap: 2px 18px; list-style: none; margin: 0 0 6px; padding: 0; font-size: 13px; color: var(--muted); }
+.legend {
+  display: flex; flex-wrap: wrap; gap: 2px 18px; list-style: none; margin: 0 0 6px; padding: 0; font-size: 13px;
+  color: var(--muted);
+}
 .swatch { display: inline-block; width: 14px; height: 10px; border-radius: 2px; margin-right: 6px; }
 .swatch.whole, .swatch.alone { width: 10px; border-radius: 50%; }
 .swatch.gate, .swatch.median { height: 0; border-top: 2px solid; border-radius: 0; vertical-align: 3px; }
@@ -92,10 +123,15 @@ details[open] > summary { margin-bottom: 8px; }
 .swatch.quartiles { background: var(--middle); }
 .plot-box { padding: 22px 6px 40px 42px; }
 .small .plot-box { padding: 10px 4px 8px 42px; }
-.small h4 { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; font-size: 12.5px; }
+.small h4 {
+  font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; font-size: 12.5px;
+}
 .small .remark { font-size: 12.5px; margin: 0; }
 .flat .plot-box { padding-left: 10px; padding-right: 10px; padding-bottom: 26px; }
-.smalls { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 330px), 1fr)); gap: 14px; margin-top: 8px; }
+.smalls {
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 330px), 1fr)); gap: 14px;
+  margin-top: 8px;
+}
 .smalls .small { margin: 0; }
 svg.plot { display: block; overflow: visible; }
 svg text { font-size: 11px; fill: var(--muted); font-variant-numeric: tabular-nums; }
@@ -134,6 +170,7 @@ footer { margin-top: 40px; color: var(--muted); font-size: 13px; }
   dl.facts dd { margin-bottom: 8px; }
   td, th { padding: 6px 9px; }
   td.text { min-width: 130px; }
+  td.op { max-width: 84px; overflow-wrap: anywhere; }
   tbody th.name { min-width: 140px; max-width: 170px; }
   .plot-box { padding-left: 34px; padding-right: 2px; }
 }

@@ -108,8 +108,8 @@ std::string off_by_cells(const compare::TensorError& tensor) {
 
 std::string tensor_cells(const compare::TensorError& tensor, const Present& present) {
   const double db = tensor.sums.sqnr_db();
-  std::string row = name_cell(tensor.name) + "<td>" + (tensor.op.empty() ? "(input)" : escaped(tensor.op)) + "</td>" +
-                    figure_cell(shown_db(db), db);
+  std::string row = name_cell(tensor.name) + "<td class=\"op\">" +
+                    (tensor.op.empty() ? "(input)" : escaped(tensor.op)) + "</td>" + figure_cell(shown_db(db), db);
   if (present.isolated) row += isolated_cells(tensor);
   row += figure_cell(decimals(tensor.sums.cosine(), 6), tensor.sums.cosine());
   if (present.scale) {
@@ -182,7 +182,11 @@ std::string metric_table(const Report& report) {
     }
     rows += cell(decimals(*main->top1_agreement_percent, 2) + " %") + cell("") + "</tr>\n";
   }
-  for (const auto& [name, values] : report.extra_metrics) {
+  if (main != nullptr && main->simulated_agreement_percent) {
+    rows += "<tr><th scope=\"row\">same top-1 as simulated</th>" + cell("") + (simulated != nullptr ? cell("") : "") +
+            cell(decimals(*main->simulated_agreement_percent, 2) + " %") + cell("") + "</tr>\n";
+  }
+  for (const auto& [name, values] : other_metrics(report)) {
     rows += "<tr><th scope=\"row\">" + escaped(name) + "</th>" + cell(significant(values.first, 6));
     if (simulated != nullptr) rows += cell("");
     rows += cell(significant(values.second, 6)) + cell(significant(values.first - values.second, 4)) + "</tr>\n";
@@ -231,8 +235,8 @@ std::string island_table(const std::vector<FloatIsland>& islands) {
   if (islands.empty()) return "";
   std::string rows;
   for (const FloatIsland& island : islands) {
-    rows +=
-        "<tr>" + name_cell(island.node) + "<td>" + escaped(island.op) + "</td>" + text_cell(island.reason) + "</tr>\n";
+    rows += "<tr>" + name_cell(island.node) + "<td class=\"op\">" + escaped(island.op) + "</td>" +
+            text_cell(island.reason) + "</tr>\n";
   }
   return table("islands", "Float islands",
                {{"node", false, ""}, {"operator", false, ""}, {"why it stays float", false, ""}}, rows);

@@ -43,6 +43,7 @@ void put_comparison(const compare::Comparison& comparison, Json& json) {
   if (comparison.top1) metrics["top1"] = top_k_json(*comparison.top1);
   if (comparison.top5) metrics["top5"] = top_k_json(*comparison.top5);
   if (comparison.top1_agreement_percent) metrics["top1_agreement"] = *comparison.top1_agreement_percent;
+  if (comparison.simulated_agreement_percent) metrics["simulated_agreement"] = *comparison.simulated_agreement_percent;
   json["metrics"] = std::move(metrics);
   json["outputs"] = Json::array();
   for (const compare::TensorError& output : comparison.outputs) json["outputs"].push_back(tensor_json(output));

@@ -126,7 +126,10 @@ void add_metrics(const Report& report, Page& page) {
   };
   if (report.comparison) comparison_rows(*report.comparison, report.simulated_comparison ? ", fixed" : "");
   if (report.simulated_comparison) comparison_rows(*report.simulated_comparison, ", simulated");
-  for (const auto& [name, values] : report.extra_metrics) {
+  if (report.comparison && report.comparison->simulated_agreement_percent) {
+    row("same top-1, fixed and simulated", "", decimals(*report.comparison->simulated_agreement_percent, 2) + " %", "");
+  }
+  for (const auto& [name, values] : other_metrics(report)) {
     row(plain(name), significant(values.first, 6), significant(values.second, 6),
         significant(values.first - values.second, 4));
   }

@@ -104,6 +104,9 @@ std::string comparison_table(const compare::Comparison& comparison, const ExtraM
     if (comparison.top1_agreement_percent) {
       text += row("top-1 agreement", "", number("%.2f %%", *comparison.top1_agreement_percent), "");
     }
+    if (comparison.simulated_agreement_percent) {
+      text += row("same as simulated", "", number("%.2f %%", *comparison.simulated_agreement_percent), "");
+    }
     for (const auto& [name, values] : extra) {
       if (name == "miou") {
         top("mean IoU", compare::TopK{values.first, values.second});

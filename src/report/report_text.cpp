@@ -179,6 +179,14 @@ std::string file_name(std::string_view path) {
   return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));
 }
 
+std::vector<std::pair<std::string, std::pair<double, double>>> other_metrics(const Report& report) {
+  auto metrics = report.extra_metrics;
+  if (report.comparison && report.comparison->miou) {
+    std::erase_if(metrics, [](const auto& metric) { return metric.first == "miou"; });
+  }
+  return metrics;
+}
+
 std::vector<PlacedLayer> in_network_order(const Report& report) {
   std::vector<PlacedLayer> placed;
   if (!report.comparison) return placed;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "report/report.hpp"
@@ -57,6 +58,9 @@ std::string shortened(std::string_view text, std::size_t max_chars);
 
 /// The part of a path behind its last separator.
 std::string file_name(std::string_view path);
+
+/// The report's extra metrics without those that stand in its comparison, too (mean IoU).
+std::vector<std::pair<std::string, std::pair<double, double>>> other_metrics(const Report& report);
 
 /// A layer and where it stands in the network.
 struct PlacedLayer {

@@ -34,9 +34,9 @@ class Browser:
         # The browser reads commands from descriptor 3 and writes to 4.
         shell = f"exec \"$@\" 3<&{to_browser} 4>&{from_browser}"
         self._process = subprocess.Popen(
-            ["bash", "-c", shell, "bash", find(), "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-             "--disable-dev-shm-usage", "--no-first-run", f"--user-data-dir={scratch}", "--remote-debugging-pipe",
-             "about:blank"],
+            ["bash", "-c", shell, "bash", find(), "--headless=new", "--no-sandbox", "--disable-gpu",
+             "--hide-scrollbars", "--disable-dev-shm-usage", "--no-first-run", f"--user-data-dir={scratch}",
+             "--remote-debugging-pipe", "about:blank"],
             pass_fds=(to_browser, from_browser), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
         os.close(to_browser)

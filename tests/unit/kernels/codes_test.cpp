@@ -13,7 +13,7 @@
 namespace halfstep::kernels {
 namespace {
 
-constexpr std::array<std::size_t, 12> kCounts = {0, 1, 2, 7, 15, 16, 17, 31, 33, 64, 100, 257};
+constexpr std::array<std::size_t, 13> kCounts = {0, 1, 2, 7, 15, 16, 17, 31, 33, 64, 100, 257, 700};
 
 template <class Q>
 std::vector<Q> random_codes(std::mt19937& rng, std::size_t count) {
@@ -73,7 +73,8 @@ class CodesOnEachIsa : public EachIsa {
     std::mt19937 rng(4012);
     const std::vector<Y> entries = random_codes<Y>(rng, std::size_t{1} << (8 * sizeof(X)));
     for (const std::size_t count : kCounts) {
-      const std::vector<X> q_x = random_codes<X>(rng, count);
+      std::vector<X> q_x = random_codes<X>(rng, count);
+      for (std::size_t i = 0; i < count && count > 256; ++i) q_x[i] = static_cast<X>(i);  // Every 8-bit code.
       std::vector<Y> q_y(count + 1, Y{77});
       table().look_up(q_x.data(), dtype_of<X>(), static_cast<std::int64_t>(count), entries.data(), dtype_of<Y>(),
                       q_y.data());

@@ -5,6 +5,7 @@
 
 #include "conv_run_node.hpp"
 #include "ops/matmul_int.hpp"
+#include "product_draw.hpp"
 #include "product_oracle.hpp"
 
 namespace halfstep::ops {

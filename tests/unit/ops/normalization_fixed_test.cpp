@@ -254,6 +254,20 @@ TEST(InstanceNormalizationFixed, MatchesBothOracles) {
   }
 }
 
+// More than 256 8-bit codes a row: the kernel makes a table of them.
+TEST(InstanceNormalizationFixed, LargePlanesAtEightBits) {
+  for (const Arithmetic arithmetic : kAllArithmetics) {
+    for (const IntGrid grid : {unsigned_grid(8), signed_grid(8)}) {
+      CodeNode c{"InstanceNormalization", {},
+                 {2, 3, 19, 23},          {floats({3}, {1, -2, 0.25F}), floats({3}, {0, 0.5F, 3})},
+                 grid_of(grid, 0.25),     grid_of(signed_grid(8), 0.03125)};
+      c.arithmetic = arithmetic;
+      const auto codes = random_codes(grid, 6 * 19 * 23, 8);
+      expect_rows(c, 19 * 23, codes, [](std::int64_t r, std::int64_t) { return r % 3; });
+    }
+  }
+}
+
 TEST(InstanceNormalizationFixed, LargePlanesAtSixteenBits) {
   const CodeNode c{"InstanceNormalization",
                    {},

@@ -172,11 +172,15 @@ TEST(ImportQOperator, ElementwiseAndPoolingOperators) {
 }
 
 TEST(ImportQOperator, SoftmaxOfOldOpsetsWorksOnAMatrix) {
-  Integers m;
-  const ValueId a = m.quantized_input("a", {2, 2, 4});
-  m.real_output(
-      m.microsoft("QLinearSoftmax", {a, m.s1, m.z3, m.s2, m.z0}, "y_quantized", {{"opset", std::int64_t{11}}}), "y");
-  EXPECT_EQ(operators(imported(m).graph), "Shape Flatten Softmax Reshape");
+  const auto of_axis = [](AttributeList attributes) {
+    Integers m;
+    const ValueId a = m.quantized_input("a", {2, 2, 4});
+    m.real_output(m.microsoft("QLinearSoftmax", {a, m.s1, m.z3, m.s2, m.z0}, "y_quantized", attributes), "y");
+    return operators(imported(m).graph);
+  };
+  EXPECT_EQ(of_axis({{"opset", std::int64_t{11}}, {"axis", std::int64_t{1}}}), "Shape Flatten Softmax Reshape");
+  EXPECT_EQ(of_axis({{"opset", std::int64_t{11}}}), "Softmax");
+  EXPECT_EQ(of_axis({{"axis", std::int64_t{1}}}), "Softmax");
 }
 
 TEST(ImportQOperator, AbsentZeroPointsMeanZeroOfTheInputsType) {
@@ -241,10 +245,12 @@ TEST(ImportQOperator, OperandsThatMakeNoSenseAreErrors) {
   };
   const std::string node = "node 'y_node' (com.microsoft.QLinearSigmoid): ";
   EXPECT_EQ(sigmoid(1.0F, 5), "imported");
-  EXPECT_EQ(sigmoid(0.0F, 5), node + "input scale is 0, expected a positive finite number");
-  EXPECT_EQ(sigmoid(-2.0F, 5), node + "input scale is -2, expected a positive finite number");
+  EXPECT_EQ(sigmoid(0.0F, 5),
+            node + "input scale is 0, expected a positive finite number; calibrate this tensor again");
+  EXPECT_EQ(sigmoid(-2.0F, 5),
+            node + "input scale is -2, expected a positive finite number; calibrate this tensor again");
   EXPECT_EQ(sigmoid(std::numeric_limits<float>::infinity(), 5),
-            node + "input scale is inf, expected a positive finite number");
+            node + "input scale is inf, expected a positive finite number; calibrate this tensor again");
   EXPECT_EQ(sigmoid(1.0F, 3), node + "has 3 operands, expected 4 to 5");
   EXPECT_EQ(sigmoid(1.0F, 6), node + "has 6 operands, expected 4 to 5");
   EXPECT_EQ(sigmoid(1.0F, 5, {{"channels_last", std::int64_t{1}}}),

@@ -30,6 +30,16 @@ TEST(ReportMarkdown, HoldsGatesMetricsOutputsAndLayers) {
   EXPECT_EQ(page.back(), '\n');
 }
 
+TEST(ReportMarkdown, MeanIouStandsOnce) {
+  Report report = sample_report();
+  report.comparison->miou = compare::TopK{80.0, 78.5};
+  report.extra_metrics = {{"miou", {80.0, 78.5}}, {"metric_command", {2.0, 1.0}}};
+  const std::string page = to_markdown(report);
+  EXPECT_THAT(page, HasSubstr("| mean IoU | 80.00 % | 78.50 % | 1.50 |\n"));
+  EXPECT_THAT(page, HasSubstr("| metric\\_command | 2 | 1 | 1 |\n"));
+  EXPECT_THAT(page, Not(HasSubstr("| miou |")));
+}
+
 TEST(ReportMarkdown, NamesAreNoSyntax) {
   Report report = sample_report();
   report.comparison->outputs[0].name = "a|b<script>`&";

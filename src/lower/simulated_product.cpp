@@ -1,0 +1,177 @@
+// simulated_product.cpp: integer-valued float operands in, values on the output's grid out.
+#include "lower/simulated_product.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <vector>
+
+#include "numerics/rounding.hpp"
+
+namespace halfstep::lower {
+namespace {
+
+using graph::kNoValue;
+using graph::Node;
+using graph::ValueId;
+
+constexpr std::size_t kScratchAlignment = 64;
+
+const QuantParams& params_of(const Encoding& encoding, std::size_t channel) {
+  return encoding.params()[channel % encoding.params().size()];
+}
+
+/// The integers q - z of `codes` as float32.
+Tensor centred(const Tensor& codes, const Encoding& encoding) {
+  std::vector<QuantParams> steps = encoding.params();
+  for (QuantParams& p : steps) p.scale = 1.0;
+  const Result<Encoding> unscaled = encoding.axis()
+                                        ? Encoding::per_channel(encoding.grid(), *encoding.axis(), std::move(steps))
+                                        : Encoding::per_tensor(encoding.grid(), steps[0]);
+  return dequantize(codes, *unscaled);
+}
+
+/// What finishes one output channel, in steps of the output's grid.
+struct Channel {
+  double factor = 0.0;  ///< s_x * s_w / s_y
+  double bias = 0.0;    ///< b / s_y
+  double low = 0.0;     ///< Grid bounds less the zero point, tightened by the clamp.
+  double high = 0.0;
+  float scale = 1.0F;  ///< s_y
+};
+
+/// The output as [outer, channels, inner].
+struct Layout {
+  std::int64_t outer = 1;
+  std::int64_t channels = 1;
+  std::int64_t inner = 1;
+};
+
+/// Output channels lie on axis 1 of convolutions, whose weights have spatial axes, and on the last axis of matrix
+/// products.
+int channel_axis(const ops::OpDef& op, const Shape& weight, const Shape& output) {
+  const bool spatial = op.weights.bias_input >= 0 && weight.rank() >= 3;
+  return spatial ? 1 : output.rank() - 1;
+}
+
+double bound_in_steps(float bound, const QuantParams& y, double lowest, double highest) {
+  return numerics::round_half_even(std::clamp(static_cast<double>(bound) / y.scale, lowest, highest));
+}
+
+Channel channel_of(const Node& node, const Encoding& x, const Encoding& w, const Encoding& y, std::size_t c) {
+  const QuantParams& out = params_of(y, c);
+  Channel channel;
+  channel.factor = x.params()[0].scale * params_of(w, c).scale / out.scale;
+  channel.low = static_cast<double>(y.grid().q_min) - out.zero_point;
+  channel.high = static_cast<double>(y.grid().q_max) - out.zero_point;
+  if (node.clamp) {
+    const double lowest = channel.low;
+    const double highest = channel.high;
+    channel.low = bound_in_steps(node.clamp->min, out, lowest, highest);
+    channel.high = bound_in_steps(node.clamp->max, out, lowest, highest);
+  }
+  channel.scale = static_cast<float>(out.scale);
+  return channel;
+}
+
+void finish_row(float* y, std::int64_t count, const Channel& c) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    double steps = static_cast<double>(y[i]) * c.factor + c.bias;
+    steps = steps > c.low ? steps : c.low;
+    steps = steps < c.high ? steps : c.high;
+    y[i] = static_cast<float>(numerics::round_half_even(steps)) * c.scale;
+  }
+}
+
+void finish_rows(float* y, const Layout& layout, const std::vector<Channel>& channels) {
+  if (layout.inner == 1) {
+    for (std::int64_t o = 0; o < layout.outer; ++o) {
+      for (const Channel& c : channels) finish_row(y++, 1, c);
+    }
+    return;
+  }
+  for (std::int64_t o = 0; o < layout.outer; ++o) {
+    for (const Channel& c : channels) {
+      finish_row(y, layout.inner, c);
+      y += layout.inner;
+    }
+  }
+}
+
+bool fits_channels(const Encoding& encoding, int axis, std::int64_t channels) {
+  if (!encoding.axis()) return true;
+  return *encoding.axis() == axis && static_cast<std::int64_t>(encoding.params().size()) == channels;
+}
+
+}  // namespace
+
+Result<std::optional<ops::Prepared>> simulated_product(const ops::OpDef& op, const Node& node, FloatSteps& steps) {
+  const std::optional<ops::Prepared> none;
+  const ops::WeightSpec& spec = op.weights;
+  if (spec.channel_axis == nullptr || node.inputs.size() < 2 || node.inputs[0] == kNoValue) return none;
+  if (node.attributes.get_float("alpha", 1.0F) != 1.0F || node.attributes.get_float("beta", 1.0F) != 1.0F) return none;
+  const Encoding* x = steps.encoding_of(node.inputs[0]);
+  const TensorEncoding* w = steps.entry_of(node.inputs[1]);
+  const Encoding* y = steps.encoding_of(node.outputs[0]);
+  if (x == nullptr || x->axis() || w == nullptr || y == nullptr || steps.fact(node.inputs[0]).value) return none;
+  Result<const Tensor*> real_w = steps.known_value(node.inputs[1]);
+  if (!real_w.ok()) return real_w.error();
+  if (*real_w == nullptr || !steps.is_float32(node.inputs[0])) return none;
+
+  const TensorType& output = *steps.fact(node.outputs[0]).type;
+  const int axis = channel_axis(op, (*real_w)->shape(), output.shape);
+  const Layout layout{output.shape.num_elements(0, axis), output.shape[axis],
+                      output.shape.num_elements(axis + 1, output.shape.rank())};
+  const int weight_axis = spec.channel_axis(node, (*real_w)->shape());
+  const std::int64_t weight_channels = (*real_w)->shape()[weight_axis];
+  if (!fits_channels(w->encoding, weight_axis, weight_channels) || !fits_channels(*y, axis, layout.channels))
+    return none;
+  if (layout.channels % weight_channels != 0) return none;
+
+  std::vector<Channel> channels;
+  for (std::int64_t c = 0; c < layout.channels; ++c) {
+    channels.push_back(channel_of(node, *x, w->encoding, *y, static_cast<std::size_t>(c)));
+  }
+  const auto bias_input = static_cast<std::size_t>(spec.bias_input);
+  if (spec.bias_input >= 0 && node.inputs.size() > bias_input && node.inputs[bias_input] != kNoValue) {
+    Result<const Tensor*> bias = steps.known_value(node.inputs[bias_input]);
+    if (!bias.ok()) return bias.error();
+    if (*bias == nullptr || (*bias)->num_elements() != layout.channels) return none;
+    for (std::size_t c = 0; c < channels.size(); ++c) {
+      channels[c].bias = static_cast<double>((*bias)->values<float>()[c]) / params_of(*y, c).scale;
+    }
+  }
+
+  Node bare = node;
+  bare.clamp.reset();
+  bare.inputs.resize(2);
+  // Weights that carry no codes were put onto their grid by known_value(): the quotient is the integer again.
+  const Tensor weights = centred(w->codes ? *w->codes : quantize(**real_w, w->encoding), w->encoding);
+  const std::vector<const TensorType*> types{&*steps.fact(node.inputs[0]).type, &weights.type()};
+  const std::vector<const Tensor*> values{nullptr, &weights};
+  Result<ops::Prepared> inner = op.lower_float(ops::LowerArgs{{bare, types, values}, {&output, 1}});
+  if (!inner.ok()) return inner.error();
+
+  const auto x_elements = static_cast<std::size_t>(types[0]->shape.num_elements());
+  const std::size_t x_bytes =
+      (x_elements * sizeof(float) + kScratchAlignment - 1) / kScratchAlignment * kScratchAlignment;
+  ops::Prepared product;
+  product.scratch_bytes = x_bytes + inner->scratch_bytes;
+  product.clamps = true;
+  product.run = [run = inner->run, weights, channels, layout, x_bytes,
+                 inv_scale = 1.0 / x->params()[0].scale](const ops::KernelIo& io) -> Result<void> {
+    auto* codes = reinterpret_cast<float*>(io.scratch.data());
+    const std::span<const float> real_x = io.inputs[0].values<float>();
+    // Real values are integers times the scale, up to float32 rounding: far from any tie.
+    for (std::size_t i = 0; i < real_x.size(); ++i) {
+      codes[i] = static_cast<float>(numerics::round_half_even(static_cast<double>(real_x[i]) * inv_scale));
+    }
+    const std::array<ConstView, 2> inputs{ConstView{io.inputs[0].type, io.scratch.data()}, weights.view()};
+    if (Result<void> ran = run({inputs, io.outputs, io.scratch.subspan(x_bytes)}); !ran.ok()) return ran;
+    finish_rows(io.outputs[0].data<float>(), layout, channels);
+    return {};
+  };
+  return std::optional<ops::Prepared>(std::move(product));
+}
+
+}  // namespace halfstep::lower

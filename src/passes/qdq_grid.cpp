@@ -90,6 +90,9 @@ Result<std::optional<QdqGrid>> read_grid(const Graph& graph, const Node& node, c
       node.outputs[0] == kNoValue) {
     return invalid("needs an input, a scale and one output");
   }
+  if (node.inputs.size() > 3) {
+    return invalid("has " + std::to_string(node.inputs.size()) + " operands, expected 2 to 3");
+  }
   const Tensor* scale = graph::constant_of(graph, node.inputs[1]);
   const ValueId zero_point_id = input_of(node, 2);
   const Tensor* zero_point = graph::constant_of(graph, zero_point_id);

@@ -171,6 +171,7 @@ const Node* Lift::quantize_of(ValueId id, const Node& reader) {
   if (codes == nullptr || !is_stored(codes->dtype()) || !moves_only(reader) || !only_first_output(reader)) {
     return nullptr;
   }
+  const DType stored = codes->dtype();
   const graph::NodeId behind = dequantize_behind(reader.outputs[0], 0);
   if (behind == kNoNode) return nullptr;
   Node quantize = linear(graph_.node(behind), "QuantizeLinear", kNoValue, kNoValue, "");
@@ -178,7 +179,7 @@ const Node* Lift::quantize_of(ValueId id, const Node& reader) {
   if (input_of(quantize, 2) == kNoValue) {
     // Without it a Q would store uint8.
     const ValueId zero = names_.add(graph_, graph_.value(id).name + "_zero_point");
-    graph_.value(zero).constant = Tensor(TensorType{codes->dtype(), Shape{}});
+    graph_.value(zero).constant = Tensor(TensorType{stored, Shape{}});
     graph_.value(zero).narrow_bits = graph_.value(id).narrow_bits;
     quantize.inputs.resize(2);
     quantize.inputs.push_back(zero);

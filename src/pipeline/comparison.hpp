@@ -26,7 +26,7 @@ struct ComparisonRequest {
   const graph::Graph* quantized = nullptr;
   const EncodingSet* encodings = nullptr;  ///< Of `quantized`.
   exec::SampleSource samples;
-  int num_threads = 1;
+  int num_threads = 1;  ///< At most; fewer where memory is short.
   EvaluateMode mode = EvaluateMode::kFixed;
   FixedPointOptions fixed;  ///< Not with kSimulated.
   bool isolated = false;    ///< One more run a sample.

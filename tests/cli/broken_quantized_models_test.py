@@ -104,6 +104,9 @@ CASES = {
     "scale_is_missing": (BAD_FILE, ["'q_in'", "scale"], qdq(nodes=[
         node("QuantizeLinear", ["x"], ["x_q"], name="q_in"),
         node("DequantizeLinear", ["x_q", "sx", "zx"], ["y"], name="dq_in")])),
+    "four_operands": (BAD_FILE, ["'dq_in'", "has 4 operands", "2 to 3"], qdq(nodes=[
+        node("QuantizeLinear", ["x", "sx", "zx"], ["x_q"], name="q_in"),
+        node("DequantizeLinear", ["x_q", "sx", "zx", "x_q"], ["y"], name="dq_in")])),
     # Zero points.
     "zero_point_of_another_type": (BAD_FILE, ["'dq_w'", "zero point is uint8", "int8"], qdq(zw=zero("zw", 0))),
     "zero_point_is_float": (BAD_FILE, ["'q_in'", "zero point is float32"], qdq(zx=tensor("zx", [], [0.0]))),

@@ -6,6 +6,7 @@
 #include "lower/fixed_tensors.hpp"
 #include "lower/lower.hpp"
 #include "lower/needed_nodes.hpp"
+#include "lower/product_grid.hpp"
 #include "ops/evaluate.hpp"
 
 namespace halfstep::lower {
@@ -111,6 +112,10 @@ class FixedLowering {
     for (ValueId id : node.outputs) {
       outputs.push_back(id == kNoValue ? TensorType{} : *steps_.fact(id).type);
       output_grids.push_back(id == kNoValue ? nullptr : tensors_.own_encoding(id));
+      if (output_grids.size() == 1 && output_grids[0] == nullptr) {
+        const std::optional<Encoding> sums = accumulator_grid(op, node, steps_);
+        if (sums) output_grids[0] = std::make_shared<const Encoding>(*sums);
+      }
       output_encodings.push_back(output_grids.back().get());
       if (output_grids.back() == nullptr) continue;
       if (Result<void> fits = check_fits(*output_grids.back(), outputs.back().shape); !fits.ok()) {

@@ -69,7 +69,9 @@ std::string proof_line(const ops::AccumulatorProof& proof) {
   const std::string where = proof.worst_channel >= 0 ? " in channel " + std::to_string(proof.worst_channel) : "";
   std::string text = "      accumulator: int" + std::to_string(proof.bits) + ", worst case " +
                      std::to_string(proof.worst_case) + where;
-  text += proof.bits == 32 ? " <= 2147483647: cannot overflow" : " < 2^63: cannot overflow; may exceed 32 bits";
+  text += proof.bits == 32   ? " <= 2147483647: cannot overflow"
+          : proof.bits == 64 ? " < 2^63: cannot overflow; may exceed 32 bits"
+                             : ": cannot overflow; may exceed 64 bits";
   if (proof.raised_channels > 0) {
     text += "; weight scale of " + std::to_string(proof.raised_channels) + " channels raised for it";
   }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <vector>
 
+#include "lower/product_grid.hpp"
 #include "numerics/rounding.hpp"
 
 namespace halfstep::lower {
@@ -46,13 +47,6 @@ struct Layout {
   std::int64_t channels = 1;
   std::int64_t inner = 1;
 };
-
-/// Output channels lie on axis 1 of convolutions, whose weights have spatial axes, and on the last axis of matrix
-/// products.
-int channel_axis(const ops::OpDef& op, const Shape& weight, const Shape& output) {
-  const bool spatial = op.weights.bias_input >= 0 && weight.rank() >= 3;
-  return spatial ? 1 : output.rank() - 1;
-}
 
 double bound_in_steps(float bound, const QuantParams& y, double lowest, double highest) {
   return numerics::round_half_even(std::clamp(static_cast<double>(bound) / y.scale, lowest, highest));
@@ -119,7 +113,7 @@ Result<std::optional<ops::Prepared>> simulated_product(const ops::OpDef& op, con
   if (*real_w == nullptr || !steps.is_float32(node.inputs[0])) return none;
 
   const TensorType& output = *steps.fact(node.outputs[0]).type;
-  const int axis = channel_axis(op, (*real_w)->shape(), output.shape);
+  const int axis = output_channel_axis(op, (*real_w)->shape(), output.shape);
   const Layout layout{output.shape.num_elements(0, axis), output.shape[axis],
                       output.shape.num_elements(axis + 1, output.shape.rank())};
   const int weight_axis = spec.channel_axis(node, (*real_w)->shape());

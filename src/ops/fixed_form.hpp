@@ -41,7 +41,7 @@ struct FixedArgs : NodeArgs {
 
 /// Why a sum of products cannot wrap.
 struct AccumulatorProof {
-  int bits = 0;                      ///< 32 or 64; 0: the step has no accumulator.
+  int bits = 0;                      ///< 32, 64 or 128; 0: the step has no accumulator.
   std::uint64_t worst_case = 0;      ///< Largest magnitude any input can cause, over all channels.
   std::int64_t worst_channel = -1;   ///< Where; -1: there is one channel only.
   std::int64_t raised_channels = 0;  ///< Channels whose weight scale was raised to make it fit.

@@ -24,7 +24,7 @@ Result<void> require_matrix_encodings(const FixedArgs& args) {
       return fits.error();
     }
   }
-  return require_short_codes(*args.output_encoding(), "the output");
+  return args.code(1) == nullptr ? require_short_codes(*args.output_encoding(), "the output") : Result<void>();
 }
 
 CodeOperand operand_of(const Encoding& encoding, std::int64_t row_step, std::int64_t column_step) {

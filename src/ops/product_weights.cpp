@@ -195,6 +195,9 @@ class Builder {
                                       std::to_string(num_channels) +
                                       " channels was raised, to keep the sums within 32 bits");
     }
+    if (built_.product.y_dtype == DType::kInt32 && proof.bits != 32) {
+      return unsupported("accumulators of more than 32 bits are wanted as the output");
+    }
     finish(proof.bits);
     return std::move(built_);
   }
@@ -360,7 +363,6 @@ Result<BuiltProduct> build_product(const FixedArgs& args, const ProductSpec& spe
       return fits.error();
     }
   }
-  if (auto fits = require_short_codes(*args.output_encoding(), "the output"); !fits.ok()) return fits.error();
   if (!std::isfinite(spec.alpha) || !std::isfinite(spec.beta) || spec.alpha == 0.0) {
     return unsupported("alpha is 0, or alpha or beta is not finite");
   }

@@ -73,8 +73,8 @@ struct Sums {
 void sum_products(const SumPlan& plan, const LeftRows& left, const std::int16_t* right, std::int64_t n,
                   const Sums& sums);
 
-/// q[i] = requantize(sums[i] + bias) for row `row` of sums, by the plan's accumulator width. Requires that the plan's
-/// proof includes the bias.
+/// q[i] = requantize(sums[i] + bias) for row `row` of sums, by the plan's accumulator width; with dtype int32 the
+/// accumulators themselves, clamped. Requires that the plan's proof includes the bias.
 void finish_row(const SumPlan& plan, const Sums& sums, std::int64_t row, std::int64_t n, std::int64_t bias,
                 const numerics::Requantizer& requantizer, DType dtype, void* q);
 

@@ -95,7 +95,13 @@ void sum_products(const SumPlan& plan, const LeftRows& left, const std::int16_t*
 void finish_row(const SumPlan& plan, const Sums& sums, std::int64_t row, std::int64_t n, std::int64_t bias,
                 const numerics::Requantizer& requantizer, DType dtype, void* q) {
   std::int32_t* narrow = sums.narrow + row * n;
-  if (!plan.is_wide()) {
+  if (dtype == DType::kInt32) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      const std::int64_t sum = plan.is_wide() ? sums.wide[row * n + i] : narrow[i];
+      const std::int64_t acc = std::clamp<std::int64_t>(sum + bias, requantizer.q_min, requantizer.q_max);
+      static_cast<std::int32_t*>(q)[i] = static_cast<std::int32_t>(acc);
+    }
+  } else if (!plan.is_wide()) {
     kernels::requantize_row(narrow, n, static_cast<std::int32_t>(bias), requantizer, dtype, q);
   } else if (plan.accumulator_bits == 64) {
     kernels::requantize_row_wide(sums.wide + row * n, n, bias, requantizer, dtype, q);
@@ -136,7 +142,7 @@ std::size_t multiply_scratch_bytes(const SumPlan& plan, std::int64_t n, bool tra
   const std::int64_t count = std::max(kMinStripRows * n, std::min(kMaxStripRows * n, kStripSums));
   ScratchParts parts;
   take_sums(plan, 1, count, parts);
-  if (transposed) parts.take<std::int16_t>(count);
+  if (transposed) parts.take<std::int32_t>(count);  // The widest codes.
   return parts.used();
 }
 
@@ -147,7 +153,7 @@ void multiply(const Product& product, std::int64_t first, std::int64_t count, co
   const bool transposed = place.column_step != 1 && n > 1;
   ScratchParts parts(scratch.data());
   const Sums sums = take_sums(product.plan, strip, n, parts);
-  std::byte* codes = transposed ? reinterpret_cast<std::byte*>(parts.take<std::int16_t>(strip * n)) : nullptr;
+  std::byte* codes = transposed ? reinterpret_cast<std::byte*>(parts.take<std::int32_t>(strip * n)) : nullptr;
   for (std::int64_t done = 0; done < count; done += strip) {
     const std::int64_t rows = std::min(strip, count - done);
     sum_products(product.plan, product.left(first + done, rows), right, n, sums);
@@ -161,8 +167,10 @@ void multiply(const Product& product, std::int64_t first, std::int64_t count, co
     if (!transposed) continue;
     if (code_bytes == 1) {
       write_transposed(reinterpret_cast<const std::uint8_t*>(codes), rows, n, place, done);
-    } else {
+    } else if (code_bytes == 2) {
       write_transposed(reinterpret_cast<const std::uint16_t*>(codes), rows, n, place, done);
+    } else {
+      write_transposed(reinterpret_cast<const std::int32_t*>(codes), rows, n, place, done);
     }
   }
 }

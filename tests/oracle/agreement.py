@@ -11,17 +11,29 @@ MAX_ABSOLUTE = 1e-5
 onnxruntime.set_default_logger_severity(3)
 
 
-def run_onnxruntime(model, feeds, optimized, num_threads=1):
-    """Outputs for each of `feeds`: a list of {name: array}. Without `optimized` every node runs as written."""
+def open_session(model, optimized, num_threads=1, keep=None):
+    """A session on `model`. Without `optimized` every node runs as written; what runs is written to the file `keep`."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = num_threads
     options.graph_optimization_level = (onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL if optimized else
                                         onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL)
     # Without VNNI its default kernels for uint8 times int8 saturate pairs of products at 16 bits.
     options.add_session_config_entry("session.x64quantprecision", "1")
-    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    if keep:
+        options.optimized_model_filepath = str(keep)
+    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+
+
+def run_session(session, feed):
+    """The outputs for one sample: {name: array}."""
     names = [output.name for output in session.get_outputs()]
-    return [dict(zip(names, session.run(names, feed))) for feed in feeds]
+    return dict(zip(names, session.run(names, feed)))
+
+
+def run_onnxruntime(model, feeds, optimized, num_threads=1):
+    """Outputs for each of `feeds`: a list of {name: array}; see open_session()."""
+    session = open_session(model, optimized, num_threads)
+    return [run_session(session, feed) for feed in feeds]
 
 
 @dataclass

@@ -35,6 +35,11 @@ def read_result(folder, sample, tensor, dtype=np.float32):
     return np.fromfile(folder / f"Result_{sample}" / (tensor.replace("/", "_") + ".raw"), dtype)
 
 
+def read_codes(folder, sample, tensor, dtype):
+    """The codes quantize-run --mode fixed wrote for one tensor of one sample, flat."""
+    return np.fromfile(folder / f"Result_{sample}" / (tensor.replace("/", "_") + ".codes.raw"), dtype)
+
+
 class Tools:
     """The tools in one folder, run over a case's samples with its --input_dim options."""
 

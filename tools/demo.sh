@@ -2,8 +2,8 @@
 # demo.sh: from a bare Debian 12 to a quantized and judged model.
 #
 # Installs missing packages, builds the release preset, quantizes the bundled
-# digits model on its 100 calibration samples and compares float with quantized
-# on the 497 labelled ones. Results stay in build/demo.
+# digits model on its 100 calibration samples and judges it, on integers, by
+# the 497 labelled ones. Results stay in build/demo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,8 +20,9 @@ echo
 echo "+ quantize --input_list calib.txt digits.onnx"
 "$bin/quantize" --input_list "$data/calib.txt" "$data/digits.onnx"
 echo
-echo "+ quantize-eval --input_list eval.txt --labels eval_labels.txt digits.onnx digits.quantized.onnx"
-"$bin/quantize-eval" --input_list "$data/eval.txt" --labels "$data/eval_labels.txt" --report digits.eval.json \
-  "$data/digits.onnx" digits.quantized.onnx
+echo "+ quantize-eval --input_list eval.txt --labels eval_labels.txt --min_top1 99 --max_top1_drop 1"
+echo "    --report digits.eval.json --report digits.eval.html digits.onnx digits.quantized.onnx"
+"$bin/quantize-eval" --input_list "$data/eval.txt" --labels "$data/eval_labels.txt" --min_top1 99 --max_top1_drop 1 \
+  --report digits.eval.json --report digits.eval.html "$data/digits.onnx" digits.quantized.onnx
 echo
 echo "Written to build/demo: $(ls | tr '\n' ' ')"

@@ -3,13 +3,14 @@
 #
 #   tools/install_packages.sh [--with-checks]
 #
-# --with-checks adds what only the checks of tools/test.sh need (clang-format, a browser for the HTML report).
+# --with-checks adds what only the checks of tools/test.sh need (clang-format, a second compiler, a browser for the
+# HTML report).
 set -euo pipefail
 
 packages=(cmake ninja-build g++ protobuf-compiler libprotobuf-dev libonnx-dev libeigen3-dev libcli11-dev
           nlohmann-json3-dev libspdlog-dev libpng-dev libgtest-dev libgmock-dev python3)
 if [[ "${1:-}" == --with-checks ]]; then
-  packages+=(clang-format python3-venv git chromium)
+  packages+=(clang clang-format python3-venv git chromium)
 fi
 
 missing=()

@@ -108,7 +108,7 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"0.6.1", "1.0.0", "2.0.0"}))
       ->type_name("VERSION");
   app.add_option("--validate", request.num_validation_samples,
-                 "Samples to compare with the float model at the end (default: 8; 0: none)")
+                 "Samples to run in float and in fixed point at the end (default: 8; 0: none)")
       ->check(CLI::Range(0, 1'000'000'000))
       ->type_name("N");
   add_precision(app, request.options, steps);

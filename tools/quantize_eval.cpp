@@ -39,7 +39,8 @@ int main(int argc, char** argv) {
   cli::set_up(app);
   app.footer(
       "Example:\n  quantize-eval --input_list eval.txt --labels labels.txt --max_top1_drop 1 --report eval.html\n"
-      "      model.onnx model.quantized.onnx\n\n" +
+      "      model.onnx model.quantized.onnx\n\n"
+      "Pipelines to copy: docs/ci.md. What is computed: docs/numerics.md.\n\n" +
       std::string(cli::kExitStatusHelp));
   EvaluateRequest request;
   cli::CommonOptions common;

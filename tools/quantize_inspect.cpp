@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
   cli::CommonOptions common;
   bool operators = false;
   bool as_read = false;
-  auto* model = app.add_option("model", request.model.model, "ONNX model, float or QDQ");
+  auto* model = app.add_option("model", request.model.model, "ONNX model: float, QDQ or QOperator");
   app.add_option("--encodings", request.encodings, "Encodings (JSON) to show beside the tensors")
       ->type_name("FILE")
       ->needs(model);

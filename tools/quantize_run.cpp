@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
   cli::CommonOptions common;
   const std::map<std::string, RunMode> modes{
       {"float", RunMode::kFloat}, {"simulated", RunMode::kSimulated}, {"fixed", RunMode::kFixed}};
-  app.add_option("model", request.model.model, "ONNX model, float or QDQ")->required();
+  app.add_option("model", request.model.model, "ONNX model: float, QDQ or QOperator")->required();
   app.add_option("--input_list", request.input_list, "Samples, one line each (docs/input-list.md)")
       ->required()
       ->type_name("FILE");

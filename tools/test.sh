@@ -5,7 +5,8 @@
 #
 # Checks: include layering, formatting. Tests: unit, property, golden, command
 # line, the ONNX operator tests and real models where ../shared is present, and
-# the comparisons with ONNX Runtime where its packages can be had.
+# the comparisons with ONNX Runtime where its packages can be had. With release,
+# the tools are built by clang, too, and must give the same bits.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 preset=${1:-release}
@@ -30,4 +31,12 @@ status=0
 ctest --preset "$preset" --no-tests=error || status=$?
 # Why a test was skipped is in CTest's log only.
 grep '^SKIPPED:' "build/$preset/Testing/Temporary/LastTest.log" || true
+if [[ $preset == release ]]; then
+  echo "== golden tests (clang)"
+  cmake --preset clang "${launcher[@]}" >/dev/null
+  cmake --build --preset clang --target quantize quantize-run -- --quiet
+  for test in golden_test fixed_point_golden_test; do
+    python3 -B "tests/golden/$test.py" build/clang/tools || status=1
+  done
+fi
 exit "$status"

@@ -11,7 +11,7 @@ namespace halfstep {
 /// fixed-point run depends on the model, the encodings and this alone; every
 /// report and encodings file records it. Formulas: docs/numerics.md section 6.
 enum class Arithmetic {
-  kFloatHalfEven,  ///< Factor rounded to float32, product exact, halves to even: the ONNX form.
+  kFloatHalfEven,  ///< Factor and product rounded to float32, halves to even: as ONNX Runtime.
   kQ31Single,      ///< Factor with 31 fractional bits, one rounding, halves up.
   kQ31Double,      ///< The same factor, two roundings: the gemmlowp and TFLite form.
   kShiftHalfUp,    ///< Power-of-two factors only; halves up.

@@ -22,8 +22,8 @@ enum class RunMode {
 };
 
 struct RunRequest {
-  ModelSource model;                               ///< Float or QDQ.
-  std::optional<std::filesystem::path> encodings;  ///< JSON, for a float model in simulated mode.
+  ModelSource model;                               ///< Float, QDQ or QOperator.
+  std::optional<std::filesystem::path> encodings;  ///< JSON, for a float model; not with kFloat.
   std::filesystem::path input_list;
   std::filesystem::path output_dir;
   RunMode mode = RunMode::kFloat;

@@ -5,6 +5,7 @@
 
 #include "encoding/encoding_set.hpp"
 #include "numerics/factor.hpp"
+#include "ops/fixed_codes.hpp"
 
 namespace halfstep::lower {
 namespace {
@@ -21,14 +22,6 @@ void requantize_run(const From* from, To* to, std::int64_t count, const ChannelB
     const std::int32_t centred = static_cast<std::int32_t>(from[i]) - border.from_zero_point;
     to[i] = static_cast<To>(numerics::requantize(centred, border.requantizer));
   }
-}
-
-/// Calls f.operator()<T>() with the C++ type of codes stored as `dtype`, 8 or 16 bits.
-template <class F>
-void visit_codes(DType dtype, const F& f) {
-  visit_dtype(dtype, [&]<class T>() {
-    if constexpr (std::is_integral_v<T> && sizeof(T) <= 2 && !std::is_same_v<T, bool>) f.template operator()<T>();
-  });
 }
 
 struct Runs {
@@ -74,6 +67,9 @@ Result<ops::FixedForm> requantize_step(const Encoding& from, const Encoding& to,
                                        Arithmetic arithmetic) {
   for (const Encoding* encoding : {&from, &to}) {
     if (Result<void> fits = check_fits(*encoding, shape); !fits.ok()) return fits.error();
+    if (Result<void> fits = ops::require_short_codes(*encoding, "a tensor between two grids"); !fits.ok()) {
+      return fits.error();
+    }
   }
   if (from.axis() && to.axis() && *from.axis() != *to.axis()) {
     return Error{ErrorCode::kUnsupported, "two grids, one along axis " + std::to_string(*from.axis()) +
@@ -99,8 +95,8 @@ Result<ops::FixedForm> requantize_step(const Encoding& from, const Encoding& to,
   form.facts.kernel = "requantize";
   const Runs runs = runs_of(shape, from.axis() ? from.axis() : to.axis());
   form.prepared.run = [borders, runs](const ops::KernelIo& io) -> Result<void> {
-    visit_codes(io.inputs[0].dtype(), [&]<class From>() {
-      visit_codes(io.outputs[0].dtype(), [&]<class To>() {
+    ops::visit_code_type(io.inputs[0].dtype(), [&]<class From>() {
+      ops::visit_code_type(io.outputs[0].dtype(), [&]<class To>() {
         const From* x = io.inputs[0].data<From>();
         To* y = io.outputs[0].data<To>();
         for (std::int64_t o = 0; o < runs.outer; ++o) {

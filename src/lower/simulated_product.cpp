@@ -68,6 +68,31 @@ Channel channel_of(const Node& node, const Encoding& x, const Encoding& w, const
   return channel;
 }
 
+/// b / s_y by channel. Codes that count in units of s_x * s_w (E6) are taken as integers: the float32 numbers they
+/// stand for are rounded.
+std::vector<double> bias_in_steps(const Tensor& real_b, const TensorEncoding* entry,
+                                  const std::vector<Channel>& channels, const Encoding& y) {
+  constexpr double kSameScale = 1.0 / (1 << 22);
+  const std::vector<std::int64_t> codes =
+      entry != nullptr && entry->codes ? to_int64s(*entry->codes) : std::vector<std::int64_t>();
+  std::vector<double> steps;
+  for (std::size_t c = 0; c < channels.size(); ++c) {
+    const double scale = params_of(y, c).scale;
+    const auto b = static_cast<double>(real_b.values<float>()[c]);
+    const double unit = channels[c].factor * scale;  // s_x * s_w
+    const bool counts_units = entry != nullptr && params_of(entry->encoding, c).zero_point == 0 &&
+                              std::fabs(params_of(entry->encoding, c).scale / unit - 1.0) < kSameScale;
+    if (!counts_units) {
+      steps.push_back(b / scale);
+    } else {
+      const double code =
+          codes.empty() ? std::nearbyint(b / params_of(entry->encoding, c).scale) : static_cast<double>(codes[c]);
+      steps.push_back(code * channels[c].factor);
+    }
+  }
+  return steps;
+}
+
 void finish_row(float* y, std::int64_t count, const Channel& c) {
   for (std::int64_t i = 0; i < count; ++i) {
     double steps = static_cast<double>(y[i]) * c.factor + c.bias;
@@ -131,9 +156,8 @@ Result<std::optional<ops::Prepared>> simulated_product(const ops::OpDef& op, con
     Result<const Tensor*> bias = steps.known_value(node.inputs[bias_input]);
     if (!bias.ok()) return bias.error();
     if (*bias == nullptr || (*bias)->num_elements() != layout.channels) return none;
-    for (std::size_t c = 0; c < channels.size(); ++c) {
-      channels[c].bias = static_cast<double>((*bias)->values<float>()[c]) / params_of(*y, c).scale;
-    }
+    const std::vector<double> steps_b = bias_in_steps(**bias, steps.entry_of(node.inputs[bias_input]), channels, *y);
+    for (std::size_t c = 0; c < channels.size(); ++c) channels[c].bias = steps_b[c];
   }
 
   Node bare = node;

@@ -18,10 +18,11 @@ __extension__ typedef __int128 Int128;
 
 /// What happens to the fractional bits of a product.
 enum class Rounding : std::uint8_t {
-  kHalfUp,    ///< To nearest, halves towards +infinity.
-  kHalfEven,  ///< To nearest, halves to the even neighbour.
-  kHalfAway,  ///< To nearest, halves away from zero.
-  kDoubling,  ///< gemmlowp: first to 31 fractional bits with halves up, then the shift with halves away from zero.
+  kHalfUp,     ///< To nearest, halves towards +infinity.
+  kHalfEven,   ///< To nearest, halves to the even neighbour.
+  kHalfAway,   ///< To nearest, halves away from zero.
+  kFloatEven,  ///< Accumulator and product each rounded to the 24 bits of a float32, then halves to even (R5).
+  kDoubling,   ///< gemmlowp: first to 31 fractional bits with halves up, then the shift with halves away from zero.
 };
 
 /// A factor >= 0 per (R1). Either 0 (both members 0) or 2^30 <= multiplier_q31 < 2^31 and
@@ -60,6 +61,7 @@ constexpr T rounding_shift_right(T x, int shift, Rounding rounding) noexcept {
     case Rounding::kHalfUp:
       return below + 1;
     case Rounding::kHalfEven:
+    case Rounding::kFloatEven:
       return below + (below & 1);
     case Rounding::kHalfAway:
     case Rounding::kDoubling:
@@ -76,9 +78,30 @@ constexpr std::int32_t saturate_to_int32(T x) noexcept {
   return static_cast<std::int32_t>(x < kLowest ? kLowest : (x > kHighest ? kHighest : x));
 }
 
+/// x rounded to 24 significant bits, halves to even: the value of x as a float32.
+template <class T>
+constexpr T round_to_24_bits(T x) noexcept {
+  T magnitude = x < 0 ? -x : x;
+  int excess = 0;
+  for (T limit = T{1} << 24; magnitude >> excess >= limit;) ++excess;
+  return rounding_shift_right(x, excess, Rounding::kHalfEven) * (T{1} << excess);
+}
+
+/// round(acc * factor) as float32 arithmetic computes it, saturated to int32 (R5). |acc| <= 2^63 - 1.
+/// Requires: factor is a float32 number, so its multiplier ends in seven zero bits; the product has 24 + 24 bits
+/// and as many zeros as acc lost.
+constexpr std::int32_t rescale_float(std::int64_t acc, FixedPoint factor) noexcept {
+  const Int128 product = round_to_24_bits(static_cast<Int128>(acc)) * (factor.multiplier_q31 >> 7);
+  const Int128 rounded = round_to_24_bits(product);
+  const int shift = 24 + factor.right_shift;
+  if (shift < 0) return saturate_to_int32(rounded * (Int128{1} << -shift));
+  return saturate_to_int32(rounding_shift_right(rounded, shift, Rounding::kHalfEven));
+}
+
 /// round(acc * factor), saturated to int32. |acc| <= 2^31 and multiplier < 2^31
 /// bound the product by 2^62.
 constexpr std::int32_t rescale(std::int32_t acc, FixedPoint factor, Rounding rounding) noexcept {
+  if (rounding == Rounding::kFloatEven) return rescale_float(acc, factor);
   if (rounding == Rounding::kDoubling) {
     const int left = factor.right_shift < 0 ? -factor.right_shift : 0;
     const int right = factor.right_shift > 0 ? factor.right_shift : 0;
@@ -98,6 +121,7 @@ constexpr std::int32_t rescale(std::int32_t acc, FixedPoint factor, Rounding rou
 /// The same for 64-bit accumulators, |acc| < 2^63: the product takes 94 bits. kDoubling rounds once here, halves up:
 /// gemmlowp defines no such accumulator.
 constexpr std::int32_t rescale_wide(std::int64_t acc, FixedPoint factor, Rounding rounding) noexcept {
+  if (rounding == Rounding::kFloatEven) return rescale_float(acc, factor);
   const Rounding once = rounding == Rounding::kDoubling ? Rounding::kHalfUp : rounding;
   const Int128 product = static_cast<Int128>(acc) * factor.multiplier_q31;
   return saturate_to_int32(rounding_shift_right<Int128>(product, 31 + factor.right_shift, once));

@@ -117,6 +117,7 @@ std::int64_t rounded_quotient(std::int64_t n, std::int64_t d, Rounding rounding)
         up = !negative;
         break;
       case Rounding::kHalfEven:
+      case Rounding::kFloatEven:
         up = (below & 1) != 0;
         break;
       case Rounding::kHalfAway:

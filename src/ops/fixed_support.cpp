@@ -22,7 +22,15 @@ Result<numerics::Requantizer> finish(const FixedArgs& args, std::size_t channel,
                                .zero_point = params_of(*args.output_encoding(), channel).zero_point,
                                .q_min = bounds.q_min,
                                .q_max = bounds.q_max,
-                               .rounding = numerics::rounding_of(args.options.arithmetic)};
+                               .rounding = args.options.arithmetic == Arithmetic::kFloatHalfEven
+                                               ? numerics::Rounding::kFloatEven
+                                               : numerics::rounding_of(args.options.arithmetic)};
+}
+
+/// acc_scale / s_y; with float_half_even as ONNX computes it, the product of scales rounded to float32 first.
+double ratio_of(const FixedArgs& args, double acc_scale, std::size_t channel) {
+  const double scale = params_of(*args.output_encoding(), channel).scale;
+  return (args.options.arithmetic == Arithmetic::kFloatHalfEven ? numerics::to_float32(acc_scale) : acc_scale) / scale;
 }
 
 }  // namespace
@@ -67,12 +75,12 @@ CodeBounds output_bounds(const FixedArgs& args, std::size_t channel) {
 }
 
 Result<numerics::Requantizer> output_requantizer(const FixedArgs& args, double acc_scale, std::size_t channel) {
-  const double ratio = acc_scale / params_of(*args.output_encoding(), channel).scale;
+  const double ratio = ratio_of(args, acc_scale, channel);
   return finish(args, channel, numerics::scale_factor(ratio, args.options.arithmetic));
 }
 
 Result<numerics::Requantizer> output_requantizer_plain(const FixedArgs& args, double acc_scale, std::size_t channel) {
-  const double ratio = acc_scale / params_of(*args.output_encoding(), channel).scale;
+  const double ratio = ratio_of(args, acc_scale, channel);
   return finish(args, channel, numerics::plain_factor(ratio, args.options.arithmetic));
 }
 

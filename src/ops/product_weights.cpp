@@ -310,11 +310,6 @@ class Builder {
 
 }  // namespace
 
-Result<void> require_short_codes(const Encoding& encoding, std::string_view what) {
-  if (storage_bits(encoding.grid()) <= 16) return {};
-  return unsupported(std::string(what) + " is on a grid of more than 16 bits");
-}
-
 Result<void> require_channel_axis(const Encoding& encoding, int axis, std::int64_t extent, std::string_view what) {
   if (!encoding.axis()) return {};
   if (*encoding.axis() != axis) {

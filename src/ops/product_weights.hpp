@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ops/fixed_codes.hpp"
 #include "ops/fixed_form.hpp"
 #include "ops/products.hpp"
 
@@ -35,9 +36,6 @@ struct BuiltProduct {
 
 /// Errors: kUnsupported where the operands have no integer form.
 Result<BuiltProduct> build_product(const FixedArgs& args, const ProductSpec& spec);
-
-/// Errors: kUnsupported unless `encoding` is on 8- or 16-bit codes. `what` begins the message.
-Result<void> require_short_codes(const Encoding& encoding, std::string_view what);
 
 /// Errors: kUnsupported if `encoding` is per channel but not along `axis`, of extent `extent`.
 Result<void> require_channel_axis(const Encoding& encoding, int axis, std::int64_t extent, std::string_view what);

@@ -25,6 +25,7 @@ template <class F>
 decltype(auto) visit_rounding(numerics::Rounding rounding, F&& f) {
   switch (rounding) {
     case numerics::Rounding::kHalfEven:
+    case numerics::Rounding::kFloatEven:
       return f.template operator()<numerics::Rounding::kHalfEven>();
     case numerics::Rounding::kHalfAway:
       return f.template operator()<numerics::Rounding::kHalfAway>();

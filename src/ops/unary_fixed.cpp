@@ -26,6 +26,7 @@ std::int64_t rounded(double x, numerics::Rounding rounding) {
     case numerics::Rounding::kDoubling:
       return integer + 1;
     case numerics::Rounding::kHalfEven:
+    case numerics::Rounding::kFloatEven:
       return integer + (integer & 1);
     case numerics::Rounding::kHalfAway:
       return x > 0.0 ? integer + 1 : integer;

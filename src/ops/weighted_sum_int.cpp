@@ -135,6 +135,7 @@ Kernel weighted_sum_kernel(IntSum sum) {
     if (!has_output(io)) return {};
     switch (sum.rounding) {
       case Rounding::kHalfEven:
+      case Rounding::kFloatEven:
         run_sum<Rounding::kHalfEven>(sum, io);
         break;
       case Rounding::kHalfAway:

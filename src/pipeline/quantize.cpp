@@ -9,6 +9,7 @@
 #include "halfstep/version.hpp"
 #include "io/json/encodings_json.hpp"
 #include "io/onnx/writer.hpp"
+#include "lower/lower.hpp"
 #include "pipeline/comparison.hpp"
 #include "pipeline/load_model.hpp"
 #include "pipeline/output_paths.hpp"
@@ -201,12 +202,14 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   story.report.model = place;
   story.report.quantized = paths->model.string();
   story.report.input_list = request.input_list.string();
-  story.report.mode = "simulated";
+  story.report.mode = "fixed";
   story.report.arithmetic = name_of(story.fixed.arithmetic);
   story.report.options = pipeline::options_of(request);
   story.report.num_calibration_samples = reader->num_samples();
-  for (const precision::FloatIsland& island : choices.float_islands) {
-    story.report.float_islands.push_back({island.name, model.graph.node(island.node).op_type, island.reason});
+  const Result<lower::Program> program = lower::lower_fixed(model.graph, *shapes, model.encodings, story.fixed);
+  if (!program.ok()) return program.error().at(place);
+  for (const lower::Island& island : program->islands) {
+    story.report.float_islands.push_back({island.label, model.graph.node(island.node).op_type, island.reason});
   }
   pipeline::count_encodings(model.encodings, story.report);
   story.num_nodes = model.graph.nodes.size();

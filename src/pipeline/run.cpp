@@ -176,7 +176,6 @@ Result<RunOutcome> run(const RunRequest& request, const Observer& observer) {
                  std::string(request.mode == RunMode::kFixed ? "--mode fixed: " : "--mode simulated: ") +
                      request.model.model.string() + " carries no encodings; give a quantized model or --encodings"};
   }
-  if (Result<void> made = make_folder(request.output_dir); !made.ok()) return made.error();
 
   const int num_threads = pipeline::num_threads_for(request.num_threads, reader->num_samples());
   std::string arithmetic;
@@ -187,6 +186,7 @@ Result<RunOutcome> run(const RunRequest& request, const Observer& observer) {
     options = *chosen;
     arithmetic = name_of(options.arithmetic);
   }
+  if (Result<void> made = make_folder(request.output_dir); !made.ok()) return made.error();
   exec::Session session = request.mode == RunMode::kFloat ? pipeline::float_session(model->graph, num_threads)
                           : request.mode == RunMode::kSimulated
                               ? pipeline::simulated_session(model->graph, model->encodings, num_threads)

@@ -51,7 +51,6 @@ class Chooser {
     for (std::size_t v = 0; v < graph_.values.size(); ++v) {
       if (result_.tensors[v].source == Source::kObserved) result_.observed.push_back(static_cast<ValueId>(v));
     }
-    list_islands();
     return std::move(result_);
   }
 
@@ -189,30 +188,6 @@ class Chooser {
       choice.shared_with = root;
       // Moving data may move the channel axis: better a grid of its own than a wrong one.
       if (is_frozen_per_channel(root)) choice = {.source = Source::kObserved};
-    }
-  }
-
-  void list_islands() {
-    const auto works_on_floats = [&](ValueId id) {
-      return is_float(facts_, id) && !is_constant(id) && !facts_[at(id)].value;
-    };
-    for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
-      const graph::Node& node = graph_.nodes[n];
-      if (parts_[n] != Part::kFloat) continue;
-      // What is known before running (Shape) does not run at all.
-      if (std::all_of(node.outputs.begin(), node.outputs.end(),
-                      [&](ValueId id) { return id == graph::kNoValue || facts_[at(id)].value.has_value(); })) {
-        continue;
-      }
-      if (std::none_of(node.inputs.begin(), node.inputs.end(), works_on_floats) &&
-          std::none_of(node.outputs.begin(), node.outputs.end(), works_on_floats)) {
-        continue;
-      }
-      const ops::OpDef* def = ops::find_op(node);
-      result_.float_islands.push_back({static_cast<NodeId>(n), graph::describe(graph_, node),
-                                       def == nullptr || !def->has_integer_form
-                                           ? "the operator has no integer form"
-                                           : "its type is not known before running"});
     }
   }
 

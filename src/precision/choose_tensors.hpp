@@ -26,17 +26,9 @@ struct TensorChoice {
   RealRange fixed_range = {};                    ///< With kFixed.
 };
 
-/// A node that runs in float although it works on real numbers.
-struct FloatIsland {
-  graph::NodeId node;
-  std::string name;  ///< As graph::describe().
-  std::string reason;
-};
-
 struct Choices {
   std::vector<TensorChoice> tensors;       ///< By ValueId.
   std::vector<graph::ValueId> observed;    ///< Those of kObserved: what calibration must look at.
-  std::vector<FloatIsland> float_islands;  ///< In node order.
 };
 
 /// Decides for every tensor of `graph`:

@@ -312,7 +312,7 @@ class Inspect(tool_test.ToolTest):
     def test_quantized_model(self):
         self.assert_succeeds("quantize", "--input_list", CALIB, MODEL)
         text = self.assert_succeeds("quantize-inspect", "digits.quantized.onnx").stdout
-        for word in ("Encodings", "uint8", "int8", "int32", "scale", "float_half_even", "0.1."):
+        for word in ("Encodings", "uint8", "int8", "int32", "scale", "q31_single", "0.1."):
             self.assertIn(word, text)
 
     def test_encodings_beside_a_float_model(self):

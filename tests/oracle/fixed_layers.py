@@ -5,7 +5,7 @@ output. ONNX Runtime, optimizations on, makes QLinearConv and its like of what l
 between; both sides are fed with the same codes, ours, so an error has nowhere to grow.
 """
 import collections
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -17,9 +17,13 @@ from layers import activation_shapes, stored_activations
 from qdq_file import QdqFile
 
 ARITHMETIC = ("--arithmetic", "float_half_even")
-MIN_PERCENT_WITHIN_1 = 99.9
-# What the product of float32(acc) and a float32 factor can round to the other side of a tie.
+# Measured on 13 models: no code is further off than one. QLinearConv and (R5) agree in every code; sums and
+# functions that ONNX Runtime computes in float32 are one off in at most 0.12 % of a layer's codes, convolutions that it
+# runs in float because of --bias_bitwidth 8 in 0.28 %.
+MIN_PERCENT_WITHIN_1 = 99.99
 MIN_PERCENT_EQUAL = 99.5
+# One off more often: QLinearSoftmax multiplies by floor(1 / s_y), and interpolation makes ties.
+EXEMPT = {"Softmax", "Resize"}
 SMALL_TENSOR = 2000  # Smaller ones count as large as this, so as to forgive one or two codes.
 
 
@@ -27,12 +31,13 @@ SMALL_TENSOR = 2000  # Smaller ones count as large as this, so as to forgive one
 class CodeShares:
     """How many codes of one layer, over all samples, are equal, one step off, further off."""
 
+    op: str
     layer: str
     total: int = 0
     one_off: int = 0
     beyond: int = 0
     furthest: int = 0
-    place: str = field(default="", compare=False)
+    place: str = ""
 
     def add(self, sample, ours, theirs):
         if ours.size != theirs.size:
@@ -57,7 +62,7 @@ class CodeShares:
 
     def __str__(self):
         return (f"{self.percent_equal:8.4f} equal {self.percent(self.one_off):7.4f} one off "
-                f"{self.percent(self.beyond):7.4f} beyond, furthest {self.furthest} of {self.total}: {self.layer}")
+                f"{self.percent(self.beyond):7.4f} beyond of {self.total}: {self.op} {self.layer}")
 
 
 def cut_at_codes(quantized):
@@ -86,12 +91,12 @@ def cut_at_codes(quantized):
     return list(tensors.values()), cut
 
 
-def layer_name(quantized, stored):
-    """The operator that makes the activation, for people."""
+def operator_of(quantized, stored):
+    """The operator that makes the activation; a Relu or Clip is part of what stands before it."""
     node = quantized.producers.get(quantized.producers[stored].input[0])
     while node is not None and node.op_type in ("Relu", "Clip") and node.input[0] in quantized.producers:
         node = quantized.producers[node.input[0]]
-    return f"{node.op_type} {stored}" if node is not None else f"input {stored}"
+    return node.op_type if node is not None else "input"
 
 
 def layer_codes(tools, case, model, folder, arithmetic=ARITHMETIC):
@@ -105,7 +110,7 @@ def layer_codes(tools, case, model, folder, arithmetic=ARITHMETIC):
     shapes = activation_shapes(quantized, feeds[0], folder)
     results = folder / "fixed"
     tools.run(case, model, "fixed", results, "--dump_tensors", "all", *arithmetic)
-    layers = {stored: CodeShares(layer_name(quantized, stored)) for _, stored, _ in tensors}
+    layers = {stored: CodeShares(operator_of(quantized, stored), stored) for _, stored, _ in tensors}
     ran = folder / "cut_codes_optimized.onnx"
     session = agreement.open_session(cut_path, True, tools.num_threads, keep=ran)
     taken = {value.name for value in session.get_inputs()}
@@ -123,13 +128,15 @@ def layer_codes(tools, case, model, folder, arithmetic=ARITHMETIC):
 
 
 def check_fixed_layers(checks, tools, case, model, folder, label):
-    """Notes and judges layer_codes(); the worst layers are printed."""
-    shares, operators = layer_codes(tools, case, model, folder)
-    worst = sorted(shares, key=lambda layer: (layer.percent_within_1, layer.percent_equal))
-    integer = sum(count for op, count in operators.items() if op.startswith("QLinear") or op in ("QGemm", "MatMulIntegerToFloat"))
-    checks.note(f"{label} fixed: {len(shares)} layers, {integer} by int8 kernels; worst{worst[0]}")
-    checks.expect(integer > 0, f"{label} fixed: ONNX Runtime ran no int8 kernel: {dict(operators)}")
-    for layer in shares:
-        checks.expect(layer.percent_within_1 >= MIN_PERCENT_WITHIN_1 and layer.percent_equal >= MIN_PERCENT_EQUAL,
-                      f"{label} fixed: {layer} {layer.place}")
-    return worst
+    """Judges layer_codes() and notes the layer that differs most."""
+    layers, operators = layer_codes(tools, case, model, folder)
+    num_int8 = sum(count for op, count in operators.items() if op.startswith("QLinear") or op == "QGemm")
+    worst = min(layers, key=lambda layer: (layer.percent_within_1, layer.percent_equal))
+    checks.note(f"{label:10} {len(layers)} layers, {num_int8} int8 kernels, worst {worst}")
+    checks.expect(num_int8 > 0, f"{label}: ONNX Runtime ran no int8 kernel but {dict(operators)}")
+    all_int8 = operators["Conv"] + operators["FusedConv"] == 0
+    for layer in layers:
+        checks.expect(layer.percent_equal == 100 or layer.op != "Conv" or not all_int8, f"{label}: not exact: {layer}")
+        close = layer.percent_within_1 >= MIN_PERCENT_WITHIN_1
+        equal = layer.op in EXEMPT or layer.percent_equal >= MIN_PERCENT_EQUAL
+        checks.expect(close and equal, f"{label}: {layer}; furthest {layer.furthest} at {layer.place}")

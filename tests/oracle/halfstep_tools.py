@@ -1,4 +1,4 @@
-"""halfstep_tools.py: runs quantize, quantize-eval and quantize-run, and reads what they write."""
+"""halfstep_tools.py: runs quantize, quantize-eval, quantize-run and quantize-inspect, and reads what they write."""
 import json
 import pathlib
 import subprocess
@@ -48,9 +48,16 @@ class Tools:
         self.num_threads = num_threads
 
     def call(self, tool, options, models):
-        """stdout of the tool. A --threads in `options` wins. Raises ToolError."""
+        """stdout of a tool that runs samples. A --threads in `options` wins. Raises ToolError."""
         threads = [] if "--threads" in options else ["--threads", self.num_threads]
-        command = [str(part) for part in (self.folder / tool, *options, *threads, "--quiet", *models)]
+        return self._stdout(tool, [*options, *threads, "--quiet", *models])
+
+    def program(self, model):
+        """The fixed-point Program of `model` in print."""
+        return self._stdout("quantize-inspect", ["--program", "fixed", model])
+
+    def _stdout(self, tool, arguments):
+        command = [str(part) for part in (self.folder / tool, *arguments)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
         except subprocess.TimeoutExpired as late:

@@ -10,6 +10,7 @@ from onnxruntime import quantization
 from onnxruntime.quantization import QuantFormat, QuantType
 
 import agreement
+import fixed_layers
 import layers
 from qdq_file import QdqFile
 
@@ -96,12 +97,16 @@ def check_variant(checks, tools, case, variant, folder):
     theirs = agreement.run_onnxruntime(model, case.feeds(), optimized=False)
     shares = agreement.step_shares(ours, theirs, steps)
     checks.note(f"{variant.name:18} {shares}")
-    checks.expect(shares.percent_within_2 >= 99.9, f"{variant.name}: {shares} at {shares.place}")
+    act16 = "16" in variant.activation.name
+    # A step of 16 bits is so small that the order of sums alone moves outputs by several.
+    checks.expect(shares.percent_within_2 >= (97.0 if act16 else 99.9), f"{variant.name}: {shares} at {shares.place}")
 
-    layers.check_layers(checks, tools, case, model, folder, f"{variant.name} layers")
+    layers.check_layers(checks, tools, case, model, folder, f"{variant.name} layers", act16)
+    if not act16:
+        fixed_layers.check_fixed_layers(checks, tools, case, model, folder / variant.name, f"{variant.name} fixed")
 
     named = dataclasses.replace(case, name=f"{case.name}_{variant.name}")
-    options = ("--act_bitwidth", "16") if "16" in variant.activation.name else ()
+    options = ("--act_bitwidth", "16") if act16 else ()
     again = QdqFile(tools.quantize(named, folder, *options, model=model).model)
     lost = stored_codes(QdqFile(model)) - stored_codes(again)
     checks.expect(not lost, f"{variant.name}: quantize changed integers of "
@@ -109,3 +114,10 @@ def check_variant(checks, tools, case, variant, folder):
     outputs = agreement.run_onnxruntime(again.path, case.feeds(), optimized=False)
     second = agreement.step_shares(outputs, theirs, steps)
     checks.expect(second.percent_within_2 >= 99, f"{variant.name}: after quantize {second} at {second.place}")
+
+
+def check_fixed(checks, tools, case, variant, folder):
+    """The fixed-point run of one file of ONNX Runtime's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    model = quantize_static(case, variant, folder)
+    fixed_layers.check_fixed_layers(checks, tools, case, model, folder / variant.name, f"{variant.name} fixed")

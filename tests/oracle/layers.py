@@ -17,6 +17,7 @@ from qdq_file import QdqFile
 # Measured: of all models' activations at most 0.06 % of a tensor's codes differ, by one.
 # A weight that is wrong by 3 steps makes 0.3 %, a bias wrong by 5 % makes 1.3 %.
 MAX_PERCENT_UNEQUAL = 0.1
+MAX_PERCENT_UNEQUAL_ACT16 = 0.3  # Sums of products of 16-bit codes exceed 24 bits: (Q3) and reals round differently.
 MIN_PERCENT_WITHIN_1 = 99.9999
 SMALL_TENSOR = 2000
 
@@ -105,10 +106,11 @@ def layer_shares(tools, case, model, folder):
     return agreement.step_shares(ours, theirs, steps), worst
 
 
-def check_layers(checks, tools, case, model, folder, label):
+def check_layers(checks, tools, case, model, folder, label, act16=False):
     """Notes and judges layer_shares()."""
     shares, worst = layer_shares(tools, case, model, folder)
     unequal = percent_unequal(worst)
     checks.note(f"{label:10} {shares}, most unequal {unequal:.3f} {worst.place}")
     checks.expect(shares.percent(shares.within_1) >= MIN_PERCENT_WITHIN_1, f"{label}: {shares} at {shares.place}")
-    checks.expect(unequal <= MAX_PERCENT_UNEQUAL, f"{label}: {worst} at {worst.place}")
+    limit = MAX_PERCENT_UNEQUAL_ACT16 if act16 else MAX_PERCENT_UNEQUAL
+    checks.expect(unequal <= limit, f"{label}: {worst} at {worst.place}")

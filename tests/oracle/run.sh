@@ -3,10 +3,10 @@
 #
 #   tests/oracle/run.sh TOOLS_DIR [OPTION...]     options of compare_with_onnxruntime.py
 #
-# TOOLS_DIR holds quantize, quantize-eval and quantize-run; nothing else of a
-# build is needed. Exit status: 0 all agree, 1 something differs, 77 skipped
-# because the Python packages can't be had. The environment is made once, under
-# build/oracle-venv; HALFSTEP_ORACLE_PYTHON=FILE names an interpreter to use instead.
+# TOOLS_DIR holds the four tools; nothing else of a build is needed. Exit status:
+# 0 all agree, 1 something differs, 77 skipped because the Python packages can't be
+# had. The environment is made once, under build/oracle-venv;
+# HALFSTEP_ORACLE_PYTHON=FILE names an interpreter to use instead.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)

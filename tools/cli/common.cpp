@@ -64,8 +64,8 @@ void add_fixed_point(CLI::App& app, FixedPointRequest& request) {
     words += (words.empty() ? "" : "|") + std::string(entry.name);
   }
   add_choice(app, "--arithmetic", request.arithmetic, rules,
-             "Requantization rule of fixed-point runs (default: as recorded with the encodings, else q31_single, or "
-             "shift_half_up where all scales are powers of two)")
+             "Requantization rule of fixed-point runs, docs/numerics.md section 6 (default: as recorded with the "
+             "encodings, else q31_single, or shift_half_up where all scales are powers of two)")
       ->type_name(words);
   app.add_option("--accumulator_bits", request.accumulator_bits,
                  "64 (default): accumulators that may exceed 32 bits are widened; 32: the weight scale is raised")

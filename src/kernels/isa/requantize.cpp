@@ -341,17 +341,30 @@ void requantize_as(const std::int32_t* acc, std::int64_t count, std::int32_t bia
 
 }  // namespace
 
+namespace {
+
+template <class Q>
+void requantize_to(const std::int32_t* acc, std::int64_t count, std::int32_t bias, const Requantizer& r, Q* q) {
+  if (r.rounding == Rounding::kFloatEven) {
+    requantize_float(acc, count, bias, r, q);
+  } else {
+    requantize_as(acc, count, bias, r, q);
+  }
+}
+
+}  // namespace
+
 void requantize_row(const std::int32_t* acc, std::int64_t count, std::int32_t bias, const Requantizer& r, DType dtype,
                     void* q) {
   switch (dtype) {
     case DType::kInt8:
-      return requantize_as(acc, count, bias, r, static_cast<std::int8_t*>(q));
+      return requantize_to(acc, count, bias, r, static_cast<std::int8_t*>(q));
     case DType::kUint8:
-      return requantize_as(acc, count, bias, r, static_cast<std::uint8_t*>(q));
+      return requantize_to(acc, count, bias, r, static_cast<std::uint8_t*>(q));
     case DType::kInt16:
-      return requantize_as(acc, count, bias, r, static_cast<std::int16_t*>(q));
+      return requantize_to(acc, count, bias, r, static_cast<std::int16_t*>(q));
     default:
-      return requantize_as(acc, count, bias, r, static_cast<std::uint16_t*>(q));
+      return requantize_to(acc, count, bias, r, static_cast<std::uint16_t*>(q));
   }
 }
 

@@ -42,4 +42,24 @@ static inline std::int32_t onto_grid(std::int32_t steps, const numerics::Requant
   return static_cast<std::int32_t>(clamp<std::int64_t>(std::int64_t{steps} + r.zero_point, r.q_min, r.q_max));
 }
 
+/// Rounding::kFloatEven: the processor's own float32 conversion and product, which numerics/fixed_point.hpp spells
+/// out in integers. Bounds have at most 18 bits, so float32 holds them, and the addition that rounds is exact.
+template <class Acc, class Q>
+static void requantize_float(const Acc* acc, std::int64_t count, Acc bias, const numerics::Requantizer& r, Q* q) {
+  constexpr float kMagic = 12582912.0F;  // 1.5 * 2^23: no fractional bits are left, halves went to even.
+  const std::uint32_t exponent = static_cast<std::uint32_t>(127 - 31 - r.factor.right_shift) << 23;
+  float unit;  // 2^(-31 - right_shift)
+  __builtin_memcpy(&unit, &exponent, sizeof unit);
+  const float factor = static_cast<float>(r.factor.multiplier_q31) * unit;
+  const auto low = static_cast<float>(std::int64_t{r.q_min} - r.zero_point);
+  const auto high = static_cast<float>(std::int64_t{r.q_max} - r.zero_point);
+  const std::int32_t zero_point = r.zero_point;
+  for (std::int64_t i = 0; i < count; ++i) {
+    float steps = static_cast<float>(acc[i] + bias) * factor;
+    steps = steps < low ? low : steps;
+    steps = high < steps ? high : steps;
+    q[i] = static_cast<Q>(static_cast<std::int32_t>((steps + kMagic) - kMagic) + zero_point);
+  }
+}
+
 }  // namespace halfstep::kernels::HALFSTEP_ISA

@@ -49,6 +49,7 @@ void requantize_by(const std::int64_t* acc, std::int64_t count, std::int64_t bia
     case Rounding::kDoubling:
       return requantize_limited<Rounding::kHalfUp, P>(acc, count, bias, r, most, q);
     case Rounding::kHalfEven:
+    case Rounding::kFloatEven:  // Not here: requantize_float().
       return requantize_limited<Rounding::kHalfEven, P>(acc, count, bias, r, most, q);
     case Rounding::kHalfAway:
       return requantize_limited<Rounding::kHalfAway, P>(acc, count, bias, r, most, q);
@@ -57,6 +58,10 @@ void requantize_by(const std::int64_t* acc, std::int64_t count, std::int64_t bia
 
 template <class Q>
 void requantize_wide_as(const std::int64_t* acc, std::int64_t count, std::int64_t bias, const Requantizer& r, Q* q) {
+  if (r.rounding == Rounding::kFloatEven) {
+    requantize_float(acc, count, bias, r, q);
+    return;
+  }
   const std::int64_t low = std::int64_t{r.q_min} - r.zero_point;
   const std::int64_t high = std::int64_t{r.q_max} - r.zero_point;
   const int right_shift = r.factor.right_shift;

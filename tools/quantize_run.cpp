@@ -45,10 +45,13 @@ int main(int argc, char** argv) {
     if (!dims.ok()) return cli::report_error(app.get_name(), dims.error());
     request.model.input_dims = *std::move(dims);
     request.num_threads = common.num_threads;
-    if (request.mode != RunMode::kFixed && (app.count("--arithmetic") > 0 || app.count("--accumulator_bits") > 0)) {
+    const bool shifts = request.fixed.arithmetic && needs_power_of_two(*request.fixed.arithmetic);
+    if (request.mode != RunMode::kFixed &&
+        ((app.count("--arithmetic") > 0 && !(request.mode == RunMode::kSimulated && shifts)) ||
+         app.count("--accumulator_bits") > 0)) {
       return cli::report_error(app.get_name(), {ErrorCode::kUsage,
-                                                "--arithmetic and --accumulator_bits have no effect "
-                                                "without --mode fixed"});
+                                                "--arithmetic and --accumulator_bits have no effect without --mode "
+                                                "fixed (but for a shift rule with --mode simulated)"});
     }
     const Result<RunOutcome> outcome = run(request, cli::make_observer(app.get_name(), common));
     if (!outcome.ok()) return cli::report_error(app.get_name(), outcome.error());

@@ -66,7 +66,7 @@ Result<void> FixedTensors::complete_real(ValueId id, SlotId real, const std::str
   // A type that is decided while running: the codes exist only in passing.
   if (encoding != nullptr && !steps_.fact(id).type) {
     ops::FixedForm form;
-    form.prepared.run = round_to_grid_kernel(*encoding);
+    form.prepared.run = round_to_grid_kernel(*encoding, numerics::Rounding::kHalfEven);
     form.facts.kernel = "quantize and dequantize";
     add_step(StepKind::kQuantize, label, n, {real}, {real}, std::move(form));
   }

@@ -9,6 +9,7 @@
 #include "lower/program_builder.hpp"
 #include "lower/round_to_grid.hpp"
 #include "lower/simulated_product.hpp"
+#include "numerics/factor.hpp"
 #include "ops/evaluate.hpp"
 #include "ops/op_def.hpp"
 
@@ -38,11 +39,12 @@ std::vector<int> last_reads(const Graph& graph, const std::vector<bool>& node_ne
 
 class Lowering {
  public:
-  Lowering(const Graph& graph, ops::Facts facts, const EncodingSet* encodings)
+  Lowering(const Graph& graph, ops::Facts facts, const EncodingSet* encodings, numerics::Rounding rounding)
       : graph_(graph),
         node_needed_(needed_nodes(graph, facts)),
         steps_(graph, std::move(facts), encodings),
-        builder_(graph) {}
+        builder_(graph),
+        rounding_(rounding) {}
 
   Result<Program> run() {
     last_read_ = last_reads(graph_, node_needed_);
@@ -147,7 +149,7 @@ class Lowering {
     bool clamps = true;
     bool on_grid = false;
     if (all_typed) {
-      Result<std::optional<ops::Prepared>> product = simulated_product(*op, node, steps_);
+      Result<std::optional<ops::Prepared>> product = simulated_product(*op, node, steps_, rounding_);
       if (!product.ok()) return product.error();
       on_grid = product->has_value();
       Result<ops::Prepared> prepared = on_grid ? **std::move(product) : steps_.prepare(*op, node);
@@ -206,7 +208,9 @@ class Lowering {
           return fits.error().at("tensor " + quoted(graph_.value(id).name));
         }
       }
-      add_in_place_step(label, n, slot, round_to_grid_kernel(*encoding));
+      add_in_place_step(
+          label, n, slot,
+          round_to_grid_kernel(*encoding, n == graph::kNoNode ? numerics::Rounding::kHalfEven : rounding_));
     }
     mark_complete(slot, label, n);
     return {};
@@ -225,24 +229,27 @@ class Lowering {
   std::vector<bool> node_needed_;
   FloatSteps steps_;
   ProgramBuilder builder_;
+  numerics::Rounding rounding_;
   std::vector<int> last_read_;        // By ValueId.
   std::vector<int> group_last_read_;  // By ValueId; for roots, over all that share the storage.
 };
 
-Result<Program> lower_with(const Graph& graph, const ops::InputShapes& shapes, const EncodingSet* encodings) {
+Result<Program> lower_with(const Graph& graph, const ops::InputShapes& shapes, const EncodingSet* encodings,
+                           numerics::Rounding rounding) {
   Result<ops::Facts> facts = ops::infer_facts(graph, shapes);
   if (!facts.ok()) return facts.error();
-  return Lowering(graph, *std::move(facts), encodings).run();
+  return Lowering(graph, *std::move(facts), encodings, rounding).run();
 }
 
 }  // namespace
 
 Result<Program> lower_float(const Graph& graph, const ops::InputShapes& shapes) {
-  return lower_with(graph, shapes, nullptr);
+  return lower_with(graph, shapes, nullptr, numerics::Rounding::kHalfEven);
 }
 
-Result<Program> lower_simulated(const Graph& graph, const ops::InputShapes& shapes, const EncodingSet& encodings) {
-  return lower_with(graph, shapes, &encodings);
+Result<Program> lower_simulated(const Graph& graph, const ops::InputShapes& shapes, const EncodingSet& encodings,
+                                Arithmetic arithmetic) {
+  return lower_with(graph, shapes, &encodings, numerics::simulated_rounding_of(arithmetic));
 }
 
 }  // namespace halfstep::lower

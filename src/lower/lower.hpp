@@ -18,8 +18,9 @@ Result<Program> lower_float(const graph::Graph& graph, const ops::InputShapes& s
 /// once, here; activations by a step behind their producer. An encoded tensor
 /// that only moves values already on the same grid is not rounded again.
 /// Errors: as lower_float; kInvalidInput if an encoding does not fit its tensor.
-Result<Program> lower_simulated(const graph::Graph& graph, const ops::InputShapes& shapes,
-                                const EncodingSet& encodings);
+/// Halves go to even as ONNX says; under a shift rule, whose ties are common, as that rule says.
+Result<Program> lower_simulated(const graph::Graph& graph, const ops::InputShapes& shapes, const EncodingSet& encodings,
+                                Arithmetic arithmetic = Arithmetic::kFloatHalfEven);
 
 /// Integer steps wherever the operators' integer forms and the encodings allow it,
 /// float steps between quantize and dequantize steps elsewhere (Program::islands, with the reasons).

@@ -2,13 +2,14 @@
 #pragma once
 
 #include "encoding/encoding.hpp"
+#include "numerics/fixed_point.hpp"
 #include "ops/op_def.hpp"
 
 namespace halfstep::lower {
 
 /// Replaces float32 values by the nearest ones `encoding` can represent, in
 /// place (input 0 and output 0 are the same storage). Works for any shape the
-/// encoding fits; a shape it does not fit is a data error.
-ops::Kernel round_to_grid_kernel(const Encoding& encoding);
+/// encoding fits; a shape it does not fit is a data error. Halves by `rounding`.
+ops::Kernel round_to_grid_kernel(const Encoding& encoding, numerics::Rounding rounding);
 
 }  // namespace halfstep::lower

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "lower/product_grid.hpp"
-#include "numerics/rounding.hpp"
+#include "numerics/factor.hpp"
 
 namespace halfstep::lower {
 namespace {
@@ -93,25 +93,27 @@ std::vector<double> bias_in_steps(const Tensor& real_b, const TensorEncoding* en
   return steps;
 }
 
-void finish_row(float* y, std::int64_t count, const Channel& c) {
+template <class Round>
+void finish_row(float* y, std::int64_t count, const Channel& c, const Round& round) {
   for (std::int64_t i = 0; i < count; ++i) {
     double steps = static_cast<double>(y[i]) * c.factor + c.bias;
     steps = steps > c.low ? steps : c.low;
     steps = steps < c.high ? steps : c.high;
-    y[i] = static_cast<float>(numerics::round_half_even(steps)) * c.scale;
+    y[i] = static_cast<float>(round(steps)) * c.scale;
   }
 }
 
-void finish_rows(float* y, const Layout& layout, const std::vector<Channel>& channels) {
+template <class Round>
+void finish_rows(float* y, const Layout& layout, const std::vector<Channel>& channels, const Round& round) {
   if (layout.inner == 1) {
     for (std::int64_t o = 0; o < layout.outer; ++o) {
-      for (const Channel& c : channels) finish_row(y++, 1, c);
+      for (const Channel& c : channels) finish_row(y++, 1, c, round);
     }
     return;
   }
   for (std::int64_t o = 0; o < layout.outer; ++o) {
     for (const Channel& c : channels) {
-      finish_row(y, layout.inner, c);
+      finish_row(y, layout.inner, c, round);
       y += layout.inner;
     }
   }
@@ -124,7 +126,8 @@ bool fits_channels(const Encoding& encoding, int axis, std::int64_t channels) {
 
 }  // namespace
 
-Result<std::optional<ops::Prepared>> simulated_product(const ops::OpDef& op, const Node& node, FloatSteps& steps) {
+Result<std::optional<ops::Prepared>> simulated_product(const ops::OpDef& op, const Node& node, FloatSteps& steps,
+                                                       numerics::Rounding rounding) {
   const std::optional<ops::Prepared> none;
   const ops::WeightSpec& spec = op.weights;
   if (spec.channel_axis == nullptr || node.inputs.size() < 2 || node.inputs[0] == kNoValue) return none;
@@ -176,7 +179,7 @@ Result<std::optional<ops::Prepared>> simulated_product(const ops::OpDef& op, con
   ops::Prepared product;
   product.scratch_bytes = x_bytes + inner->scratch_bytes;
   product.clamps = true;
-  product.run = [run = inner->run, weights, channels, layout, x_bytes,
+  product.run = [run = inner->run, weights, channels, layout, rounding, x_bytes,
                  inv_scale = 1.0 / x->params()[0].scale](const ops::KernelIo& io) -> Result<void> {
     auto* codes = reinterpret_cast<float*>(io.scratch.data());
     const std::span<const float> real_x = io.inputs[0].values<float>();
@@ -186,7 +189,12 @@ Result<std::optional<ops::Prepared>> simulated_product(const ops::OpDef& op, con
     }
     const std::array<ConstView, 2> inputs{ConstView{io.inputs[0].type, io.scratch.data()}, weights.view()};
     if (Result<void> ran = run({inputs, io.outputs, io.scratch.subspan(x_bytes)}); !ran.ok()) return ran;
-    finish_rows(io.outputs[0].data<float>(), layout, channels);
+    float* real_y = io.outputs[0].data<float>();
+    if (rounding == numerics::Rounding::kHalfEven) {
+      finish_rows(real_y, layout, channels, [](double value) { return numerics::round_half_even(value); });
+    } else {
+      finish_rows(real_y, layout, channels, [rounding](double value) { return numerics::round_by(value, rounding); });
+    }
     return {};
   };
   return std::optional<ops::Prepared>(std::move(product));

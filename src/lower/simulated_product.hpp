@@ -11,16 +11,17 @@
 #include "graph/graph.hpp"
 #include "halfstep/result.hpp"
 #include "lower/float_steps.hpp"
+#include "numerics/fixed_point.hpp"
 #include "ops/op_def.hpp"
 
 namespace halfstep::lower {
 
 /// A kernel with the operands of `node` that writes output 0 on its grid, clamp
-/// included, docs/numerics.md (Q3). Empty if the node is no product of an input
+/// included, docs/numerics.md (Q3), halves by `rounding`. Empty if the node is no product of an input
 /// with one grid and a constant weight with codes, or its output has no grid.
 /// Requires: steps.all_typed(node).
 /// Errors: those of the operator's lower_float.
-Result<std::optional<ops::Prepared>> simulated_product(const ops::OpDef& op, const graph::Node& node,
-                                                       FloatSteps& steps);
+Result<std::optional<ops::Prepared>> simulated_product(const ops::OpDef& op, const graph::Node& node, FloatSteps& steps,
+                                                       numerics::Rounding rounding);
 
 }  // namespace halfstep::lower

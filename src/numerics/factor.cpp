@@ -29,6 +29,10 @@ Rounding rounding_of(Arithmetic arithmetic) noexcept {
   return Rounding::kHalfUp;  // Unreachable: the switch covers the enum.
 }
 
+Rounding simulated_rounding_of(Arithmetic arithmetic) noexcept {
+  return needs_power_of_two(arithmetic) ? rounding_of(arithmetic) : Rounding::kHalfEven;
+}
+
 Result<FixedPoint> fixed_point_from_real(double real) {
   // From 2^30 - 1/4 on, the mantissa would round up to 2^30.
   if (!(real >= 0.0) || !(real < 0x1p30 - 0.25)) {

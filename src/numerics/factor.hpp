@@ -4,6 +4,7 @@
 #include "halfstep/arithmetic.hpp"
 #include "halfstep/result.hpp"
 #include "numerics/fixed_point.hpp"
+#include "numerics/rounding.hpp"
 
 namespace halfstep::numerics {
 
@@ -12,6 +13,19 @@ bool is_power_of_two(double x) noexcept;
 
 /// How products are rounded under `arithmetic`.
 Rounding rounding_of(Arithmetic arithmetic) noexcept;
+
+/// How a simulated run rounds: as `arithmetic` where scales are powers of two and ties are common, else halves to even.
+Rounding simulated_rounding_of(Arithmetic arithmetic) noexcept;
+
+/// x rounded to the nearest integer, halves by `rounding`. Requires |x| <= 2^22 for float, 2^51 for double.
+template <class T>
+inline T round_by(T x, Rounding rounding) noexcept {
+  const T even = round_half_even(x);
+  const T rest = x - even;  // Exact.
+  if (rest == T(0.5) && (rounding == Rounding::kHalfUp || (rounding == Rounding::kHalfAway && x > 0))) return even + 1;
+  if (rest == T(-0.5) && rounding == Rounding::kHalfAway && x < 0) return even - 1;
+  return even;
+}
 
 /// `real` as a FixedPoint: the mantissa rounded to 31 bits, halves away from
 /// zero. Factors below 2^-63 become 0.

@@ -96,7 +96,8 @@ Result<ComparisonOutcome> compare_with_float(const ComparisonRequest& request, c
   if (!num_threads.ok()) return num_threads.error();
   ProgramNotes notes;
   exec::Session reference = float_session(*request.reference, *num_threads);
-  exec::Session simulated = simulated_session(*request.quantized, *request.encodings, *num_threads);
+  exec::Session simulated =
+      simulated_session(*request.quantized, *request.encodings, request.fixed.arithmetic, *num_threads);
   exec::Session fixed = noting_session(request, *num_threads, notes);
   compare::CompareRequest runs;
   runs.reference = {request.reference, &reference};

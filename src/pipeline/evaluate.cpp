@@ -58,8 +58,11 @@ Result<void> check_request(const EvaluateRequest& request) {
     return Error{ErrorCode::kUsage, request.quantized ? "give a quantized model or --encodings, not both"
                                                       : "give a quantized model, or --encodings for the float one"};
   }
-  if (request.mode == EvaluateMode::kSimulated && request.fixed.arithmetic) {
-    return Error{ErrorCode::kUsage, "--arithmetic has no effect with --mode simulated; use --mode fixed or both"};
+  if (request.mode == EvaluateMode::kSimulated && request.fixed.arithmetic &&
+      !needs_power_of_two(*request.fixed.arithmetic)) {
+    return Error{
+        ErrorCode::kUsage,
+        "--arithmetic has no effect with --mode simulated unless it is a shift rule; use --mode fixed or both"};
   }
   if (request.metric == Metric::kMiou && !request.labels) {
     return Error{ErrorCode::kUsage, "--metric miou needs --labels, a list of mask files"};
@@ -229,11 +232,9 @@ Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer&
   comparison.isolated = request.isolated;
   comparison.labels = labels->classes;
   comparison.needs_scores = request.gates.min_top1_agreement.has_value();
-  if (request.mode != EvaluateMode::kSimulated) {
-    const Result<FixedPointOptions> fixed = pipeline::fixed_options_for(*quantized, request.fixed);
-    if (!fixed.ok()) return fixed.error();
-    comparison.fixed = *fixed;
-  }
+  const Result<FixedPointOptions> fixed = pipeline::fixed_options_for(*quantized, request.fixed);
+  if (!fixed.ok()) return fixed.error();
+  comparison.fixed = *fixed;
   if (!labels->masks.empty()) {
     comparison.masks = [&](std::int64_t sample, std::int64_t height, std::int64_t width) {
       return io::read_mask(labels->masks[static_cast<std::size_t>(sample)], height, width);

@@ -189,11 +189,13 @@ exec::Session float_session(const graph::Graph& graph, int num_workers) {
   return {graph, [&graph](const ops::InputShapes& shapes) { return lower::lower_float(graph, shapes); }, num_workers};
 }
 
-exec::Session simulated_session(const graph::Graph& graph, const EncodingSet& encodings, int num_workers) {
-  return {
-      graph,
-      [&graph, &encodings](const ops::InputShapes& shapes) { return lower::lower_simulated(graph, shapes, encodings); },
-      num_workers};
+exec::Session simulated_session(const graph::Graph& graph, const EncodingSet& encodings, Arithmetic arithmetic,
+                                int num_workers) {
+  return {graph,
+          [&graph, &encodings, arithmetic](const ops::InputShapes& shapes) {
+            return lower::lower_simulated(graph, shapes, encodings, arithmetic);
+          },
+          num_workers};
 }
 
 exec::Session fixed_session(const graph::Graph& graph, const EncodingSet& encodings, const FixedPointOptions& options,

@@ -70,7 +70,8 @@ Result<PreparedModel> prepare_with_encodings(RawModel model, const ops::InputSha
 
 /// Sessions that lower `graph` on demand; `graph` and `encodings` must outlive them.
 exec::Session float_session(const graph::Graph& graph, int num_workers);
-exec::Session simulated_session(const graph::Graph& graph, const EncodingSet& encodings, int num_workers);
+exec::Session simulated_session(const graph::Graph& graph, const EncodingSet& encodings, Arithmetic arithmetic,
+                                int num_workers);
 exec::Session fixed_session(const graph::Graph& graph, const EncodingSet& encodings, const FixedPointOptions& options,
                             int num_workers);
 

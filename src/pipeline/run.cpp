@@ -180,17 +180,18 @@ Result<RunOutcome> run(const RunRequest& request, const Observer& observer) {
   const int num_threads = pipeline::num_threads_for(request.num_threads, reader->num_samples());
   std::string arithmetic;
   FixedPointOptions options;
-  if (request.mode == RunMode::kFixed) {
+  if (request.mode != RunMode::kFloat) {
     const Result<FixedPointOptions> chosen = pipeline::fixed_options_for(*model, request.fixed);
     if (!chosen.ok()) return chosen.error();
     options = *chosen;
-    arithmetic = name_of(options.arithmetic);
+    if (request.mode == RunMode::kFixed) arithmetic = name_of(options.arithmetic);
   }
   if (Result<void> made = make_folder(request.output_dir); !made.ok()) return made.error();
-  exec::Session session = request.mode == RunMode::kFloat ? pipeline::float_session(model->graph, num_threads)
-                          : request.mode == RunMode::kSimulated
-                              ? pipeline::simulated_session(model->graph, model->encodings, num_threads)
-                              : pipeline::fixed_session(model->graph, model->encodings, options, num_threads);
+  exec::Session session =
+      request.mode == RunMode::kFloat ? pipeline::float_session(model->graph, num_threads)
+      : request.mode == RunMode::kSimulated
+          ? pipeline::simulated_session(model->graph, model->encodings, options.arithmetic, num_threads)
+          : pipeline::fixed_session(model->graph, model->encodings, options, num_threads);
   const ResultWriter writer(request, model->graph, *wanted);
   const auto produce = [&](std::int64_t i, int worker) -> Result<void> {
     Result<std::vector<Tensor>> inputs = reader->read(i);

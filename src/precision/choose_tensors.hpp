@@ -27,8 +27,8 @@ struct TensorChoice {
 };
 
 struct Choices {
-  std::vector<TensorChoice> tensors;       ///< By ValueId.
-  std::vector<graph::ValueId> observed;    ///< Those of kObserved: what calibration must look at.
+  std::vector<TensorChoice> tensors;     ///< By ValueId.
+  std::vector<graph::ValueId> observed;  ///< Those of kObserved: what calibration must look at.
 };
 
 /// Decides for every tensor of `graph`:

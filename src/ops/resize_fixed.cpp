@@ -5,6 +5,7 @@
 #include <cmath>
 #include <string>
 
+#include "numerics/factor.hpp"
 #include "ops/fixed_codes.hpp"
 #include "ops/fixed_support.hpp"
 #include "ops/resize_int.hpp"
@@ -111,6 +112,8 @@ Result<FixedForm> lower_linear(const FixedArgs& args, const ResizeSpec& spec) {
   const auto requantizer = output_requantizer(args, std::ldexp(x.params()[0].scale, -weight_bits));
   if (!requantizer.ok()) return requantizer.error();
   plan.requantizer = *requantizer;
+  // One rule for all factors, powers of two or not: the exact sum, rounded once.
+  plan.requantizer.rounding = numerics::rounding_of(args.options.arithmetic);
   plan.outside = outside_of(out, tables);
   const Result<std::int32_t> outside_code = outside_code_of(args, spec);
   if (!outside_code.ok()) return outside_code.error();

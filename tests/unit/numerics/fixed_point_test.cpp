@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <random>
@@ -188,6 +189,108 @@ TEST(RescaleWide, MatchesExactDivisionAtEveryShift) {
     }
   }
   EXPECT_GT(num_ties, 2000);
+}
+
+// Rounding::kFloatEven against the processor's own float32 arithmetic.
+float float_of(FixedPoint factor) {
+  return std::ldexp(static_cast<float>(factor.multiplier_q31), -31 - factor.right_shift);
+}
+
+Int128 float_steps(std::int64_t acc, FixedPoint factor) {
+  return saturated(static_cast<Int128>(std::nearbyint(static_cast<float>(acc) * float_of(factor))));
+}
+
+bool is_float_tie(std::int64_t acc, FixedPoint factor) {
+  const float product = static_cast<float>(acc) * float_of(factor);
+  return std::fabs(product - std::nearbyint(product)) == 0.5F;
+}
+
+// Accumulators of every length, and some whose product lies beside a tie.
+TEST(RescaleFloat, MatchesTheProcessor) {
+  std::mt19937_64 rng(3003);
+  std::int64_t num_ties = 0;
+  std::int64_t num_unlike_exact = 0;
+  for (int draw = 0; draw < 200000; ++draw) {
+    const auto mantissa = static_cast<std::int32_t>(draw % 5 == 0 ? 1U << 23 : (1U << 23) + rng() % (1U << 23));
+    const int shifts = kMaxRightShift - kMinRightShift + 1;
+    const FixedPoint factor = {mantissa << 7, kMinRightShift + static_cast<int>(rng() % shifts)};
+    std::int64_t acc = static_cast<std::int64_t>(rng()) >> (1 + rng() % 62);
+    if (draw % 2 == 0) {
+      const Int128 odd = 2 * static_cast<int>(rng() % 70000) - 69999;
+      const Int128 near =
+          odd * power_of_two(31 + factor.right_shift) / (2 * static_cast<Int128>(factor.multiplier_q31));
+      if (near < power_of_two(62) && -near < power_of_two(62)) {
+        acc = static_cast<std::int64_t>(near) + static_cast<int>(rng() % 3) - 1;
+      }
+    }
+    const Int128 expected = float_steps(acc, factor);
+    ASSERT_EQ(rescale_float(acc, factor), expected)
+        << acc << ", multiplier " << factor.multiplier_q31 << ", right_shift " << factor.right_shift;
+    ASSERT_EQ(rescale_wide(acc, factor, Rounding::kFloatEven), expected);
+    if (acc >= kLowest && acc <= kHighest) {
+      ASSERT_EQ(rescale(static_cast<std::int32_t>(acc), factor, Rounding::kFloatEven), expected);
+    }
+    num_ties += is_float_tie(acc, factor) ? 1 : 0;
+    num_unlike_exact += expected != expected_steps(acc, factor, Rounding::kHalfEven) ? 1 : 0;
+  }
+  EXPECT_GT(num_ties, 2000);
+  EXPECT_GT(num_unlike_exact, 2000);
+}
+
+TEST(RescaleFloat, TheEndsOfItsTypesMatchTheProcessor) {
+  constexpr std::int64_t kHuge = std::numeric_limits<std::int64_t>::max();
+  for (int right_shift = kMinRightShift; right_shift <= kMaxRightShift; ++right_shift) {
+    for (const std::int32_t multiplier : {1 << 30, (1 << 30) + 128, kHighest - 127}) {
+      const FixedPoint factor = {multiplier, right_shift};
+      for (const std::int64_t end : {std::int64_t{0}, std::int64_t{1} << 24, std::int64_t{1} << 25,
+                                     std::int64_t{kHighest}, std::int64_t{1} << 62, kHuge - 3}) {
+        for (int near = -3; near <= 3; ++near) {
+          const std::int64_t acc = end + near;
+          ASSERT_EQ(rescale_float(acc, factor), float_steps(acc, factor)) << acc << ", right_shift " << right_shift;
+          ASSERT_EQ(rescale_float(-acc, factor), float_steps(-acc, factor)) << -acc << ", right_shift " << right_shift;
+        }
+      }
+    }
+  }
+  EXPECT_EQ(rescale_float(kHuge, FixedPoint{}), 0);
+}
+
+// By hand. Beyond 2^24 only even numbers are floats: 2^24 + 1 -> 2^24, 2^24 + 3 -> 2^24 + 4; then halves to even.
+TEST(RescaleFloat, RoundsAccumulatorProductAndSteps) {
+  EXPECT_EQ(rescale_float(5, kOneHalf), 2);
+  EXPECT_EQ(rescale_float(-5, kOneHalf), -2);
+  EXPECT_EQ(rescale_float(7, kOneHalf), 4);
+  constexpr std::int32_t kBase = 1 << 24;
+  EXPECT_EQ(rescale_float(kBase + 1, {1 << 30, -1}), kBase);
+  EXPECT_EQ(rescale_float(kBase + 3, {1 << 30, -1}), kBase + 4);
+  EXPECT_EQ(rescale_float(-kBase - 3, {1 << 30, -1}), -kBase - 4);
+  // (2^24 - 1) * (1/2 + 2^-24) = 2^23 + 1/2 - 2^-24; floats from 2^23 on are whole.
+  EXPECT_EQ(rescale_float(kBase - 1, {(1 << 30) + 128, 0}), 1 << 23);
+  // 3 * (1/2 - 2^-25) = 3/2 - 3 * 2^-25, with 24 bits 3/2 - 2^-23: no tie, as in real numbers.
+  EXPECT_EQ(rescale_float(3, {kHighest - 127, 1}), 1);
+  // 5 * (1/2 - 2^-25) = 5/2 - 5 * 2^-25, with 24 bits 5/2 - 2^-22: below the tie.
+  EXPECT_EQ(rescale_float(5, {kHighest - 127, 1}), 2);
+  // 7 * (1/2 + 2^-24) = 7/2 + 7 * 2^-24, with 24 bits 7/2 + 2^-22 * 2: above the tie.
+  EXPECT_EQ(rescale_float(7, {(1 << 30) + 128, 0}), 4);
+  // 65 * (1/130 as a float) is 1/2 as a float: a tie that real numbers do not have.
+  const float one_130th = 1.0F / 130.0F;
+  ASSERT_NE(static_cast<double>(one_130th) * 65.0, 0.5);
+  ASSERT_EQ(one_130th * 65.0F, 0.5F);
+  const auto multiplier = static_cast<std::int32_t>(std::ldexp(one_130th, 31 + 7));
+  EXPECT_EQ(rescale_float(65, {multiplier, 7}), 0);
+  EXPECT_EQ(rescale_float(195, {multiplier, 7}), static_cast<std::int32_t>(std::nearbyint(one_130th * 195.0F)));
+}
+
+TEST(RoundTo24Bits, IsTheConversionToFloat) {
+  std::mt19937_64 rng(3005);
+  for (int draw = 0; draw < 20000; ++draw) {
+    const std::int64_t x = static_cast<std::int64_t>(rng()) >> (1 + rng() % 62);
+    ASSERT_EQ(round_to_24_bits(static_cast<Int128>(x)), static_cast<Int128>(static_cast<float>(x))) << x;
+  }
+  for (const std::int64_t x : {std::int64_t{0}, std::int64_t{(1 << 24) - 1}, std::int64_t{(1 << 25) - 1}}) {
+    EXPECT_EQ(round_to_24_bits<std::int64_t>(x), static_cast<std::int64_t>(static_cast<float>(x)));
+    EXPECT_EQ(round_to_24_bits<std::int64_t>(-x), static_cast<std::int64_t>(static_cast<float>(-x)));
+  }
 }
 
 // Small domains completely: 8-bit numbers by every shift.

@@ -41,7 +41,7 @@ std::int64_t oracle_mul(const ElementProblem& p, std::int64_t at, int* ties) {
   for (std::int64_t i = 0; i < p.shape.num_elements(); ++i) {
     wide = wide || element_of(p, 0, i).reach * element_of(p, 1, i).reach > std::numeric_limits<std::int32_t>::max();
   }
-  const OracleFactor f = oracle_factor(a.scale * b.scale / y.scale, p.arithmetic);
+  const OracleFactor f = oracle_factor(a.scale * b.scale, y.scale, p.arithmetic);
   return on_grid(y.zero_point + oracle_rescale(a.centred * b.centred, f, p.arithmetic, wide, ties), p.output.grid());
 }
 
@@ -52,7 +52,7 @@ std::int64_t oracle_div(const ElementProblem& p, std::int64_t at, int* ties) {
   const IntGrid grid = p.output.grid();
   if (p.operands[1].constant) {
     const double c = static_cast<double>(static_cast<std::int64_t>(b.centred)) * b.scale;
-    const OracleFactor f = oracle_factor(std::fabs(1.0 / c) * (a.scale / y.scale), p.arithmetic);
+    const OracleFactor f = oracle_factor(std::fabs(1.0 / c) * (a.scale / y.scale), 1.0, p.arithmetic);
     const Wide acc = c < 0 ? -a.centred : a.centred;
     return on_grid(y.zero_point + oracle_rescale(acc, f, p.arithmetic, false, ties), grid);
   }
@@ -62,7 +62,7 @@ std::int64_t oracle_div(const ElementProblem& p, std::int64_t at, int* ties) {
   } else {
     b.scale = -b.scale;
   }
-  const OracleFactor f = oracle_factor(a.scale / std::fabs(b.scale) / y.scale, p.arithmetic);
+  const OracleFactor f = oracle_factor(a.scale / std::fabs(b.scale), y.scale, p.arithmetic);
   if (f.bits > 60) return y.zero_point;
   const Wide numerator = b.scale < 0 ? a.centred * f.m : -a.centred * f.m;
   return on_grid(y.zero_point + divided(numerator, b.centred * (Wide{1} << f.bits), tie_of(p.arithmetic), ties), grid);
@@ -74,7 +74,7 @@ std::int64_t oracle_extreme(const ElementProblem& p, std::int64_t at, int* ties)
   for (std::size_t k = 0; k < p.operands.size(); ++k) {
     const Element x = element_of(p, k, at);
     rescaled.push_back(
-        oracle_rescale(x.centred, oracle_factor(x.scale / y.scale, p.arithmetic), p.arithmetic, false, ties));
+        oracle_rescale(x.centred, oracle_factor(x.scale, y.scale, p.arithmetic), p.arithmetic, false, ties));
   }
   const auto [low, high] = std::minmax_element(rescaled.begin(), rescaled.end());
   return on_grid(y.zero_point + (p.type == "Min" ? *low : *high), p.output.grid());
@@ -92,7 +92,7 @@ std::int64_t oracle_prelu(const ElementProblem& p, std::int64_t at, int* ties) {
     slope = static_cast<double>(slopes.real[source_of(at, p.shape, slopes.shape)]);
   }
   const double factor = x.centred < 0 ? slope : 1.0;
-  const OracleFactor f = oracle_factor(std::fabs(factor) * (x.scale / y.scale), p.arithmetic);
+  const OracleFactor f = oracle_factor(std::fabs(factor) * (x.scale / y.scale), 1.0, p.arithmetic);
   const Wide acc = factor < 0.0 ? -x.centred : x.centred;
   return on_grid(y.zero_point + oracle_rescale(acc, f, p.arithmetic, false, ties), p.output.grid());
 }
@@ -176,7 +176,7 @@ TEST(BinaryFixed, EveryProductOfBytesMatchesTheWideOracle) {
       const auto actual = run_fixed(problem);
       ASSERT_TRUE(actual.ok());
       int ties = 0;
-      const OracleFactor f = oracle_factor(0.0625 / problem.output.params()[0].scale, arithmetic);
+      const OracleFactor f = oracle_factor(0.0625, problem.output.params()[0].scale, arithmetic);
       for (std::size_t i = 0; i < a.size(); ++i) {
         const Wide acc = oracle_rescale((a[i] + 3) * (b[i] - 5), f, arithmetic, false, &ties);
         ASSERT_EQ((*actual)[i], on_grid(7 + acc, signed_grid(8)));

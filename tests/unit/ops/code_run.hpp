@@ -8,6 +8,7 @@
 
 #include "encoding/encoding_set.hpp"
 #include "ops/fixed_form.hpp"
+#include "unit/ops/float_rule.hpp"
 #include "unit/ops/movement_run.hpp"
 
 namespace halfstep::ops {
@@ -185,8 +186,8 @@ inline Mantissa mantissa_of(double real, Arithmetic arithmetic) {
   return {static_cast<std::int64_t>(std::floor(real + 0.5)), exponent};
 }
 
-/// round(acc * factor): twice for 32-bit accumulators under q31_double, as gemmlowp does. Oracle.
-inline Wide scaled(Wide acc, double factor, Arithmetic arithmetic, bool wide) {
+/// The exact acc * factor, rounded: twice for 32-bit accumulators under q31_double, as gemmlowp does. Oracle.
+inline Wide scaled_exactly(Wide acc, double factor, Arithmetic arithmetic, bool wide) {
   const Mantissa m = mantissa_of(factor, arithmetic);
   if (arithmetic != Arithmetic::kQ31Double || wide) {
     if (m.exponent < 0) return acc * m.value * (Wide{1} << -m.exponent);
@@ -196,6 +197,14 @@ inline Wide scaled(Wide acc, double factor, Arithmetic arithmetic, bool wide) {
   if (right > 31) return 0;
   const Wide high = divided(acc * (right < 0 ? Wide{1} << -right : 1) * m.value, Wide{1} << 31, arithmetic);
   return divided(high, Wide{1} << std::max(right, 0), Arithmetic::kShiftHalfAway);
+}
+
+/// round(acc * acc_scale / scale_y) per (R2) or (R5). Oracle.
+inline Wide scaled(Wide acc, double acc_scale, double scale_y, Arithmetic arithmetic, bool wide) {
+  if (arithmetic == Arithmetic::kFloatHalfEven) {
+    return float_rule_steps(static_cast<std::int64_t>(acc), float_rule_factor(acc_scale, scale_y));
+  }
+  return scaled_exactly(acc, acc_scale / scale_y, arithmetic, wide);
 }
 
 inline std::int32_t clamped(Wide q, const Encoding& y) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "float_rule.hpp"
 #include "movement_run.hpp"
 #include "ops/fixed_form.hpp"
 
@@ -140,21 +141,31 @@ inline Wide scaled(double x, int bits) {
 struct OracleFactor {
   Wide m = 0;
   int bits = 0;
+  float single = 0.0F;  ///< Under float_half_even: the same number.
 };
-inline OracleFactor oracle_factor(double real, Arithmetic arithmetic) {
-  if (arithmetic == Arithmetic::kFloatHalfEven) real = static_cast<double>(static_cast<float>(real));
-  if (real == 0.0) return {};
+
+/// acc_scale / scale_y; a factor without scales has scale_y 1.
+inline OracleFactor oracle_factor(double acc_scale, double scale_y, Arithmetic arithmetic) {
   OracleFactor f;
+  double real = acc_scale / scale_y;
+  if (arithmetic == Arithmetic::kFloatHalfEven) {
+    f.single = float_rule_factor(acc_scale, scale_y);
+    real = static_cast<double>(f.single);
+  }
+  if (real == 0.0) return {};
   while (std::ldexp(real, f.bits) < 0x1p30) ++f.bits;
   while (std::ldexp(real, f.bits) >= 0x1p31) --f.bits;
   f.m = scaled(real, f.bits);
-  if (f.m == Wide{1} << 31) f = {Wide{1} << 30, f.bits - 1};
+  if (f.m == Wide{1} << 31) f = {Wide{1} << 30, f.bits - 1, f.single};
   return f;
 }
 
 /// acc * f rounded as `arithmetic` demands; `wide`: of a 64-bit accumulator.
 inline Wide oracle_rescale(Wide acc, OracleFactor f, Arithmetic arithmetic, bool wide, int* ties = nullptr) {
   if (f.m == 0) return 0;
+  if (arithmetic == Arithmetic::kFloatHalfEven) {
+    return float_rule_steps(static_cast<std::int64_t>(acc), f.single, ties);
+  }
   if (arithmetic == Arithmetic::kQ31Double && !wide) {
     const int left = f.bits < 31 ? 31 - f.bits : 0;
     const int right = f.bits > 31 ? f.bits - 31 : 0;

@@ -48,10 +48,9 @@ std::vector<std::int32_t> average_oracle(const CodeNode& c, const Window& w, con
             if (inside || (w.include && padded)) ++count;
           }
         }
-        const double factor =
-            params_of(*c.x).scale / static_cast<double>(std::max<std::int64_t>(count, 1)) / params_of(*c.y).scale;
+        const double acc_scale = params_of(*c.x).scale / static_cast<double>(std::max<std::int64_t>(count, 1));
         const bool wide = w.kernel[0] * w.kernel[1] * 65535 > 2147483647;
-        const Wide q = scaled(acc, factor, c.arithmetic, wide) + params_of(*c.y).zero_point;
+        const Wide q = scaled(acc, acc_scale, params_of(*c.y).scale, c.arithmetic, wide) + params_of(*c.y).zero_point;
         result.push_back(static_cast<std::int32_t>(std::clamp<Wide>(q, c.y->grid().q_min, c.y->grid().q_max)));
       }
     }
@@ -194,7 +193,7 @@ std::vector<std::int32_t> global_oracle(const CodeNode& c, const std::vector<std
     const QuantParams y = c.y->params()[c.y->axis() ? channel : 0];
     std::int64_t acc = 0;
     for (std::int64_t i = 0; i < count; ++i) acc += codes[static_cast<std::size_t>(p * count + i)] - x.zero_point;
-    const Wide q = scaled(acc, x.scale / static_cast<double>(count) / y.scale, c.arithmetic, wide) + y.zero_point;
+    const Wide q = scaled(acc, x.scale / static_cast<double>(count), y.scale, c.arithmetic, wide) + y.zero_point;
     result.push_back(static_cast<std::int32_t>(std::clamp<Wide>(q, c.y->grid().q_min, c.y->grid().q_max)));
   }
   return result;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "ops/fixed_form.hpp"
+#include "unit/ops/float_rule.hpp"
 
 namespace halfstep::ops::product_testing {
 
@@ -98,11 +99,17 @@ inline Result<Outcome> run_fixed(const Problem& p, Result<FixedForm> (*lower)(co
 // The oracle's own reading of (R1): the 31-bit multiplier and the power of two it is divided by.
 struct Factor {
   Wide multiplier = 0;
-  int shift = 0;  // factor = multiplier / 2^shift.
+  int shift = 0;        // factor = multiplier / 2^shift.
+  float single = 0.0F;  // Under float_half_even: the same number.
 };
 
-inline Factor factor_of(double real, Arithmetic arithmetic) {
-  if (arithmetic == Arithmetic::kFloatHalfEven) real = static_cast<double>(static_cast<float>(real));
+inline Factor factor_of(double acc_scale, double scale_y, Arithmetic arithmetic) {
+  double real = acc_scale / scale_y;
+  float single = 0.0F;
+  if (arithmetic == Arithmetic::kFloatHalfEven) {
+    single = float_rule_factor(acc_scale, scale_y);
+    real = static_cast<double>(single);
+  }
   int shift = 0;
   while (real < 0x1p30) {
     real *= 2.0;
@@ -114,7 +121,7 @@ inline Factor factor_of(double real, Arithmetic arithmetic) {
   }
   auto multiplier = static_cast<std::int64_t>(std::floor(real));
   if (real - std::floor(real) >= 0.5) ++multiplier;
-  return {multiplier, shift};
+  return {multiplier, shift, single};
 }
 
 inline Wide power(int exponent) { return Wide{1} << exponent; }
@@ -133,6 +140,7 @@ inline Wide divide(Wide numerator, Wide denominator, Ties ties) {
 }
 
 inline Wide rescaled(Wide acc, Factor f, Arithmetic arithmetic, int bits) {
+  if (arithmetic == Arithmetic::kFloatHalfEven) return float_rule_steps(static_cast<std::int64_t>(acc), f.single);
   if (arithmetic == Arithmetic::kQ31Double && bits == 32) {
     const int right = f.shift - 31;
     Wide x = right < 0 ? acc * power(-right) : acc;
@@ -141,7 +149,7 @@ inline Wide rescaled(Wide acc, Factor f, Arithmetic arithmetic, int bits) {
     return right > 0 ? divide(high, power(right), Ties::kAway) : high;
   }
   Ties ties = Ties::kUp;
-  if (arithmetic == Arithmetic::kFloatHalfEven || arithmetic == Arithmetic::kShiftHalfEven) ties = Ties::kEven;
+  if (arithmetic == Arithmetic::kShiftHalfEven) ties = Ties::kEven;
   if (arithmetic == Arithmetic::kShiftHalfAway) ties = Ties::kAway;
   return f.shift >= 0 ? divide(acc * f.multiplier, power(f.shift), ties) : acc * f.multiplier * power(-f.shift);
 }
@@ -192,10 +200,15 @@ class Oracle {
   }
   double acc_scale(std::int64_t out) const { return scale_[static_cast<std::size_t>(p_.channel_of(out))]; }
 
-  /// The exact quotient lies halfway between two codes: the rules differ here.
+  /// The quotient lies halfway between two codes: the rules differ here.
   bool is_tie(std::int64_t out) const {
     const std::int64_t y_entry = slice_of(*p_.y, p_.y_shape, out);
-    const Factor f = factor_of(acc_scale(out) / entry_of(*p_.y, y_entry).scale, p_.options.arithmetic);
+    const Factor f = factor_of(acc_scale(out), entry_of(*p_.y, y_entry).scale, p_.options.arithmetic);
+    if (p_.options.arithmetic == Arithmetic::kFloatHalfEven) {
+      int ties = 0;
+      float_rule_steps(static_cast<std::int64_t>(acc(out)), f.single, &ties);
+      return ties != 0;
+    }
     if (f.shift < 1) return false;
     const Wide rest = acc(out) * f.multiplier % power(f.shift);
     return 2 * (rest < 0 ? -rest : rest) == power(f.shift);
@@ -204,7 +217,7 @@ class Oracle {
   std::int64_t code(std::int64_t out) const {
     const std::int64_t y_entry = slice_of(*p_.y, p_.y_shape, out);
     const QuantParams& y = entry_of(*p_.y, y_entry);
-    const Factor f = factor_of(acc_scale(out) / y.scale, p_.options.arithmetic);
+    const Factor f = factor_of(acc_scale(out), y.scale, p_.options.arithmetic);
     const Wide q = rescaled(acc(out), f, p_.options.arithmetic, bits()) + y.zero_point;
     double low = p_.y->grid().q_min;
     double high = p_.y->grid().q_max;

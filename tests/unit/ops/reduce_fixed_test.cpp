@@ -29,9 +29,10 @@ std::vector<std::int32_t> reduce_oracle(const CodeNode& c, const std::vector<boo
     sums[static_cast<std::size_t>(at)] += codes[i] - c.x->params()[0].zero_point;
   }
   const double divisor = is_mean ? static_cast<double>(count) : 1.0;
-  const double factor = c.x->params()[0].scale / divisor / c.y->params()[0].scale;
+  const double acc_scale = c.x->params()[0].scale / divisor;
+  const double scale_y = c.y->params()[0].scale;
   std::vector<std::int32_t> result;
-  for (const Wide acc : sums) result.push_back(clamped(scaled(acc, factor, c.arithmetic, wide), *c.y));
+  for (const Wide acc : sums) result.push_back(clamped(scaled(acc, acc_scale, scale_y, c.arithmetic, wide), *c.y));
   return result;
 }
 

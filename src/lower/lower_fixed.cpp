@@ -113,7 +113,7 @@ class FixedLowering {
       outputs.push_back(id == kNoValue ? TensorType{} : *steps_.fact(id).type);
       output_grids.push_back(id == kNoValue ? nullptr : tensors_.own_encoding(id));
       if (output_grids.size() == 1 && output_grids[0] == nullptr) {
-        const std::optional<Encoding> sums = accumulator_grid(op, node, steps_);
+        const std::optional<Encoding> sums = accumulator_grid(op, node, input_encodings[0], steps_);
         if (sums) output_grids[0] = std::make_shared<const Encoding>(*sums);
       }
       output_encodings.push_back(output_grids.back().get());

@@ -8,12 +8,12 @@ int output_channel_axis(const ops::OpDef& op, const Shape& weight, const Shape& 
   return spatial ? 1 : output.rank() - 1;
 }
 
-std::optional<Encoding> accumulator_grid(const ops::OpDef& op, const graph::Node& node, const FloatSteps& steps) {
+std::optional<Encoding> accumulator_grid(const ops::OpDef& op, const graph::Node& node, const Encoding* x,
+                                         const FloatSteps& steps) {
   if (op.weights.channel_axis == nullptr || node.inputs.size() < 2) return std::nullopt;
   for (const graph::ValueId id : {node.inputs[0], node.inputs[1], node.outputs[0]}) {
     if (id == graph::kNoValue || !steps.is_float32(id)) return std::nullopt;
   }
-  const Encoding* x = steps.encoding_of(node.inputs[0]);
   const Encoding* w = steps.encoding_of(node.inputs[1]);
   if (x == nullptr || w == nullptr || !steps.fact(node.inputs[1]).value) return std::nullopt;
   const Shape& output = steps.fact(node.outputs[0]).type->shape;

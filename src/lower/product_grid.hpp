@@ -13,8 +13,10 @@ namespace halfstep::lower {
 int output_channel_axis(const ops::OpDef& op, const Shape& weight, const Shape& output);
 
 /// The grid a 32-bit accumulator of `node` counts on: scale s_x * s_w[c], zero point 0. For a product whose
-/// output nobody encoded: its accumulators become real numbers without another rounding. Empty if
-/// `node` is no product of an encoded input and constant weights with codes. Requires: steps.all_typed(node).
-std::optional<Encoding> accumulator_grid(const ops::OpDef& op, const graph::Node& node, const FloatSteps& steps);
+/// output nobody encoded: its accumulators become real numbers without another rounding. `x`: the grid of
+/// operand 0, or nullptr. Empty if `node` is no product of codes and constant weights with codes.
+/// Requires: steps.all_typed(node).
+std::optional<Encoding> accumulator_grid(const ops::OpDef& op, const graph::Node& node, const Encoding* x,
+                                         const FloatSteps& steps);
 
 }  // namespace halfstep::lower

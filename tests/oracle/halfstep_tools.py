@@ -5,6 +5,7 @@ import subprocess
 from dataclasses import dataclass
 
 import numpy as np
+import onnx
 
 TIMEOUT_SECONDS = 600
 # The element types the tools write; float16 and double models become float32.
@@ -38,6 +39,12 @@ def read_result(folder, sample, tensor, dtype=np.float32):
 def read_codes(folder, sample, tensor, dtype):
     """The codes quantize-run --mode fixed wrote for one tensor of one sample, flat."""
     return np.fromfile(folder / f"Result_{sample}" / (tensor.replace("/", "_") + ".codes.raw"), dtype)
+
+
+def records_shift_rule(model):
+    """Whether the model's metadata name a rule for power-of-two scales: its simulated runs follow its ties."""
+    metadata = {entry.key: entry.value for entry in onnx.load(model, load_external_data=False).metadata_props}
+    return metadata.get("halfstep.arithmetic", "").startswith("shift_")
 
 
 class Tools:
@@ -83,9 +90,10 @@ class Tools:
         return json.loads(report.read_text())
 
     def run(self, case, model, mode, folder, *options):
-        """quantize-run over the evaluation samples."""
+        """quantize-run over the evaluation samples. Simulated runs round halves to even, as ONNX Runtime does."""
+        even = ["--arithmetic", "shift_half_even"] if mode == "simulated" and records_shift_rule(model) else []
         self.call("quantize-run", ["--input_list", case.evaluation, "--output_dir", folder, "--mode", mode,
-                                   *case.dims_options(), *options], [model])
+                                   *case.dims_options(), *even, *options], [model])
 
     def outputs(self, case, model, mode, folder):
         """Outputs of `model` for each evaluation sample: a list of {name: flat array}."""

@@ -35,7 +35,9 @@ MAX_OF_RANGE = 1e-4
 # A step of 16 bits is so small that the order of sums alone moves outputs by several.
 MIN_PERCENT_WITHIN_2 = {"plain": 99.9, "optimized": 99.0}
 MIN_PERCENT_WITHIN_2_ACT16 = 97.0
-SELF_AGREEMENT_MARGIN = {"plain": 3.0, "optimized": 10.0}
+# Both of its runs err in the last bits of float32 sums, ours sums integers: more codes next to a tie part ways, and
+# deep networks amplify that. What each layer makes of the same inputs is held to tighter limits below.
+SELF_AGREEMENT_MARGIN = {"plain": 6.0, "optimized": 10.0}
 # Encoded constants of real models: a byte for each weight, four for each bias.
 MAX_WEIGHT_BYTES_RATIO = 0.28
 MAX_FILE_RATIO = 0.33

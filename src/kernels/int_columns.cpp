@@ -4,26 +4,12 @@
 #include <algorithm>
 #include <array>
 
+#include "core/code_types.hpp"
 #include "kernels/requantize.hpp"
 #include "kernels/window_runs.hpp"
 
 namespace halfstep::kernels {
 namespace {
-
-// Calls f.operator()<Code>() with the C++ type of `dtype`.
-template <class F>
-void visit_codes(DType dtype, F&& f) {
-  switch (dtype) {
-    case DType::kInt8:
-      return f.template operator()<std::int8_t>();
-    case DType::kInt16:
-      return f.template operator()<std::int16_t>();
-    case DType::kUint16:
-      return f.template operator()<std::uint16_t>();
-    default:
-      return f.template operator()<std::uint8_t>();
-  }
-}
 
 template <class Code>
 std::int16_t centred(Code code, std::int32_t centre) {
@@ -160,7 +146,7 @@ void add_windows_of(const Windows& w, const Sum* columns, const std::int64_t* st
 
 void pack_columns(const CodeMatrix& matrix, std::int64_t k, std::int64_t first, std::int64_t num_columns,
                   std::int16_t* packed) {
-  visit_codes(matrix.dtype, [&]<class Code>() {
+  visit_code_type(matrix.dtype, [&]<class Code>() {
     if (matrix.k_step == 1 && matrix.column_step != 1) {
       pack_transposed<Code>(matrix, k, first, num_columns, packed);
     } else {
@@ -171,7 +157,7 @@ void pack_columns(const CodeMatrix& matrix, std::int64_t k, std::int64_t first, 
 
 void pack_windows(const Windows& windows, const CodeImage& image, std::int64_t first, std::int64_t last,
                   std::int16_t* packed) {
-  visit_codes(image.dtype, [&]<class Code>() {
+  visit_code_type(image.dtype, [&]<class Code>() {
     const std::int64_t k = windows.kernel_size() * image.channels;
     for (std::int64_t row = 0; row < k; row += 2, packed += 2 * (last - first)) {
       const std::array<Source<Code>, 2> sources = {source_of<Code>(windows, image, row),

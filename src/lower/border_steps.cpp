@@ -6,6 +6,7 @@
 #include "encoding/encoding_set.hpp"
 #include "numerics/factor.hpp"
 #include "ops/fixed_codes.hpp"
+#include "ops/fixed_support.hpp"
 
 namespace halfstep::lower {
 namespace {
@@ -33,10 +34,6 @@ struct Runs {
 Runs runs_of(const Shape& shape, std::optional<int> axis) {
   if (!axis) return {1, 1, shape.num_elements()};
   return {shape.num_elements(0, *axis), shape[*axis], shape.num_elements(*axis + 1, shape.rank())};
-}
-
-const QuantParams& params_of(const Encoding& encoding, std::size_t channel) {
-  return encoding.params()[encoding.params().size() == 1 ? 0 : channel];
 }
 
 }  // namespace
@@ -80,8 +77,8 @@ Result<ops::FixedForm> requantize_step(const Encoding& from, const Encoding& to,
   std::vector<ChannelBorder> borders;
   const std::size_t num_channels = std::max(from.params().size(), to.params().size());
   for (std::size_t c = 0; c < num_channels; ++c) {
-    const QuantParams& x = params_of(from, c);
-    const QuantParams& y = params_of(to, c);
+    const QuantParams& x = ops::params_of(from, c);
+    const QuantParams& y = ops::params_of(to, c);
     Result<numerics::FixedPoint> factor = numerics::scale_factor(x.scale / y.scale, arithmetic);
     if (!factor.ok()) return factor.error();
     form.facts.factors.push_back(*factor);
@@ -95,8 +92,8 @@ Result<ops::FixedForm> requantize_step(const Encoding& from, const Encoding& to,
   form.facts.kernel = "requantize";
   const Runs runs = runs_of(shape, from.axis() ? from.axis() : to.axis());
   form.prepared.run = [borders, runs](const ops::KernelIo& io) -> Result<void> {
-    ops::visit_code_type(io.inputs[0].dtype(), [&]<class From>() {
-      ops::visit_code_type(io.outputs[0].dtype(), [&]<class To>() {
+    visit_code_type(io.inputs[0].dtype(), [&]<class From>() {
+      visit_code_type(io.outputs[0].dtype(), [&]<class To>() {
         const From* x = io.inputs[0].data<From>();
         To* y = io.outputs[0].data<To>();
         for (std::int64_t o = 0; o < runs.outer; ++o) {

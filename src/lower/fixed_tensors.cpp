@@ -99,13 +99,14 @@ SharedEncoding FixedTensors::grid_of(ValueId id) {
   return forms(id).encoding != nullptr ? forms(id).encoding : own_encoding(id);
 }
 
-Result<Tensor> FixedTensors::codes_of_known(ValueId id) const {
+Result<Tensor> FixedTensors::codes_of_known(ValueId id) {
+  if (const auto made = known_codes_.find(id); made != known_codes_.end()) return made->second;
   const TensorEncoding& entry = *steps_.entry_of(id);
   const Tensor& real = known_real(id);
   if (Result<void> fits = check_fits(entry.encoding, real.shape()); !fits.ok()) {
     return fits.error().at("tensor " + quoted(name_of(id)));
   }
-  return entry.codes ? *entry.codes : quantize(real, entry.encoding);
+  return known_codes_.emplace(id, entry.codes ? *entry.codes : quantize(real, entry.encoding)).first->second;
 }
 
 Result<SlotId> FixedTensors::code_slot(ValueId id) {

@@ -30,8 +30,8 @@ class FixedTensors {
   bool is_known(graph::ValueId id) const { return steps_.fact(id).value.has_value(); }
   /// The known value as it is in the graph, not put onto its grid. Requires: is_known(id).
   const Tensor& known_real(graph::ValueId id) const { return *real_constants_[static_cast<std::size_t>(id)].value; }
-  /// The stored integers of a known tensor. Requires: own_encoding(id).
-  Result<Tensor> codes_of_known(graph::ValueId id) const;
+  /// The stored integers of a known tensor, computed once. Requires: own_encoding(id).
+  Result<Tensor> codes_of_known(graph::ValueId id);
 
   /// The grid the encodings give `id`, shared by all slots that lie on it; nullptr if it has none,
   /// is no float32 tensor or has a type that is decided while running.
@@ -74,6 +74,7 @@ class FixedTensors {
   ProgramBuilder builder_;
   std::vector<Forms> tensors_;  // By ValueId.
   std::map<graph::ValueId, SharedEncoding> shared_encodings_;
+  std::map<graph::ValueId, Tensor> known_codes_;
 };
 
 }  // namespace halfstep::lower

@@ -22,11 +22,11 @@ using numerics::Requantizer;
 Error unsupported(std::string message) { return {ErrorCode::kUnsupported, std::move(message)}; }
 
 double scale_of(const ElementOperand& operand, std::size_t channel) {
-  return params_at(*operand.encoding, channel).scale;
+  return params_of(*operand.encoding, channel).scale;
 }
 
 std::int32_t zero_of(const ElementOperand& operand, std::size_t channel) {
-  return params_at(*operand.encoding, channel).zero_point;
+  return params_of(*operand.encoding, channel).zero_point;
 }
 
 FixedForm form_of(Kernel kernel, const ElementRows& rows, std::string name) {
@@ -87,7 +87,7 @@ Result<FixedForm> lower_multiple(const FixedArgs& args, const ElementOperands& a
   for (std::size_t i = 0; i < constant.reals.size(); ++i) {
     const std::size_t c = constant.channel[i];
     const RealFactors real = factors_of(constant.reals[i]);
-    const double ratio = scale_of(x, c) / params_at(*all.output, c).scale;
+    const double ratio = scale_of(x, c) / params_of(*all.output, c).scale;
     const Result<FixedPoint> above = numerics::plain_factor(std::fabs(real.above) * ratio, arithmetic);
     const Result<FixedPoint> below = numerics::plain_factor(std::fabs(real.below) * ratio, arithmetic);
     if (!above.ok()) return above.error();

@@ -6,9 +6,9 @@
 #include <limits>
 #include <utility>
 
+#include "core/code_types.hpp"
 #include "kernels/requantize.hpp"
 #include "ops/broadcast.hpp"
-#include "ops/fixed_codes.hpp"
 
 namespace halfstep::ops {
 namespace {

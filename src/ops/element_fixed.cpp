@@ -82,7 +82,7 @@ std::vector<Shape> ElementOperands::shapes() const {
 CodeRange stored_range(const Encoding& encoding, std::size_t channel) {
   const std::int64_t values = size_in_bytes(storage_dtype(encoding.grid())) == 1 ? 256 : 65536;
   const std::int64_t lowest = is_signed(encoding.grid()) ? -values / 2 : 0;
-  const std::int64_t z = params_at(encoding, channel).zero_point;
+  const std::int64_t z = params_of(encoding, channel).zero_point;
   return {lowest - z, lowest + values - 1 - z};
 }
 
@@ -96,7 +96,7 @@ std::vector<double> constant_reals(const FixedArgs& args, std::size_t i) {
     const std::int64_t inside = channels == 1 ? 1 : codes->shape().num_elements(axis + 1, codes->shape().rank());
     for (std::size_t at = 0; at < q.size(); ++at) {
       const auto channel = static_cast<std::size_t>(static_cast<std::int64_t>(at) / inside % channels);
-      const QuantParams& p = params_at(*encoding, channel);
+      const QuantParams& p = params_of(*encoding, channel);
       reals.push_back((static_cast<double>(q[at]) - p.zero_point) * p.scale);
     }
   } else if (const Tensor* value = args.value(i); value != nullptr && value->dtype() != DType::kBool) {

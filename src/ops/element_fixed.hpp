@@ -49,11 +49,6 @@ struct ReadOptions {
 /// NaN, or encodings are per channel along different axes.
 Result<ElementOperands> read_operands(const FixedArgs& args, std::size_t count, const ReadOptions& options = {});
 
-/// The parameters that `encoding` has for `channel`.
-inline const QuantParams& params_at(const Encoding& encoding, std::size_t channel) {
-  return encoding.params()[encoding.params().size() == 1 ? 0 : channel];
-}
-
 /// q - z for every q that the storage type of `encoding` holds, on its grid or not.
 CodeRange stored_range(const Encoding& encoding, std::size_t channel);
 

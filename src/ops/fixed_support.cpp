@@ -11,10 +11,6 @@
 namespace halfstep::ops {
 namespace {
 
-const QuantParams& params_of(const Encoding& encoding, std::size_t channel) {
-  return encoding.params()[encoding.params().size() == 1 ? 0 : channel];
-}
-
 Result<numerics::Requantizer> finish(const FixedArgs& args, std::size_t channel, Result<numerics::FixedPoint> factor) {
   if (!factor.ok()) return factor.error();
   const CodeBounds bounds = output_bounds(args, channel);
@@ -34,6 +30,10 @@ double ratio_of(const FixedArgs& args, double acc_scale, std::size_t channel) {
 }
 
 }  // namespace
+
+const QuantParams& params_of(const Encoding& encoding, std::size_t channel) {
+  return encoding.params()[encoding.params().size() == 1 ? 0 : channel];
+}
 
 CodeRange centred_range(const Encoding& encoding, std::size_t channel) {
   const std::int64_t z = params_of(encoding, channel).zero_point;

@@ -10,6 +10,9 @@
 
 namespace halfstep::ops {
 
+/// What `encoding` has for `channel`: the one entry of a tensor's grid, or that channel's.
+const QuantParams& params_of(const Encoding& encoding, std::size_t channel);
+
 /// Integers [q_min, q_max] minus zero point: the values (q - z) an operand can take.
 struct CodeRange {
   std::int64_t min = 0;

@@ -22,10 +22,6 @@ Result<void> check_grid(const Encoding& encoding, ChannelGrids grids, const Shap
   return {};
 }
 
-const QuantParams& params_of(const Encoding& encoding, std::size_t channel) {
-  return encoding.params()[encoding.params().size() == 1 ? 0 : channel];
-}
-
 /// The largest |q - z| and |q|, over all channels.
 std::int64_t largest_term(const Encoding& encoding) {
   std::int64_t largest = std::max(-std::int64_t{encoding.grid().q_min}, std::int64_t{encoding.grid().q_max});

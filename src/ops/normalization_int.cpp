@@ -8,7 +8,7 @@
 #include <memory>
 #include <utility>
 
-#include "ops/fixed_codes.hpp"
+#include "core/code_types.hpp"
 #include "ops/rounded_shift.hpp"
 
 namespace halfstep::ops {

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "core/code_types.hpp"
 #include "ops/families.hpp"
-#include "ops/fixed_codes.hpp"
 #include "ops/pool_fixed.hpp"
 #include "ops/pool_kernels.hpp"
 #include "ops/pool_unpool.hpp"

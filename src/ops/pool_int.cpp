@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/code_types.hpp"
 #include "kernels/requantize.hpp"
-#include "ops/fixed_codes.hpp"
 
 namespace halfstep::ops {
 namespace {

@@ -10,7 +10,7 @@
 #include <limits>
 #include <memory>
 
-#include "ops/fixed_codes.hpp"
+#include "core/code_types.hpp"
 
 namespace halfstep::ops {
 namespace {

@@ -210,7 +210,7 @@ class Builder {
     std::int32_t* w = left_.data() + c * count;
     weights_.fill(c, raised_scale, w);
     Channel channel;
-    channel.acc_scale = std::fabs(spec_.alpha) * x.params()[x.params().size() == 1 ? 0 : entry].scale * scale;
+    channel.acc_scale = std::fabs(spec_.alpha) * params_of(x, entry).scale * scale;
     channel.bias = bias_.code(c, channel.acc_scale);
     const CodeRange range = centred_range(x, entry);
     SumRange sum;
@@ -323,7 +323,7 @@ Result<void> require_channel_axis(const Encoding& encoding, int axis, std::int64
 
 Centre centre_of(const Encoding& encoding, std::size_t entry) {
   const CodeRange range = centred_range(encoding, entry);
-  const std::int32_t zero_point = encoding.params()[encoding.params().size() == 1 ? 0 : entry].zero_point;
+  const std::int32_t zero_point = params_of(encoding, entry).zero_point;
   const bool fits =
       range.min >= std::numeric_limits<std::int16_t>::min() && range.max <= std::numeric_limits<std::int16_t>::max();
   std::int32_t centre = zero_point;

@@ -6,8 +6,8 @@
 #include <memory>
 #include <utility>
 
+#include "core/code_types.hpp"
 #include "kernels/requantize.hpp"
-#include "ops/fixed_codes.hpp"
 
 namespace halfstep::ops {
 namespace {

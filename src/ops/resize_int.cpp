@@ -7,8 +7,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "core/code_types.hpp"
 #include "kernels/requantize.hpp"
-#include "ops/fixed_codes.hpp"
 #include "ops/rounded_shift.hpp"
 
 namespace halfstep::ops {

@@ -7,7 +7,7 @@
 #include <memory>
 #include <utility>
 
-#include "ops/fixed_codes.hpp"
+#include "core/code_types.hpp"
 
 namespace halfstep::ops {
 namespace {

@@ -80,8 +80,8 @@ Result<FixedForm> lower_table(const FixedArgs& args, std::size_t x_index, const 
   const numerics::Rounding rounding = numerics::rounding_of(args.options.arithmetic);
   for (std::int64_t c = 0; c < channels; ++c) {
     const auto channel = static_cast<std::size_t>(c);
-    const QuantParams& p_x = params_at(*x.encoding, channel);
-    const QuantParams& p_y = params_at(*all->output, channel);
+    const QuantParams& p_x = params_of(*x.encoding, channel);
+    const QuantParams& p_y = params_of(*all->output, channel);
     const CodeBounds bounds = output_bounds(args, channel);
     visit_dtype(y_dtype, [&]<class T>() {
       T* to = table.mutable_data<T>() + c * entries;

@@ -109,7 +109,7 @@ class SumBuilder {
 
   Result<RealChannel> real_channel(std::size_t channel) {
     RealChannel c;
-    const double s_y = params_at(*all_.output, channel).scale;
+    const double s_y = params_of(*all_.output, channel).scale;
     double reach = 0x1p17;  // What saturates from any sum of the other operands: twice the widest grid beyond them.
     for (std::size_t k = 0; k < all_.operands.size(); ++k) {
       const ElementOperand& operand = all_.operands[k];
@@ -119,7 +119,7 @@ class SumBuilder {
         c.ranges.push_back({});
         continue;
       }
-      const QuantParams& p = params_at(*operand.encoding, channel);
+      const QuantParams& p = params_of(*operand.encoding, channel);
       const Result<double> factor = factor_of(args_, weight, p.scale / s_y);
       if (!factor.ok()) return factor.error();
       c.factors.push_back(*factor);
@@ -156,7 +156,7 @@ class SumBuilder {
     }
     kernel_.narrow = kernel_.narrow && (*worst >> bits) < (std::uint64_t{1} << 30);
 
-    const std::int32_t zero_point = params_at(*all_.output, channel).zero_point;
+    const std::int32_t zero_point = params_of(*all_.output, channel).zero_point;
     const CodeBounds bounds = output_bounds(args_, channel);
     SumChannel c{.base = kSumBias + static_cast<std::uint64_t>(fixed(real->constant, bits)),
                  .offset = zero_point - static_cast<std::int64_t>(kSumBias >> bits),
@@ -198,7 +198,7 @@ class SumBuilder {
     std::int64_t* to = tensor.mutable_data<std::int64_t>();
     for (std::size_t i = 0; i < operand.reals.size(); ++i) {
       const std::size_t channel = operand.channel[i];
-      const double steps = operand.reals[i] * sum_.weight(k, channel) / params_at(*all_.output, channel).scale;
+      const double steps = operand.reals[i] * sum_.weight(k, channel) / params_of(*all_.output, channel).scale;
       to[i] = fixed(std::clamp(steps, -limits_[channel], limits_[channel]), fraction_bits_[channel]);
     }
     return tensor;

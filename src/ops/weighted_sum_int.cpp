@@ -5,8 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "core/code_types.hpp"
 #include "ops/broadcast.hpp"
-#include "ops/fixed_codes.hpp"
 
 namespace halfstep::ops {
 namespace {

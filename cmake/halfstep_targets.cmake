@@ -21,10 +21,12 @@ if(HALFSTEP_SANITIZE)
 endif()
 
 # halfstep_layer(name folder [DEPENDS layer...] [LIBRARIES target...])
-# A static library halfstep_<name> of all sources directly in src/<folder>.
+# A static library halfstep_<name> of all sources directly in src/<folder>, or in several folders (a list).
 function(halfstep_layer name folder)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${folder}/*.cpp)
+  list(TRANSFORM folder PREPEND ${PROJECT_SOURCE_DIR}/src/)
+  list(TRANSFORM folder APPEND /*.cpp)
+  file(GLOB sources CONFIGURE_DEPENDS ${folder})
   if(NOT sources)
     return()
   endif()

@@ -5,8 +5,8 @@
 
 #include "encoding/encoding_set.hpp"
 #include "numerics/factor.hpp"
-#include "ops/fixed_codes.hpp"
-#include "ops/fixed_support.hpp"
+#include "ops/shared/fixed_codes.hpp"
+#include "ops/shared/fixed_support.hpp"
 
 namespace halfstep::lower {
 namespace {

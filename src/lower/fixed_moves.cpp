@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "ops/evaluate.hpp"
-#include "ops/fixed_support.hpp"
+#include "ops/shared/fixed_support.hpp"
 
 namespace halfstep::lower {
 namespace {

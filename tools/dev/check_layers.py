@@ -34,6 +34,9 @@ ALLOWED = {
                  "compare", "io/onnx", "io/json", "io/samples", "report"],
 }
 
+# Rooms inside ops: a family includes its own folder, ops itself and ops/shared, never another family.
+OPS_SHARED = "ops/shared"
+
 # Third-party include prefix: the folders it belongs to.
 THIRD_PARTY = {
     "onnx/": ["io/onnx"],
@@ -53,6 +56,12 @@ def folder_of(path: str) -> str | None:
     """The layer a source path such as 'io/onnx/reader.hpp' belongs to."""
     matches = [f for f in ALLOWED if path.startswith(f + "/")]
     return max(matches, key=len) if matches else None
+
+
+def family_of(path: str) -> str | None:
+    """The family inside ops that a path such as 'ops/linear/conv.cpp' belongs to."""
+    parts = path.split("/")
+    return "/".join(parts[:2]) if parts[0] == "ops" and len(parts) == 3 else None
 
 
 def without_comments(text: str) -> str:
@@ -75,6 +84,9 @@ def check_file(path: pathlib.Path, layer: str, problems: list[str]) -> None:
                 problems.append(f"{shown}: {target} is in no known layer")
             elif layer != "tools" and other != layer and other not in ALLOWED[layer]:
                 problems.append(f"{shown}: {layer} may not include {other} ({target})")
+            family = family_of(path.relative_to(ROOT / "src").as_posix()) if layer == "ops" else None
+            if family is not None and family_of(target) not in (None, family, OPS_SHARED):
+                problems.append(f"{shown}: {family} may not include {family_of(target)} ({target})")
     if path.name.endswith("_int.cpp") and re.search(r"\b(float|double)\b", text):
         problems.append(f"{shown}: integer code mentions float or double")
 

@@ -1,5 +1,5 @@
 // broadcast_test.cpp: walking operands over a common shape, against a naive index computation.
-#include "ops/broadcast.hpp"
+#include "ops/shared/broadcast.hpp"
 
 #include <gtest/gtest.h>
 

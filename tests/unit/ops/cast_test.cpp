@@ -1,5 +1,5 @@
 // cast_test.cpp: conversions between element types, out of range included.
-#include "ops/cast.hpp"
+#include "ops/elementwise/cast.hpp"
 
 #include <limits>
 

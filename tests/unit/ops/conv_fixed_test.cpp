@@ -4,7 +4,7 @@
 #include <array>
 
 #include "conv_run_node.hpp"
-#include "ops/conv_int.hpp"
+#include "ops/linear/conv_int.hpp"
 #include "product_draw.hpp"
 #include "product_oracle.hpp"
 

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "conv_run_node.hpp"
-#include "ops/matmul_int.hpp"
+#include "ops/linear/matmul_int.hpp"
 #include "product_draw.hpp"
 #include "product_oracle.hpp"
 

@@ -1,6 +1,6 @@
 // normalization_fixed_test.cpp: contract under test: Layer- and InstanceNormalization on codes,
 // src/ops/normalization_int.hpp.
-#include "ops/normalization_int.hpp"
+#include "ops/reduce/normalization_int.hpp"
 #include "unit/ops/code_run.hpp"
 
 namespace halfstep::ops {

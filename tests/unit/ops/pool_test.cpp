@@ -1,7 +1,7 @@
 // pool_test.cpp: contract under test: pooling windows, by hand-computed values.
 #include <cstdint>
 
-#include "ops/pool_window.hpp"
+#include "ops/shared/pool_window.hpp"
 #include "unit/ops/movement_run.hpp"
 
 namespace halfstep::ops {

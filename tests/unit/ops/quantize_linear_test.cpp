@@ -1,5 +1,5 @@
 // quantize_linear_test.cpp: operators on stored integers: grids, rounding, saturation, accumulation.
-#include "ops/quantize_linear.hpp"
+#include "ops/shared/quantize_linear.hpp"
 
 #include <limits>
 

@@ -1,5 +1,5 @@
 // softmax_fixed_test.cpp: contract under test: Softmax and LogSoftmax on codes, src/ops/softmax_int.hpp.
-#include "ops/softmax_int.hpp"
+#include "ops/reduce/softmax_int.hpp"
 #include "unit/ops/code_run.hpp"
 
 namespace halfstep::ops {

@@ -3,7 +3,7 @@
 #include <set>
 
 #include "element_oracle.hpp"
-#include "ops/unary_real.hpp"
+#include "ops/elementwise/unary_real.hpp"
 
 namespace halfstep::ops {
 namespace {

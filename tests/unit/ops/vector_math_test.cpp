@@ -1,5 +1,5 @@
 // vector_math_test.cpp: the error bounds that vector_math.hpp states, against double libm.
-#include "ops/vector_math.hpp"
+#include "ops/shared/vector_math.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,193 @@
+// conv.cpp: convolution, and the list of the convolution family.
+#include <algorithm>
+#include <array>
+
+#include "kernels/depthwise.hpp"
+#include "kernels/gemm.hpp"
+#include "kernels/im2col.hpp"
+#include "ops/families.hpp"
+#include "ops/linear/conv_geometry.hpp"
+#include "ops/linear/conv_int.hpp"
+
+namespace halfstep::ops {
+namespace {
+
+// A depthwise kernel that would need more scratch than this (huge dilations)
+// goes through im2col, whose scratch is bounded.
+constexpr std::size_t kMaxDepthwiseScratch = 4 * 1024 * 1024;
+
+Result<Inferred> infer_conv(const NodeArgs& args) {
+  const Result<ConvGeometry> geometry = conv_geometry(args);
+  if (!geometry.ok()) return geometry.error();
+  return Inferred::one({DType::kFloat32, geometry->output_shape()});
+}
+
+const float* bias_of(const KernelIo& io) {
+  return io.inputs.size() > 2 && io.inputs[2].present() ? io.inputs[2].data<float>() : nullptr;
+}
+
+// The product that makes the output channels of one group from laid out columns.
+kernels::Gemm group_product(const ConvGeometry& g, const ClampBounds& clamp) {
+  kernels::Gemm product;
+  product.m = g.out_channels / g.groups;
+  product.k = g.in_channels / g.groups * g.kernel_size();
+  product.a_stride = product.k;
+  product.c_stride = g.out_size();
+  product.clamp_min = clamp.min;
+  product.clamp_max = clamp.max;
+  return product;
+}
+
+// Calls f(image, group, input of the group, product with a, c and bias set).
+template <class F>
+void for_each_group(const ConvGeometry& g, const KernelIo& io, kernels::Gemm product, F&& f) {
+  const float* x = io.inputs[0].data<float>();
+  const float* weight = io.inputs[1].data<float>();
+  const float* bias = bias_of(io);
+  float* y = io.outputs[0].data<float>();
+  const std::int64_t input_size = g.in_channels / g.groups * g.in_size();
+  for (std::int64_t n = 0; n < g.batch; ++n) {
+    for (std::int64_t group = 0; group < g.groups; ++group) {
+      product.a = weight + group * product.m * product.k;
+      product.row_bias = bias == nullptr ? nullptr : bias + group * product.m;
+      product.c = y + (n * g.groups + group) * product.m * g.out_size();
+      f(x + (n * g.groups + group) * input_size, product);
+    }
+  }
+}
+
+bool is_pointwise(const ConvGeometry& g) {
+  constexpr std::array<std::int64_t, 3> kOnes = {1, 1, 1};
+  return g.kernel == kOnes && g.stride == kOnes && g.in == g.out && g.pad == std::array<std::int64_t, 3>{};
+}
+
+Prepared pointwise(const ConvGeometry& g, const ClampBounds& clamp) {
+  return {.run = [g, clamp](const KernelIo& io) -> Result<void> {
+            kernels::Gemm product = group_product(g, clamp);
+            product.n = g.out_size();
+            product.b_stride = g.out_size();
+            for_each_group(g, io, product, [](const float* x, kernels::Gemm& p) {
+              p.b = x;
+              kernels::gemm(p);
+            });
+            return {};
+          },
+          .scratch_bytes = 0,
+          .clamps = true};
+}
+
+Prepared by_columns(const ConvGeometry& g, const ClampBounds& clamp) {
+  const std::int64_t column_floats = g.in_channels / g.groups * g.kernel_size();
+  const std::int64_t tile = tile_columns(g.out_size(), column_floats);
+  const kernels::Windows windows{
+      .image = g.in, .steps = g.out, .kernel = g.kernel, .stride = g.stride, .dilation = g.dilation, .pad = g.pad};
+  return {.run = [g, clamp, windows, tile](const KernelIo& io) -> Result<void> {
+            auto* columns = reinterpret_cast<float*>(io.scratch.data());
+            const std::int64_t num_columns = g.out_size();
+            for_each_group(g, io, group_product(g, clamp), [&](const float* x, const kernels::Gemm& group) {
+              for (std::int64_t first = 0; first < num_columns; first += tile) {
+                const std::int64_t last = std::min(num_columns, first + tile);
+                kernels::im2col(windows, x, g.in_channels / g.groups, first, last, columns);
+                kernels::Gemm product = group;
+                product.n = last - first;
+                product.b = columns;
+                product.b_stride = product.n;
+                product.c = group.c + first;
+                kernels::gemm(product);
+              }
+            });
+            return {};
+          },
+          .scratch_bytes = static_cast<std::size_t>(tile * column_floats) * sizeof(float),
+          .clamps = true};
+}
+
+kernels::Depthwise depthwise_args(const ConvGeometry& g, const ClampBounds& clamp) {
+  return {.channels = g.in_channels,
+          .multiplier = g.out_channels / g.in_channels,
+          .in_h = g.in[1],
+          .in_w = g.in[2],
+          .out_h = g.out[1],
+          .out_w = g.out[2],
+          .kernel_h = g.kernel[1],
+          .kernel_w = g.kernel[2],
+          .stride_h = g.stride[1],
+          .stride_w = g.stride[2],
+          .dilation_h = g.dilation[1],
+          .dilation_w = g.dilation[2],
+          .pad_top = g.pad[1],
+          .pad_left = g.pad[2],
+          .input = nullptr,
+          .filter = nullptr,
+          .bias = nullptr,
+          .output = nullptr,
+          .clamp_min = clamp.min,
+          .clamp_max = clamp.max};
+}
+
+bool is_depthwise(const ConvGeometry& g) { return g.groups == g.in_channels && g.num_axes <= 2; }
+
+Prepared channel_by_channel(const ConvGeometry& g, const ClampBounds& clamp) {
+  return {.run = [g, clamp](const KernelIo& io) -> Result<void> {
+            kernels::Depthwise args = depthwise_args(g, clamp);
+            args.filter = io.inputs[1].data<float>();
+            args.bias = bias_of(io);
+            for (std::int64_t n = 0; n < g.batch; ++n) {
+              args.input = io.inputs[0].data<float>() + n * g.in_channels * g.in_size();
+              args.output = io.outputs[0].data<float>() + n * g.out_channels * g.out_size();
+              kernels::depthwise(args, reinterpret_cast<float*>(io.scratch.data()));
+            }
+            return {};
+          },
+          .scratch_bytes = kernels::depthwise_scratch_bytes(depthwise_args(g, clamp)),
+          .clamps = true};
+}
+
+Result<Prepared> lower_conv(const LowerArgs& args) {
+  const Result<ConvGeometry> geometry = conv_geometry(args);
+  if (!geometry.ok()) return geometry.error();
+  const ConvGeometry& g = *geometry;
+  const ClampBounds clamp = clamp_bounds(args.node);
+  if (g.output_shape().num_elements() == 0) {
+    return Prepared{.run = [](const KernelIo&) -> Result<void> { return {}; }, .scratch_bytes = 0, .clamps = true};
+  }
+  if (is_depthwise(g)) {
+    Prepared direct = channel_by_channel(g, clamp);
+    if (direct.scratch_bytes <= kMaxDepthwiseScratch) return direct;
+  }
+  return is_pointwise(g) ? pointwise(g, clamp) : by_columns(g, clamp);
+}
+
+int conv_channel_axis(const graph::Node&, const Shape&) { return 0; }
+
+// With groups, weight axis 1 holds only the output channels of one group, and
+// output channel g * (M / group) + m shares its slice with every other group: no
+// axis of the weight runs over all output channels, so there is none to offer.
+int conv_transpose_channel_axis(const graph::Node& node, const Shape&) {
+  return node.attributes.get_int("group", 1) == 1 ? 1 : -1;
+}
+
+constexpr std::array kOps = {
+    OpDef{.type = "Conv",
+          .since_opset = 1,
+          .output_rule = OutputRule::kObserved,
+          .has_integer_form = true,
+          .weights = {.weight_input = 1, .bias_input = 2, .channel_axis = &conv_channel_axis},
+          .infer = &infer_conv,
+          .lower_float = &lower_conv,
+          .lower_fixed = &lower_conv_fixed},
+    OpDef{.type = "ConvTranspose",
+          .since_opset = 11,
+          .output_rule = OutputRule::kObserved,
+          .has_integer_form = true,
+          .weights = {.weight_input = 1, .bias_input = 2, .channel_axis = &conv_transpose_channel_axis},
+          .infer = &infer_conv_transpose,
+          .lower_float = &lower_conv_transpose,
+          .lower_fixed = &lower_conv_transpose_fixed},
+};
+
+}  // namespace
+
+std::span<const OpDef> conv_ops() { return kOps; }
+
+}  // namespace halfstep::ops

@@ -1,0 +1,371 @@
+// product_weights.cpp: constant weights and their encodings as the integers of a Product.
+#include "ops/linear/product_weights.hpp"
+
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "numerics/rounding.hpp"
+#include "ops/shared/fixed_support.hpp"
+
+namespace halfstep::ops {
+namespace {
+
+// Beyond this nothing is promised of 64-bit sums; real models stay far below.
+constexpr std::int64_t kMaxAccumulator64 = std::int64_t{1} << 60;
+
+// Scales are not raised beyond this, so that they stay float32 numbers.
+constexpr double kMaxScale = 1e37;
+
+Error unsupported(std::string message) { return {ErrorCode::kUnsupported, std::move(message)}; }
+
+// To nearest, halves to even, of any finite number.
+double round_half_even_wide(double x) {
+  if (std::fabs(x) <= 0x1p51) return numerics::round_half_even(x);
+  const double below = std::floor(x);
+  const double rest = x - below;
+  if (rest != 0.5) return rest > 0.5 ? below + 1.0 : below;
+  return std::fmod(below, 2.0) == 0.0 ? below : below + 1.0;
+}
+
+// The integers and scales of operand 1.
+class Weights {
+ public:
+  static Result<Weights> of(const FixedArgs& args, const ProductSpec& spec) {
+    const Encoding* encoding = args.input_encoding(1);
+    const Tensor* codes = args.code(1);
+    if (codes == nullptr) return unsupported("the weight is not constant");
+    const Shape& shape = args.shape(1);
+    if (codes->num_elements() != shape.num_elements()) return unsupported("the weight's codes have another shape");
+    Weights w(args, spec, *encoding);
+    if (encoding->axis()) {
+      const int axis = *encoding->axis();
+      if (auto fits = require_channel_axis(*encoding, axis, axis < shape.rank() ? shape[axis] : -1, "the weight");
+          !fits.ok()) {
+        return fits.error();
+      }
+      w.extent_ = shape[axis];
+      w.inner_ = shape.num_elements(axis + 1, shape.rank());
+    }
+    w.codes_ = widened(*codes);
+    return w;
+  }
+
+  /// The scale all weights of `channel` share.
+  Result<double> scale(std::int64_t channel) const {
+    const std::int64_t first = channel * spec_.rows_per_channel;
+    if (spec_.k == 0) return encoding_.params()[0].scale;
+    const double scale = params(spec_.element(first, 0)).scale;
+    if (extent_ == 1) return scale;
+    for (std::int64_t row = first; row < first + spec_.rows_per_channel; ++row) {
+      for (std::int64_t k = 0; k < spec_.k; ++k) {
+        if (params(spec_.element(row, k)).scale != scale) {
+          return unsupported("the weight's scales run along axis " + std::to_string(*encoding_.axis()) +
+                             ", over which the sums run");
+        }
+      }
+    }
+    return scale;
+  }
+
+  /// Writes q - z of all weights of `channel`, recoded at `raised_scale` if there is one.
+  void fill(std::int64_t channel, std::optional<double> raised_scale, std::int32_t* to) const {
+    const std::int32_t sign = spec_.alpha < 0.0 ? -1 : 1;
+    for (std::int64_t row = channel * spec_.rows_per_channel; row < (channel + 1) * spec_.rows_per_channel; ++row) {
+      for (std::int64_t k = 0; k < spec_.k; ++k) {
+        const std::int64_t element = spec_.element(row, k);
+        const QuantParams& p = params(element);
+        const std::int32_t steps = codes_[static_cast<std::size_t>(element)] - p.zero_point;
+        *to++ = sign * (raised_scale ? recoded(element, steps, p, *raised_scale) : steps);
+      }
+    }
+  }
+
+ private:
+  Weights(const FixedArgs& args, const ProductSpec& spec, const Encoding& encoding)
+      : args_(args), spec_(spec), encoding_(encoding) {}
+
+  const QuantParams& params(std::int64_t element) const {
+    return encoding_.params()[extent_ == 1 ? 0 : static_cast<std::size_t>(element / inner_ % extent_)];
+  }
+
+  std::int32_t recoded(std::int64_t element, std::int32_t steps, const QuantParams& p, double scale) const {
+    const Tensor* real = args_.value(1);
+    const double real_w = real == nullptr || real->dtype() != DType::kFloat32
+                              ? p.scale * steps
+                              : static_cast<double>(real->data<float>()[element]);
+    const double lowest = static_cast<double>(encoding_.grid().q_min) - p.zero_point;
+    const double highest = static_cast<double>(encoding_.grid().q_max) - p.zero_point;
+    const double ratio = std::isnan(real_w) ? 0.0 : real_w / scale;
+    return static_cast<std::int32_t>(numerics::round_half_even(std::clamp(ratio, lowest, highest)));
+  }
+
+  const FixedArgs& args_;
+  const ProductSpec& spec_;
+  const Encoding& encoding_;
+  std::vector<std::int32_t> codes_;
+  std::int64_t extent_ = 1;
+  std::int64_t inner_ = 1;
+};
+
+// The integers and reals of operand 2.
+class Bias {
+ public:
+  static Result<Bias> of(const FixedArgs& args, const ProductSpec& spec) {
+    Bias bias(spec);
+    if (!args.has(2)) return bias;
+    const std::int64_t count = args.shape(2).num_elements();
+    const Encoding* encoding = args.input_encoding(2);
+    if (encoding != nullptr && args.code(2) != nullptr) {
+      const std::size_t num_params = encoding->params().size();
+      if (args.code(2)->num_elements() != count || (num_params != 1 && std::cmp_not_equal(num_params, count))) {
+        return unsupported("the bias's encoding does not fit its shape");
+      }
+      bias.codes_ = to_int64s(*args.code(2));
+      bias.params_ = encoding->params();
+      for (std::size_t i = 0; i < bias.codes_.size(); ++i) {
+        const QuantParams& p = bias.params_[num_params == 1 ? 0 : i];
+        bias.reals_.push_back(p.scale * static_cast<double>(bias.codes_[i] - p.zero_point));
+      }
+      return bias;
+    }
+    const Tensor* real = args.value(2);
+    if (real == nullptr || real->dtype() != DType::kFloat32) return unsupported("the bias is not constant");
+    for (const float x : real->values<float>()) {
+      if (!std::isfinite(x)) return unsupported("the bias contains NaN or infinity");
+      bias.reals_.push_back(static_cast<double>(x));
+    }
+    return bias;
+  }
+
+  /// The bias of `channel` in units of `acc_scale`, saturated at beyond kMaxAccumulator64.
+  std::int64_t code(std::int64_t channel, double acc_scale) const {
+    if (reals_.empty()) return 0;
+    const auto element = static_cast<std::size_t>(channel * spec_.bias_step);
+    if (!codes_.empty() && spec_.beta == 1.0) {
+      const QuantParams& p = params_[params_.size() == 1 ? 0 : element];
+      // A file stores the product of scales rounded to float32.
+      if (p.zero_point == 0 && std::fabs(p.scale - acc_scale) <= 0x1p-22 * acc_scale) return codes_[element];
+    }
+    constexpr double kBeyond = 2.0 * static_cast<double>(kMaxAccumulator64);
+    const double steps = spec_.beta * reals_[element] / acc_scale;
+    return static_cast<std::int64_t>(round_half_even_wide(std::clamp(steps, -kBeyond, kBeyond)));
+  }
+
+ private:
+  explicit Bias(const ProductSpec& spec) : spec_(spec) {}
+
+  const ProductSpec& spec_;
+  std::vector<double> reals_;
+  std::vector<std::int64_t> codes_;
+  std::vector<QuantParams> params_;
+};
+
+// One output channel as integers.
+struct Channel {
+  double acc_scale = 0.0;
+  std::int64_t bias = 0;
+  std::uint64_t worst_case = 0;
+};
+
+class Builder {
+ public:
+  Builder(const FixedArgs& args, const ProductSpec& spec, const Weights& weights, const Bias& bias)
+      : args_(args), spec_(spec), weights_(weights), bias_(bias) {}
+
+  Result<BuiltProduct> build() {
+    const Encoding& x = *args_.input_encoding(0);
+    for (std::size_t i = 0; i < x.params().size(); ++i) built_.centres.push_back(centre_of(x, i));
+    built_.product.rows = spec_.rows;
+    built_.product.rows_per_channel = spec_.rows_per_channel;
+    built_.product.y_dtype = storage_dtype(args_.output_encoding()->grid());
+    left_.resize(static_cast<std::size_t>(spec_.rows * spec_.k));
+    const std::int64_t num_channels = spec_.rows / spec_.rows_per_channel;
+    for (std::int64_t c = 0; c < num_channels; ++c) {
+      if (auto added = add_channel(c); !added.ok()) return added.error();
+    }
+    AccumulatorProof& proof = built_.facts.accumulator;
+    proof.bits = proof.worst_case <= static_cast<std::uint64_t>(kMaxAccumulator32) ? 32 : 64;
+    if (num_channels == 1) proof.worst_channel = -1;
+    if (proof.raised_channels > 0) {
+      built_.facts.warnings.push_back("the weight scale of " + std::to_string(proof.raised_channels) + " of " +
+                                      std::to_string(num_channels) +
+                                      " channels was raised, to keep the sums within 32 bits");
+    }
+    if (built_.product.y_dtype == DType::kInt32 && proof.bits != 32) {
+      return unsupported("accumulators of more than 32 bits are wanted as the output");
+    }
+    finish(proof.bits);
+    return std::move(built_);
+  }
+
+ private:
+  Channel integers_of(std::int64_t c, double scale, std::optional<double> raised_scale) {
+    const std::size_t entry = spec_.input_entry(c);
+    const Encoding& x = *args_.input_encoding(0);
+    const std::int64_t count = spec_.rows_per_channel * spec_.k;
+    std::int32_t* w = left_.data() + c * count;
+    weights_.fill(c, raised_scale, w);
+    Channel channel;
+    channel.acc_scale = std::fabs(spec_.alpha) * params_of(x, entry).scale * scale;
+    channel.bias = bias_.code(c, channel.acc_scale);
+    const CodeRange range = centred_range(x, entry);
+    SumRange sum;
+    for (std::int64_t i = 0; i < count; ++i) sum.add(w[i], range.min, range.max);
+    channel.worst_case =
+        static_cast<std::uint64_t>(sum.largest_magnitude()) + static_cast<std::uint64_t>(std::abs(channel.bias));
+    return channel;
+  }
+
+  // The smallest scale, as far as rounding lets one say so, at which the sums of channel `c` fit 32 bits: the excess
+  // is taken out of the scale, and a growing margin for what recoding adds.
+  Result<Channel> raise(std::int64_t c, double scale, Channel channel) {
+    const bool doubles = needs_power_of_two(args_.options.arithmetic);
+    const auto limit = static_cast<double>(kMaxAccumulator32);
+    for (double margin = 0x1p-20; channel.worst_case > static_cast<std::uint64_t>(kMaxAccumulator32); margin *= 2.0) {
+      const double excess = static_cast<double>(channel.worst_case) / limit;
+      const double wanted = doubles ? 2.0 * scale : scale * excess * (1.0 + margin);
+      if (!(wanted < kMaxScale)) return unsupported("no weight scale keeps the sums within 32 bits");
+      scale = numerics::to_float32_up(wanted);
+      channel = integers_of(c, scale, scale);
+    }
+    ++built_.facts.accumulator.raised_channels;
+    return channel;
+  }
+
+  Result<void> add_channel(std::int64_t c) {
+    const Result<double> scale = weights_.scale(c);
+    if (!scale.ok()) return scale.error();
+    Channel channel = integers_of(c, *scale, std::nullopt);
+    if (args_.options.accumulator_bits == 32 && channel.worst_case > static_cast<std::uint64_t>(kMaxAccumulator32)) {
+      const Result<Channel> raised = raise(c, *scale, channel);
+      if (!raised.ok()) return raised.error();
+      channel = *raised;
+    }
+    if (channel.worst_case > static_cast<std::uint64_t>(kMaxAccumulator64)) {
+      return unsupported("the bias or the sums exceed 64-bit accumulators");
+    }
+    const std::size_t entry = spec_.output_entry(c);
+    const Result<numerics::Requantizer> requantizer = std::fabs(spec_.alpha) == 1.0
+                                                          ? output_requantizer(args_, channel.acc_scale, entry)
+                                                          : output_requantizer_plain(args_, channel.acc_scale, entry);
+    if (!requantizer.ok()) return requantizer.error();
+    built_.product.requantizers.push_back(*requantizer);
+    built_.product.channel_bias.push_back(channel.bias);
+    built_.facts.factors.push_back(requantizer->factor);
+    AccumulatorProof& proof = built_.facts.accumulator;
+    if (proof.worst_channel < 0 || channel.worst_case > proof.worst_case) {
+      proof.worst_case = channel.worst_case;
+      proof.worst_channel = c;
+    }
+    return {};
+  }
+
+  void finish(int accumulator_bits) {
+    Product& p = built_.product;
+    const Encoding& x = *args_.input_encoding(0);
+    CentredRange fed = fed_range(x);
+    for (std::size_t i = 1; i < x.params().size(); ++i) {
+      const CentredRange more = fed_range(x, i);
+      fed = {std::min(fed.min, more.min), std::max(fed.max, more.max)};
+    }
+    bool starts_fit = true;
+    for (std::int64_t row = 0; row < p.rows; ++row) {
+      const std::int64_t c = row / p.rows_per_channel;
+      const std::size_t entry = spec_.input_entry(c);
+      std::int64_t sum = 0;
+      for (std::int64_t k = 0; k < spec_.k; ++k) sum += left_[static_cast<std::size_t>(row * spec_.k + k)];
+      // sum w (x - z) = sum w (x - centre) + (centre - z) sum w, and the centred zero is z - centre.
+      p.row_start.push_back(-sum * built_.centres[built_.centres.size() == 1 ? 0 : entry].zero);
+      const std::int64_t with_bias = p.row_start.back() + p.channel_bias[static_cast<std::size_t>(c)];
+      starts_fit =
+          starts_fit && std::abs(p.row_start.back()) <= kMaxAccumulator32 && std::abs(with_bias) <= kMaxAccumulator32;
+    }
+    p.plan = plan_sums(spec_.k, left_, fed, accumulator_bits, starts_fit);
+    for (const std::int32_t w : left_) {
+      if (w != static_cast<std::int16_t>(w)) {
+        p.plain = std::move(left_);
+        return;
+      }
+    }
+    p.pairs.assign(static_cast<std::size_t>(2 * p.rows * p.plan.k_pairs), 0);
+    for (std::int64_t row = 0; row < p.rows; ++row) {
+      for (std::int64_t k = 0; k < spec_.k; ++k) {
+        p.pairs[static_cast<std::size_t>(2 * row * p.plan.k_pairs + k)] =
+            static_cast<std::int16_t>(left_[static_cast<std::size_t>(row * spec_.k + k)]);
+      }
+    }
+  }
+
+  const FixedArgs& args_;
+  const ProductSpec& spec_;
+  const Weights& weights_;
+  const Bias& bias_;
+  BuiltProduct built_;
+  std::vector<std::int32_t> left_;  // [rows][k].
+};
+
+}  // namespace
+
+Result<void> require_channel_axis(const Encoding& encoding, int axis, std::int64_t extent, std::string_view what) {
+  if (!encoding.axis()) return {};
+  if (*encoding.axis() != axis) {
+    return unsupported(std::string(what) + " has an encoding for each slice along axis " +
+                       std::to_string(*encoding.axis()));
+  }
+  if (std::cmp_equal(encoding.params().size(), extent)) return {};
+  return unsupported(std::string(what) + " has " + std::to_string(encoding.params().size()) + " scales, expected " +
+                     std::to_string(extent));
+}
+
+Centre centre_of(const Encoding& encoding, std::size_t entry) {
+  const CodeRange range = centred_range(encoding, entry);
+  const std::int32_t zero_point = params_of(encoding, entry).zero_point;
+  const bool fits =
+      range.min >= std::numeric_limits<std::int16_t>::min() && range.max <= std::numeric_limits<std::int16_t>::max();
+  std::int32_t centre = zero_point;
+  if (!fits) centre = is_signed(encoding.grid()) ? 0 : 32768;
+  return {.centre = centre, .zero = static_cast<std::int16_t>(zero_point - centre)};
+}
+
+CentredRange fed_range(const Encoding& encoding, std::size_t entry) {
+  const std::int64_t centre = centre_of(encoding, entry).centre;
+  return {encoding.grid().q_min - centre, encoding.grid().q_max - centre};
+}
+
+std::vector<std::optional<Tensor>> constant_codes(const FixedArgs& args, std::size_t count) {
+  std::vector<std::optional<Tensor>> codes(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (args.code(i) != nullptr) codes[i] = *args.code(i);
+  }
+  return codes;
+}
+
+FixedForm empty_fixed_form() {
+  FixedForm form;
+  form.prepared = {.run = [](const KernelIo&) -> Result<void> { return {}; }, .scratch_bytes = 0, .clamps = true};
+  form.facts.kernel = "nothing to compute";
+  return form;
+}
+
+Result<BuiltProduct> build_product(const FixedArgs& args, const ProductSpec& spec) {
+  if (auto encoded = require_encodings(args, 2); !encoded.ok()) return encoded.error();
+  for (std::size_t i = 0; i < 2; ++i) {
+    if (auto fits = require_short_codes(*args.input_encoding(i), i == 0 ? "the input" : "the weight"); !fits.ok()) {
+      return fits.error();
+    }
+  }
+  if (!std::isfinite(spec.alpha) || !std::isfinite(spec.beta) || spec.alpha == 0.0) {
+    return unsupported("alpha is 0, or alpha or beta is not finite");
+  }
+  const Result<Weights> weights = Weights::of(args, spec);
+  if (!weights.ok()) return weights.error();
+  const Result<Bias> bias = Bias::of(args, spec);
+  if (!bias.ok()) return bias.error();
+  return Builder(args, spec, *weights, *bias).build();
+}
+
+}  // namespace halfstep::ops

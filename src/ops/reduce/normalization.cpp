@@ -1,0 +1,66 @@
+// normalization.cpp: the table of normalization operators.
+#include <array>
+
+#include "ops/families.hpp"
+#include "ops/reduce/normalization_ops.hpp"
+#include "ops/shared/weighted_sum_fixed.hpp"
+
+namespace halfstep::ops {
+
+std::span<const OpDef> normalization_ops() {
+  static const std::array kOps = {
+      OpDef{.type = "BatchNormalization",
+            .since_opset = 14,
+            .output_rule = OutputRule::kObserved,
+            .has_integer_form = true,
+            .in_place = true,
+            .keeps_channels_apart = true,
+            .infer = &infer_batch_normalization,
+            .lower_float = &lower_batch_normalization,
+            .lower_fixed = &lower_batch_normalization_fixed},
+      OpDef{.type = "InstanceNormalization",
+            .since_opset = 6,
+            .output_rule = OutputRule::kObserved,
+            .has_integer_form = true,
+            .in_place = true,
+            .keeps_channels_apart = true,
+            .infer = &infer_instance_normalization,
+            .lower_float = &lower_instance_normalization,
+            .lower_fixed = &lower_instance_normalization_fixed},
+      OpDef{.type = "GroupNormalization",
+            .since_opset = 21,
+            .output_rule = OutputRule::kObserved,
+            .in_place = true,
+            .infer = &infer_group_normalization,
+            .lower_float = &lower_group_normalization},
+      OpDef{.type = "LayerNormalization",
+            .since_opset = 17,
+            .output_rule = OutputRule::kObserved,
+            .has_integer_form = true,
+            .in_place = true,
+            .infer = &infer_layer_normalization,
+            .lower_float = &lower_layer_normalization,
+            .lower_fixed = &lower_layer_normalization_fixed},
+      OpDef{.type = "RMSNormalization",
+            .since_opset = 23,
+            .output_rule = OutputRule::kObserved,
+            .in_place = true,
+            .infer = &infer_rms_normalization,
+            .lower_float = &lower_rms_normalization},
+      OpDef{.type = "LRN", .output_rule = OutputRule::kObserved, .infer = &infer_lrn, .lower_float = &lower_lrn},
+      OpDef{.type = "LpNormalization",
+            .output_rule = OutputRule::kObserved,
+            .in_place = true,
+            .infer = &infer_lp_normalization,
+            .lower_float = &lower_lp_normalization},
+      OpDef{.type = "MeanVarianceNormalization",
+            .since_opset = 9,
+            .output_rule = OutputRule::kObserved,
+            .in_place = true,
+            .infer = &infer_mean_variance_normalization,
+            .lower_float = &lower_mean_variance_normalization},
+  };
+  return kOps;
+}
+
+}  // namespace halfstep::ops

@@ -1,0 +1,54 @@
+// resize.cpp: Resize.
+#include <array>
+#include <string>
+
+#include "ops/families.hpp"
+#include "ops/shared/node_check.hpp"
+#include "ops/window/resize_fixed.hpp"
+#include "ops/window/resize_kernels.hpp"
+#include "ops/window/resize_spec.hpp"
+
+namespace halfstep::ops {
+namespace {
+
+Result<Inferred> infer_resize(const NodeArgs& args) {
+  const auto spec = resize_spec_of(args);
+  if (!spec.ok()) return spec.error();
+  if (!spec->has_value()) return Inferred::unknown();
+  const ResizeRules& rules = (*spec)->rules;
+  if (rules.interpolation != Interpolation::kNearest && args.type(0).dtype == DType::kBool) {
+    return vision::invalid("input is bool, which only nearest interpolation takes");
+  }
+  if (rules.interpolation == Interpolation::kNearest && rules.antialias) {
+    return vision::invalid("antialias needs linear or cubic interpolation");
+  }
+  return vision::one_output({args.type(0).dtype, (*spec)->output_shape()});
+}
+
+Result<Prepared> lower_resize(const LowerArgs& args) {
+  const auto spec = resize_spec_of(args);
+  if (!spec.ok()) return spec.error();
+  if (!spec->has_value()) return vision::invalid("scales, sizes or roi is not known");
+  const DType dtype = args.type(0).dtype;
+  return (*spec)->rules.interpolation == Interpolation::kNearest ? prepare_resize_nearest(**spec, dtype)
+                                                                 : prepare_resize_weighted(**spec, dtype);
+}
+
+}  // namespace
+
+std::span<const OpDef> resize_ops() {
+  static const std::array kOps = {
+      // Nearest and linear results lie within the input's range. Cubic ones may
+      // leave it and have no integer form: lowering decides by the mode.
+      OpDef{.type = "Resize",
+            .since_opset = 13,
+            .output_rule = OutputRule::kSameAsInput,
+            .has_integer_form = true,
+            .infer = &infer_resize,
+            .lower_float = &lower_resize,
+            .lower_fixed = &lower_resize_fixed},
+  };
+  return kOps;
+}
+
+}  // namespace halfstep::ops

@@ -10,6 +10,7 @@
 #include "numerics/factor.hpp"
 #include "ops/elementwise/binary_int.hpp"
 #include "ops/elementwise/unary_fixed.hpp"
+#include "ops/errors.hpp"
 #include "ops/shared/element_fixed.hpp"
 #include "ops/shared/fixed_support.hpp"
 
@@ -18,8 +19,6 @@ namespace {
 
 using numerics::FixedPoint;
 using numerics::Requantizer;
-
-Error unsupported(std::string message) { return {ErrorCode::kUnsupported, std::move(message)}; }
 
 double scale_of(const ElementOperand& operand, std::size_t channel) {
   return params_of(*operand.encoding, channel).scale;

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "ops/errors.hpp"
+
 namespace halfstep::ops {
 namespace {
 
@@ -13,8 +15,6 @@ using Ints = std::vector<std::int64_t>;
 // Bounds every attribute, so that the products and sums below stay in 64 bits:
 // (2^31)^2 + 2^33 < 2^63.
 constexpr std::int64_t kMaxAttribute = std::numeric_limits<std::int32_t>::max();
-
-Error invalid(std::string message) { return {ErrorCode::kInvalidInput, std::move(message)}; }
 
 Result<Ints> ints_attribute(const NodeArgs& args, const char* name, std::size_t count, std::int64_t fallback,
                             std::int64_t smallest) {

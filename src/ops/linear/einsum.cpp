@@ -6,13 +6,12 @@
 #include <vector>
 
 #include "kernels/gemm.hpp"
+#include "ops/errors.hpp"
 #include "ops/families.hpp"
 #include "ops/linear/einsum_plan.hpp"
 
 namespace halfstep::ops {
 namespace {
-
-Error invalid(std::string message) { return {ErrorCode::kInvalidInput, std::move(message)}; }
 
 /// Sums of float are carried in double, those of integers wrap.
 template <class T>

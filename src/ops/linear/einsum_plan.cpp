@@ -7,11 +7,10 @@
 #include <optional>
 
 #include "core/text.hpp"
+#include "ops/errors.hpp"
 
 namespace halfstep::ops {
 namespace {
-
-Error invalid(std::string message) { return {ErrorCode::kInvalidInput, std::move(message)}; }
 
 /// Letters are their character code. The axes of an ellipsis are numbered from
 /// here on, from the last one backwards, so that they align on the right.

@@ -5,13 +5,12 @@
 #include <array>
 #include <string>
 
+#include "ops/errors.hpp"
 #include "ops/families.hpp"
 #include "ops/linear/matmul_int.hpp"
 
 namespace halfstep::ops {
 namespace {
-
-Error invalid(std::string message) { return {ErrorCode::kInvalidInput, std::move(message)}; }
 
 // float32, or an integer type of at least 32 bits: what the standard allows.
 Result<DType> common_dtype(const NodeArgs& args) {

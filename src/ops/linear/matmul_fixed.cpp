@@ -2,14 +2,13 @@
 #include <string>
 #include <utility>
 
+#include "ops/errors.hpp"
 #include "ops/linear/matmul_int.hpp"
 #include "ops/linear/product_weights.hpp"
 #include "ops/shared/fixed_support.hpp"
 
 namespace halfstep::ops {
 namespace {
-
-Error unsupported(std::string message) { return {ErrorCode::kUnsupported, std::move(message)}; }
 
 // What both operators demand of both operands and the output.
 Result<void> require_matrix_encodings(const FixedArgs& args) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "numerics/rounding.hpp"
+#include "ops/errors.hpp"
 #include "ops/shared/fixed_support.hpp"
 
 namespace halfstep::ops {
@@ -19,8 +20,6 @@ constexpr std::int64_t kMaxAccumulator64 = std::int64_t{1} << 60;
 
 // Scales are not raised beyond this, so that they stay float32 numbers.
 constexpr double kMaxScale = 1e37;
-
-Error unsupported(std::string message) { return {ErrorCode::kUnsupported, std::move(message)}; }
 
 // To nearest, halves to even, of any finite number.
 double round_half_even_wide(double x) {

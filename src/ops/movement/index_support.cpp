@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "ops/errors.hpp"
+
 namespace halfstep::ops {
 
 Result<void> check_index_type(const TensorType& type) {

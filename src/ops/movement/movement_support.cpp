@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cstring>
 
-namespace halfstep::ops {
+#include "ops/errors.hpp"
 
-Error invalid(std::string message) { return {ErrorCode::kInvalidInput, std::move(message)}; }
+namespace halfstep::ops {
 
 Result<void> check_operands(const NodeArgs& args, std::size_t least, std::size_t most) {
   if (args.num_inputs() > most) {

@@ -16,9 +16,6 @@ namespace halfstep::ops {
 /// Tensors of a higher rank are refused where operand values choose the rank.
 inline constexpr int kMaxRank = 64;
 
-/// kInvalidInput with `message`.
-Error invalid(std::string message);
-
 /// Errors: kInvalidInput if one of the first `least` operands is absent, or more than `most` are given.
 Result<void> check_operands(const NodeArgs& args, std::size_t least, std::size_t most);
 

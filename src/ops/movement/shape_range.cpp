@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "ops/errors.hpp"
 #include "ops/movement/movement_support.hpp"
 #include "ops/movement/shape_ops.hpp"
 

@@ -2,13 +2,12 @@
 #include <cmath>
 #include <string>
 
+#include "ops/errors.hpp"
 #include "ops/reduce/normalization_ops.hpp"
 #include "ops/shared/node_check.hpp"
 
 namespace halfstep::ops {
 namespace {
-
-using vision::invalid;
 
 /// The input as [batch, channels, inner].
 struct Extents {

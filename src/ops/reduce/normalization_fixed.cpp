@@ -7,6 +7,7 @@
 #include "encoding/encoding_set.hpp"
 #include "numerics/factor.hpp"
 #include "numerics/rounding.hpp"
+#include "ops/errors.hpp"
 #include "ops/reduce/normalization_int.hpp"
 #include "ops/reduce/normalization_ops.hpp"
 #include "ops/shared/fixed_codes.hpp"
@@ -16,8 +17,6 @@ namespace halfstep::ops {
 namespace {
 
 constexpr std::int64_t kMaxColumns = std::int64_t{1} << 20;
-
-Error unsupported(std::string message) { return {ErrorCode::kUnsupported, std::move(message)}; }
 
 /// The real values of constant operand `i`: on its grid if it is encoded.
 Result<std::vector<double>> constant_of(const FixedArgs& args, std::size_t i) {

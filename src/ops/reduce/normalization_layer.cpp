@@ -4,13 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "ops/errors.hpp"
 #include "ops/reduce/normalization_ops.hpp"
 #include "ops/shared/node_check.hpp"
 
 namespace halfstep::ops {
 namespace {
-
-using vision::invalid;
 
 /// An operand that broadcasts to the input seen as [rows, columns]: the element
 /// for (r, c) is rows[r] + columns[c].

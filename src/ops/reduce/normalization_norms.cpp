@@ -4,13 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "ops/errors.hpp"
 #include "ops/reduce/normalization_ops.hpp"
 #include "ops/shared/node_check.hpp"
 
 namespace halfstep::ops {
 namespace {
-
-using vision::invalid;
 
 struct LrnPlan {
   std::int64_t batch = 0;

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "ops/errors.hpp"
 #include "ops/families.hpp"
 #include "ops/reduce/reduce_fixed.hpp"
 #include "ops/reduce/reduce_kernels.hpp"
@@ -10,8 +11,6 @@
 
 namespace halfstep::ops {
 namespace {
-
-Error invalid(std::string message) { return {ErrorCode::kInvalidInput, std::move(message)}; }
 
 template <Reduction kReduction>
 Result<Inferred> infer_reduce(const NodeArgs& args) {

@@ -6,10 +6,10 @@
 #include <numeric>
 #include <string>
 
+#include "ops/errors.hpp"
+
 namespace halfstep::ops {
 namespace {
-
-Error invalid(std::string message) { return {ErrorCode::kInvalidInput, std::move(message)}; }
 
 /// x seen as [outer, extent, inner] around one axis.
 struct AxisSplit {

@@ -4,12 +4,11 @@
 #include <string>
 #include <type_traits>
 
+#include "ops/errors.hpp"
 #include "ops/families.hpp"
 
 namespace halfstep::ops {
 namespace {
-
-Error invalid(std::string message) { return {ErrorCode::kInvalidInput, std::move(message)}; }
 
 enum class Scan { kSum, kProduct };
 

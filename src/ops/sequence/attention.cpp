@@ -3,14 +3,13 @@
 #include <cmath>
 #include <string>
 
+#include "ops/errors.hpp"
 #include "ops/families.hpp"
 #include "ops/sequence/attention_extras.hpp"
 #include "ops/sequence/attention_kernel.hpp"
 
 namespace halfstep::ops {
 namespace {
-
-Error invalid(std::string message) { return {ErrorCode::kInvalidInput, std::move(message)}; }
 
 /// Fills the extents from Q, K and V; the cache is not looked at.
 Result<AttentionPlan> plan_heads(const NodeArgs& args) {

@@ -3,12 +3,11 @@
 #include <cmath>
 #include <string>
 
+#include "ops/errors.hpp"
 #include "ops/sequence/attention_extras.hpp"
 
 namespace halfstep::ops {
 namespace {
-
-Error invalid(std::string message) { return {ErrorCode::kInvalidInput, std::move(message)}; }
 
 struct LinearPlan {
   std::int64_t batch = 0;

@@ -2,13 +2,12 @@
 #include <algorithm>
 #include <string>
 
+#include "ops/errors.hpp"
 #include "ops/sequence/attention_extras.hpp"
 #include "ops/shared/vector_math.hpp"
 
 namespace halfstep::ops {
 namespace {
-
-Error invalid(std::string message) { return {ErrorCode::kInvalidInput, std::move(message)}; }
 
 struct RotaryPlan {
   std::int64_t batch = 0;

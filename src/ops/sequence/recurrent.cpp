@@ -3,13 +3,12 @@
 #include <string>
 #include <string_view>
 
+#include "ops/errors.hpp"
 #include "ops/families.hpp"
 #include "ops/sequence/recurrent_kernel.hpp"
 
 namespace halfstep::ops {
 namespace {
-
-Error invalid(std::string message) { return {ErrorCode::kInvalidInput, std::move(message)}; }
 
 /// Errors unless operand i is absent or has exactly this type.
 Result<void> expect(const NodeArgs& args, std::size_t i, std::string_view name, const TensorType& type) {

@@ -5,10 +5,10 @@
 #include <cmath>
 #include <string>
 
+#include "ops/errors.hpp"
+
 namespace halfstep::ops {
 namespace {
-
-Error unsupported(std::string message) { return {ErrorCode::kUnsupported, std::move(message)}; }
 
 bool fits_16_bits(const Encoding& encoding) { return storage_bits(encoding.grid()) <= 16; }
 

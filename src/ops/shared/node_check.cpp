@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "ops/errors.hpp"
+
 namespace halfstep::ops::vision {
 namespace {
 
@@ -29,10 +31,6 @@ double lane_sum(const float* values, std::int64_t count, Term term) {
 }
 
 }  // namespace
-
-Error invalid(std::string message) { return {ErrorCode::kInvalidInput, std::move(message)}; }
-
-Error unsupported(std::string message) { return {ErrorCode::kUnsupported, std::move(message)}; }
 
 Result<void> require_operand(const NodeArgs& args, std::size_t i, std::string_view name) {
   if (!args.has(i)) return invalid(std::string(name) + " is missing");

@@ -10,12 +10,6 @@
 
 namespace halfstep::ops::vision {
 
-/// kInvalidInput with `message`.
-Error invalid(std::string message);
-
-/// kUnsupported with `message`.
-Error unsupported(std::string message);
-
 /// Operand `i` is given. Errors: kInvalidInput, calling it `name`.
 Result<void> require_operand(const NodeArgs& args, std::size_t i, std::string_view name);
 

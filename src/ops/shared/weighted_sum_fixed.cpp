@@ -10,6 +10,7 @@
 
 #include "numerics/factor.hpp"
 #include "numerics/rounding.hpp"
+#include "ops/errors.hpp"
 #include "ops/shared/element_fixed.hpp"
 #include "ops/shared/fixed_support.hpp"
 #include "ops/shared/weighted_sum_int.hpp"
@@ -19,8 +20,6 @@ namespace {
 
 using numerics::Int128;
 using numerics::round_half_away;
-
-Error unsupported(std::string message) { return {ErrorCode::kUnsupported, std::move(message)}; }
 
 /// What one channel sums, in steps of the output.
 struct RealChannel {

@@ -2,13 +2,12 @@
 #include <string>
 
 #include "core/text.hpp"
+#include "ops/errors.hpp"
 #include "ops/shared/node_check.hpp"
 #include "ops/vision/vision_ops.hpp"
 
 namespace halfstep::ops {
 namespace {
-
-using vision::invalid;
 
 constexpr std::int64_t kMaxBlockSize = 1 << 15;
 

@@ -5,13 +5,12 @@
 #include <string>
 
 #include "core/text.hpp"
+#include "ops/errors.hpp"
 #include "ops/shared/node_check.hpp"
 #include "ops/vision/vision_ops.hpp"
 
 namespace halfstep::ops {
 namespace {
-
-using vision::invalid;
 
 constexpr int kMaxAxes = 3;
 constexpr std::size_t kMaxTapsPerAxis = 4;
@@ -219,7 +218,7 @@ Result<Inferred> infer_grid_sample(const NodeArgs& args) {
   const Shape& grid = args.shape(1);
   const int axes = in.rank() - 2;
   if (axes > kMaxAxes) {
-    return vision::unsupported("input has " + std::to_string(axes) + " spatial dimensions, at most 3 are supported");
+    return unsupported("input has " + std::to_string(axes) + " spatial dimensions, at most 3 are supported");
   }
   if (grid.rank() != in.rank() || grid[0] != in[0] || grid[grid.rank() - 1] != axes) {
     return invalid("grid has shape " + to_string(grid) + ", which does not fit an input of shape " + to_string(in));

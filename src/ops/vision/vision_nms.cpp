@@ -6,13 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "ops/errors.hpp"
 #include "ops/shared/node_check.hpp"
 #include "ops/vision/vision_ops.hpp"
 
 namespace halfstep::ops {
 namespace {
-
-using vision::invalid;
 
 /// Corners, with low <= high on both axes unless an extent is negative.
 struct Box {

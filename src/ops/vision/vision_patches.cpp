@@ -5,14 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "ops/errors.hpp"
 #include "ops/shared/node_check.hpp"
 #include "ops/shared/pool_window.hpp"
 #include "ops/vision/vision_ops.hpp"
 
 namespace halfstep::ops {
 namespace {
-
-using vision::invalid;
 
 /// Along one axis: `count` elements from in_start to out_start.
 struct CenteredAxis {

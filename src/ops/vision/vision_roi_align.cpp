@@ -6,13 +6,12 @@
 #include <vector>
 
 #include "core/text.hpp"
+#include "ops/errors.hpp"
 #include "ops/shared/node_check.hpp"
 #include "ops/vision/vision_ops.hpp"
 
 namespace halfstep::ops {
 namespace {
-
-using vision::invalid;
 
 // More samples in a bin, on one axis, than any real picture needs: bounds the time one bad region costs.
 constexpr float kMaxSamples = 4096.0F;

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/code_types.hpp"
+#include "ops/errors.hpp"
 #include "ops/families.hpp"
 #include "ops/shared/node_check.hpp"
 #include "ops/shared/pool_window.hpp"
@@ -15,9 +16,7 @@
 namespace halfstep::ops {
 namespace {
 
-using vision::invalid;
 using vision::one_output;
-using vision::unsupported;
 
 constexpr int kMaxSpatialAxes = 3;
 

@@ -6,12 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "ops/errors.hpp"
 #include "ops/shared/node_check.hpp"
 
 namespace halfstep::ops {
 namespace {
-
-using vision::invalid;
 
 constexpr std::int64_t kMaxAttribute = std::numeric_limits<std::int32_t>::max();
 

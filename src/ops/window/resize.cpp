@@ -2,6 +2,7 @@
 #include <array>
 #include <string>
 
+#include "ops/errors.hpp"
 #include "ops/families.hpp"
 #include "ops/shared/node_check.hpp"
 #include "ops/window/resize_fixed.hpp"
@@ -17,10 +18,10 @@ Result<Inferred> infer_resize(const NodeArgs& args) {
   if (!spec->has_value()) return Inferred::unknown();
   const ResizeRules& rules = (*spec)->rules;
   if (rules.interpolation != Interpolation::kNearest && args.type(0).dtype == DType::kBool) {
-    return vision::invalid("input is bool, which only nearest interpolation takes");
+    return invalid("input is bool, which only nearest interpolation takes");
   }
   if (rules.interpolation == Interpolation::kNearest && rules.antialias) {
-    return vision::invalid("antialias needs linear or cubic interpolation");
+    return invalid("antialias needs linear or cubic interpolation");
   }
   return vision::one_output({args.type(0).dtype, (*spec)->output_shape()});
 }
@@ -28,7 +29,7 @@ Result<Inferred> infer_resize(const NodeArgs& args) {
 Result<Prepared> lower_resize(const LowerArgs& args) {
   const auto spec = resize_spec_of(args);
   if (!spec.ok()) return spec.error();
-  if (!spec->has_value()) return vision::invalid("scales, sizes or roi is not known");
+  if (!spec->has_value()) return invalid("scales, sizes or roi is not known");
   const DType dtype = args.type(0).dtype;
   return (*spec)->rules.interpolation == Interpolation::kNearest ? prepare_resize_nearest(**spec, dtype)
                                                                  : prepare_resize_weighted(**spec, dtype);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "numerics/factor.hpp"
+#include "ops/errors.hpp"
 #include "ops/shared/fixed_codes.hpp"
 #include "ops/shared/fixed_support.hpp"
 #include "ops/window/resize_int.hpp"
@@ -13,8 +14,6 @@
 
 namespace halfstep::ops {
 namespace {
-
-Error unsupported(std::string message) { return {ErrorCode::kUnsupported, std::move(message)}; }
 
 /// The codes may be moved as they are.
 bool moves_codes(const FixedArgs& args, const ResizeSpec& spec) {

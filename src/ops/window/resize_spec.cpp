@@ -9,13 +9,11 @@
 #include <utility>
 
 #include "core/text.hpp"
+#include "ops/errors.hpp"
 #include "ops/shared/node_check.hpp"
 
 namespace halfstep::ops {
 namespace {
-
-using vision::invalid;
-using vision::unsupported;
 
 // Bounds the tables that are made for each resized axis.
 constexpr std::int64_t kMaxResizedExtent = std::int64_t{1} << 26;

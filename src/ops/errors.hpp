@@ -1,0 +1,17 @@
+// errors.hpp: the two kinds of error an operator reports.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "halfstep/result.hpp"
+
+namespace halfstep::ops {
+
+/// The node breaks the operator's definition: kInvalidInput with `message`.
+inline Error invalid(std::string message) { return {ErrorCode::kInvalidInput, std::move(message)}; }
+
+/// The definition allows it, this program does not do it: kUnsupported with `message`.
+inline Error unsupported(std::string message) { return {ErrorCode::kUnsupported, std::move(message)}; }
+
+}  // namespace halfstep::ops

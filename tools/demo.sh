@@ -9,8 +9,7 @@ cd "$(dirname "$0")/.."
 
 tools/install_packages.sh
 echo "Building (build/release), which takes some minutes ..."
-cmake --preset release -DHALFSTEP_BUILD_TESTS=OFF >/dev/null
-cmake --build --preset release -- --quiet
+tools/build.sh release -DHALFSTEP_BUILD_TESTS=OFF
 
 bin=$PWD/build/release/tools
 data=$PWD/tests/data/digits

@@ -17,12 +17,7 @@ python3 tools/dev/check_layers.py
 echo "== formatting"
 tools/dev/check_format.sh
 echo "== build ($preset)"
-launcher=()
-if command -v ccache >/dev/null; then
-  launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-fi
-cmake --preset "$preset" -DHALFSTEP_BUILD_TESTS=ON "${launcher[@]}" >/dev/null
-cmake --build --preset "$preset" -- --quiet
+tools/build.sh "$preset" -DHALFSTEP_BUILD_TESTS=ON
 echo "== tests ($preset)"
 if [[ ! -d ../shared/data ]]; then
   echo "SKIPPED: ../shared is absent: the ONNX operator tests, and the real models of property_tests and oracle"
@@ -33,8 +28,7 @@ ctest --preset "$preset" --no-tests=error || status=$?
 grep '^SKIPPED:' "build/$preset/Testing/Temporary/LastTest.log" || true
 if [[ $preset == release ]]; then
   echo "== golden tests (clang)"
-  cmake --preset clang "${launcher[@]}" >/dev/null
-  cmake --build --preset clang --target quantize quantize-run -- --quiet
+  tools/build.sh clang --target quantize quantize-run
   for test in golden_test fixed_point_golden_test; do
     python3 -B "tests/golden/$test.py" build/clang/tools || status=1
   done

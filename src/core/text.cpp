@@ -27,7 +27,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::string quoted(std::string_view text) {
+std::string Quoted::operator()(std::string_view text) const {
   std::string result = "'";
   for (char c : text.substr(0, kMaxShownChars)) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {

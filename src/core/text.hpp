@@ -7,8 +7,12 @@
 
 namespace halfstep {
 
-/// "'text'": a name as messages show it, control characters escaped, long ones shortened.
-std::string quoted(std::string_view text);
+/// quoted(text) is "'text'": a name as messages show it, control characters escaped, long ones shortened. A function
+/// object, so that a std::string argument never finds std::quoted().
+struct Quoted {
+  std::string operator()(std::string_view text) const;
+};
+inline constexpr Quoted quoted;
 
 /// The candidate with the smallest edit distance to `name`, or "" if none is
 /// close enough to be a likely misspelling.

@@ -19,8 +19,6 @@ namespace {
 
 using Subgraph = std::shared_ptr<const Graph>;
 
-std::size_t index(ValueId id) { return static_cast<std::size_t>(id); }
-
 }  // namespace
 
 NodeId Edit::producer_of_type(ValueId id, std::string_view op_type) const {

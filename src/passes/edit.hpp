@@ -15,6 +15,9 @@
 
 namespace halfstep::passes {
 
+/// Where a table by value keeps `id`.
+inline std::size_t index(graph::ValueId id) { return static_cast<std::size_t>(id); }
+
 /// A Graph under edit. Nodes are not erased but emptied (detach), so that ids
 /// stay valid until finish().
 struct Edit {

@@ -21,8 +21,6 @@ using graph::Node;
 using graph::NodeId;
 using graph::ValueId;
 
-std::size_t index(ValueId id) { return static_cast<std::size_t>(id); }
-
 /// Values that are known only because a pinned constant is.
 std::vector<bool> known_through_pinned(const Graph& graph, const ops::Facts& facts) {
   std::vector<bool> through(graph.values.size(), false);

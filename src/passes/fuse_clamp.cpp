@@ -52,7 +52,7 @@ bool can_clamp(const Node& node, ValueId value) {
          only_first_output(node) && node.outputs[0] == value;
 }
 
-bool fuse(Edit& edit, NodeId n, const ops::Facts& facts) {
+bool fuse_clamp_at(Edit& edit, NodeId n, const ops::Facts& facts) {
   std::optional<graph::FusedClamp> clamp = clamp_of(edit, edit.node(n));
   if (!clamp) return false;
   const ValueId between = edit.node(n).inputs[0];
@@ -70,7 +70,7 @@ bool fuse(Edit& edit, NodeId n, const ops::Facts& facts) {
 }  // namespace
 
 Result<graph::Graph> fuse_clamp(graph::Graph graph, const PassContext& context) {
-  return rewrite(std::move(graph), context, fuse);
+  return rewrite(std::move(graph), context, fuse_clamp_at);
 }
 
 }  // namespace halfstep::passes

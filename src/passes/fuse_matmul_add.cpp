@@ -17,7 +17,7 @@ using graph::Node;
 using graph::NodeId;
 using graph::ValueId;
 
-bool fuse(Edit& edit, NodeId n, const ops::Facts& facts) {
+bool fuse_matmul_add_at(Edit& edit, NodeId n, const ops::Facts& facts) {
   const Node& node = edit.node(n);
   if (!plain(node, "Add")) return false;
   for (const std::size_t i : {0U, 1U}) {
@@ -46,7 +46,7 @@ bool fuse(Edit& edit, NodeId n, const ops::Facts& facts) {
 }  // namespace
 
 Result<graph::Graph> fuse_matmul_add(graph::Graph graph, const PassContext& context) {
-  return rewrite(std::move(graph), context, fuse);
+  return rewrite(std::move(graph), context, fuse_matmul_add_at);
 }
 
 }  // namespace halfstep::passes

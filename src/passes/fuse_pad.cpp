@@ -92,7 +92,7 @@ bool windows_meet_input(const Node& pool, const std::vector<std::int64_t>& pads)
   return true;
 }
 
-bool fuse(Edit& edit, NodeId n, const ops::Facts& facts) {
+bool fuse_pad_at(Edit& edit, NodeId n, const ops::Facts& facts) {
   const Node& node = edit.node(n);
   const bool conv = plain(node, "Conv");
   const bool average = plain(node, "AveragePool");
@@ -131,7 +131,7 @@ bool fuse(Edit& edit, NodeId n, const ops::Facts& facts) {
 }  // namespace
 
 Result<graph::Graph> fuse_pad(graph::Graph graph, const PassContext& context) {
-  return rewrite(std::move(graph), context, fuse);
+  return rewrite(std::move(graph), context, fuse_pad_at);
 }
 
 }  // namespace halfstep::passes

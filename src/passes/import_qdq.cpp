@@ -22,8 +22,6 @@ using graph::ValueId;
 
 namespace {
 
-std::size_t index(ValueId id) { return static_cast<std::size_t>(id); }
-
 bool is_qdq(const Node& node) { return is_quantize(node) || is_dequantize(node); }
 
 Result<void> read_grids(QdqImport& import) {

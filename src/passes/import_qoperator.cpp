@@ -14,6 +14,7 @@
 #include <map>
 #include <tuple>
 
+#include "core/errors.hpp"
 #include "core/text.hpp"
 #include "passes/edit.hpp"
 #include "passes/qdq_import.hpp"
@@ -28,10 +29,6 @@ using graph::Graph;
 using graph::kNoValue;
 using graph::Node;
 using graph::ValueId;
-
-Error invalid(std::string fact) { return {ErrorCode::kInvalidInput, std::move(fact)}; }
-
-std::size_t index(ValueId id) { return static_cast<std::size_t>(id); }
 
 /// Scale and zero point of one operand, in the form a Q or DQ takes.
 struct Grid {

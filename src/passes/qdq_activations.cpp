@@ -26,8 +26,6 @@ using graph::Node;
 using graph::NodeId;
 using graph::ValueId;
 
-std::size_t index(ValueId id) { return static_cast<std::size_t>(id); }
-
 /// Operators whose output has the rank of input 0: enough to find a rank from a Conv or a graph input.
 bool keeps_rank(const Node& node) {
   for (const char* type : {"Relu",

@@ -28,8 +28,6 @@ using graph::ValueId;
 /// A computed scale or zero point is never larger: one number a channel.
 constexpr std::int64_t kMaxParameterBytes = std::int64_t{1} << 24;
 
-std::size_t index(ValueId id) { return static_cast<std::size_t>(id); }
-
 /// What a value that leads to an operand may be computed by.
 enum class Wanted { kNot, kAsCodes, kAsParameter };
 

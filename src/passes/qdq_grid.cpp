@@ -4,6 +4,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "core/errors.hpp"
 #include "core/text.hpp"
 #include "passes/edit.hpp"
 
@@ -14,8 +15,6 @@ using graph::Graph;
 using graph::kNoValue;
 using graph::Node;
 using graph::ValueId;
-
-Error invalid(std::string fact) { return {ErrorCode::kInvalidInput, std::move(fact)}; }
 
 std::string name_of_stored(const StoredType& stored) {
   if (stored.narrow_bits == 0) return std::string(name_of(stored.dtype));

@@ -70,7 +70,7 @@ bool is_tanh_argument(const Edit& edit, ValueId u, ValueId x, std::vector<NodeId
 }
 
 /// y = k * x * (c + c * f(u)) with k * c = 0.5.
-bool fuse(Edit& edit, NodeId n, const ops::Facts& facts) {
+bool fuse_gelu_at(Edit& edit, NodeId n, const ops::Facts& facts) {
   if (!plain(edit.node(n), "Mul") && !plain(edit.node(n), "Div")) return false;
   const ValueId y = edit.node(n).outputs[0];
   const Product outer = product_at(edit, y);
@@ -104,7 +104,7 @@ bool fuse(Edit& edit, NodeId n, const ops::Facts& facts) {
 }  // namespace
 
 Result<graph::Graph> recognise_gelu(graph::Graph graph, const PassContext& context) {
-  return rewrite(std::move(graph), context, fuse);
+  return rewrite(std::move(graph), context, fuse_gelu_at);
 }
 
 }  // namespace halfstep::passes

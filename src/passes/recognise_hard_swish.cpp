@@ -52,7 +52,7 @@ std::optional<HardSigmoid> clip_at(const Edit& edit, ValueId value) {
   return found;
 }
 
-bool fuse(Edit& edit, NodeId n, const ops::Facts& facts) {
+bool fuse_hard_swish_at(Edit& edit, NodeId n, const ops::Facts& facts) {
   const Node& node = edit.node(n);
   if (!plain(node, "Mul") && !plain(node, "Div")) return false;
   const ValueId y = node.outputs[0];
@@ -84,7 +84,7 @@ bool fuse(Edit& edit, NodeId n, const ops::Facts& facts) {
 }  // namespace
 
 Result<graph::Graph> recognise_hard_swish(graph::Graph graph, const PassContext& context) {
-  return rewrite(std::move(graph), context, fuse);
+  return rewrite(std::move(graph), context, fuse_hard_swish_at);
 }
 
 }  // namespace halfstep::passes

@@ -143,7 +143,7 @@ ValueId parameter_behind(const Edit& edit, ValueId value, std::string_view op_ty
   return same && free_constant(edit.graph, parameter) != nullptr ? parameter : kNoValue;
 }
 
-bool fuse(Edit& edit, NodeId n, const ops::Facts& facts) {
+bool fuse_layer_norm_at(Edit& edit, NodeId n, const ops::Facts& facts) {
   std::optional<Match> match = Matcher(edit, facts).match(n);
   if (!match) return false;
   ValueId y = edit.node(n).outputs[0];
@@ -195,7 +195,7 @@ bool fuse(Edit& edit, NodeId n, const ops::Facts& facts) {
 }  // namespace
 
 Result<graph::Graph> recognise_layer_norm(graph::Graph graph, const PassContext& context) {
-  return rewrite(std::move(graph), context, fuse);
+  return rewrite(std::move(graph), context, fuse_layer_norm_at);
 }
 
 }  // namespace halfstep::passes

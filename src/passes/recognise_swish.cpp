@@ -50,7 +50,7 @@ std::optional<Gate> mish_gate(const Edit& edit, ValueId value, ValueId x) {
   return gate;
 }
 
-bool fuse(Edit& edit, NodeId n, const ops::Facts& facts) {
+bool fuse_swish_at(Edit& edit, NodeId n, const ops::Facts& facts) {
   const Node& node = edit.node(n);
   if (!plain(node, "Mul")) return false;
   const ValueId y = node.outputs[0];
@@ -71,7 +71,7 @@ bool fuse(Edit& edit, NodeId n, const ops::Facts& facts) {
 }  // namespace
 
 Result<graph::Graph> recognise_swish(graph::Graph graph, const PassContext& context) {
-  return rewrite(std::move(graph), context, fuse);
+  return rewrite(std::move(graph), context, fuse_swish_at);
 }
 
 }  // namespace halfstep::passes

@@ -11,8 +11,8 @@
 namespace halfstep::report::html {
 namespace {
 
-constexpr double kHeight = 260.0;
-constexpr std::size_t kMaxNameChars = 80;
+constexpr double kLayerChartHeight = 260.0;
+constexpr std::size_t kLayerNameChars = 80;
 constexpr int kNumXTicks = 8;
 /// How many of the worst layers carry their number in the drawing.
 constexpr std::size_t kNumMarked = 3;
@@ -33,24 +33,24 @@ std::string x_labels(std::size_t num_columns, const std::string& title) {
   const double step = std::max(1.0, svg::round_step(static_cast<double>(num_columns), kNumXTicks));
   const auto stride = static_cast<std::size_t>(step);
   for (std::size_t i = stride; i <= num_columns; i += stride) {
-    out += svg::text("tick", column_centre(i, num_columns), 0, kHeight + 16, "middle", std::to_string(i));
+    out += svg::text("tick", column_centre(i, num_columns), 0, kLayerChartHeight + 16, "middle", std::to_string(i));
   }
-  return out + svg::text("axis", 0.5, 0, kHeight + 34, "middle", title);
+  return out + svg::text("axis", 0.5, 0, kLayerChartHeight + 34, "middle", title);
 }
 
 /// A column that says what it shows when pointed at, and leads to the layer's line in the table.
 std::string hit_column(std::size_t position, std::size_t num_columns, const std::string& words, bool in_table) {
   const double width = 1.0 / static_cast<double>(num_columns);
   std::string out = "<rect class=\"hit\" x=\"" + svg::percent(width * static_cast<double>(position - 1)) +
-                    "\" y=\"0\" width=\"" + svg::percent(width) + "\" height=\"" + svg::pixels(kHeight) + "\"><title>" +
-                    escaped(words) + "</title></rect>";
+                    "\" y=\"0\" width=\"" + svg::percent(width) + "\" height=\"" + svg::pixels(kLayerChartHeight) +
+                    "\"><title>" + escaped(words) + "</title></rect>";
   if (!in_table) return out;
   return "<a href=\"#layer-" + std::to_string(position) + "\" tabindex=\"-1\">" + out + "</a>";
 }
 
 std::string layer_words(const PlacedLayer& placed) {
   const compare::TensorError& layer = *placed.layer;
-  std::string words = std::to_string(placed.position) + ": " + shortened(layer.name, kMaxNameChars);
+  std::string words = std::to_string(placed.position) + ": " + shortened(layer.name, kLayerNameChars);
   if (!layer.op.empty()) words += " (" + layer.op + ")";
   return words;
 }
@@ -83,7 +83,8 @@ std::string worst_marks(const std::vector<PlacedLayer>& layers, std::size_t num_
     if (std::ranges::any_of(taken, [&](double other) { return std::abs(other - x) < 0.08; })) continue;
     taken.push_back(x);
     const double y = y_of(worst[i].layer->sums.sqnr_db());
-    out += svg::text("mark", x, 0, std::min(y + 16.0, kHeight - 3.0), "middle", std::to_string(worst[i].position));
+    out += svg::text("mark", x, 0, std::min(y + 16.0, kLayerChartHeight - 3.0), "middle",
+                     std::to_string(worst[i].position));
   }
   return out;
 }
@@ -151,7 +152,7 @@ std::string sqnr_chart(const Report& report, const std::vector<PlacedLayer>& lay
   if (bounds.is_empty()) bounds = {0.0, 10.0};
   const svg::Axis axis =
       svg::Axis::linear(5.0 * std::floor((bounds.low - 1.0) / 5.0), 5.0 * std::ceil((bounds.high + 1.0) / 5.0));
-  const auto y_of = [&](double db) { return kHeight * (1.0 - axis.at(db)); };
+  const auto y_of = [&](double db) { return kLayerChartHeight * (1.0 - axis.at(db)); };
   const std::size_t num_columns = num_columns_of(layers);
   const double radius = num_columns > 400 ? 1.5 : num_columns > 150 ? 2.2 : 3.0;
 
@@ -172,7 +173,7 @@ std::string sqnr_chart(const Report& report, const std::vector<PlacedLayer>& lay
     whole_curve.emplace_back(x, y_of(whole));
     hits += hit_column(placed.position, num_columns, words, true);
   }
-  std::string body = y_grid(axis, kHeight) + svg::text("axis", 0, -8, -10, "end", "dB");
+  std::string body = y_grid(axis, kLayerChartHeight) + svg::text("axis", 0, -8, -10, "end", "dB");
   std::vector<LegendKey> legend{{"whole", "whole network: everything upstream is quantized, too"}};
   if (has_isolated) legend.push_back({"alone", "isolated: only this layer is quantized"});
   if (gate != nullptr) {
@@ -180,13 +181,14 @@ std::string sqnr_chart(const Report& report, const std::vector<PlacedLayer>& lay
     body += svg::line("gate", 0, y, 1, y);
     legend.push_back({"gate", "--min_sqnr_db " + significant(gate->threshold, 6) + ", asked of the outputs"});
   }
-  body += isolated_points + svg::curve("whole", whole_curve, kHeight, svg::Curve::kOpen) + whole_points;
+  body += isolated_points + svg::curve("whole", whole_curve, kLayerChartHeight, svg::Curve::kOpen) + whole_points;
   body += worst_marks(layers, num_columns, y_of) + x_labels(num_columns, "layer, in the order of the network") + hits;
   return figure(
       "SQNR by layer",
       "Higher is better. A layer whose isolated error is low but whose whole-network error is high only passes "
       "on what came before it.",
-      legend, svg::drawing(kHeight, "SQNR in dB of each layer; the same figures are in the table of layers", body));
+      legend,
+      svg::drawing(kLayerChartHeight, "SQNR in dB of each layer; the same figures are in the table of layers", body));
 }
 
 std::string off_by_chart(const std::vector<PlacedLayer>& layers) {
@@ -215,20 +217,20 @@ std::string off_by_chart(const std::vector<PlacedLayer>& layers) {
       const double own = 100.0 * static_cast<double>(off_by[i]) / total;
       words += std::string(", ") + kOffByWords[i] + " " + significant(own, 4) + " %";
       if (i == 0 || off_by[i] == 0) continue;
-      const double top = kHeight * (1.0 - axis.at(share + own));
-      bars += svg::rect("off" + std::to_string(i), x, width, top, kHeight * (1.0 - axis.at(share)) - top);
+      const double top = kLayerChartHeight * (1.0 - axis.at(share + own));
+      bars += svg::rect("off" + std::to_string(i), x, width, top, kLayerChartHeight * (1.0 - axis.at(share)) - top);
       share += own;
     }
     hits += hit_column(placed.position, num_columns, words, true);
   }
   std::vector<LegendKey> legend;
   for (std::size_t i = 1; i < kOffByWords.size(); ++i) legend.push_back({"off" + std::to_string(i), kOffByWords[i]});
-  const std::string body = y_grid(axis, kHeight) + svg::text("axis", 0, -8, -10, "end", "%") + bars +
+  const std::string body = y_grid(axis, kLayerChartHeight) + svg::text("axis", 0, -8, -10, "end", "%") + bars +
                            x_labels(num_columns, "layer, in the order of the network") + hits;
   return figure(
       "Codes that differ",
       "Share of codes that differ between the integers and the float imitation, in steps of the layer's grid.", legend,
-      svg::drawing(kHeight, "Share of codes that differ, by layer", body));
+      svg::drawing(kLayerChartHeight, "Share of codes that differ, by layer", body));
 }
 
 std::string range_chart(const std::vector<RangeLine>& ranges, const std::vector<PlacedLayer>& layers) {
@@ -248,8 +250,8 @@ std::string range_chart(const std::vector<RangeLine>& ranges, const std::vector<
 
   const auto bar = [&](const char* css_class, double x, double width, double low, double high, double min_height) {
     if (!(low < high)) return std::string();
-    const double top = kHeight * (1.0 - axis.at(high));
-    const double height = kHeight * (1.0 - axis.at(low)) - top;
+    const double top = kLayerChartHeight * (1.0 - axis.at(high));
+    const double height = kLayerChartHeight * (1.0 - axis.at(low)) - top;
     // Less than half a pixel outside the grid is rounding, not clipping.
     if (height < 0.5 && min_height == 0.0) return std::string();
     return svg::rect(css_class, x - width / 2, width, top, std::max(min_height, height));
@@ -266,19 +268,19 @@ std::string range_chart(const std::vector<RangeLine>& ranges, const std::vector<
     bars += bar("outside", x, 0.4 * column, range.min, std::min(range.max, range.grid_min), 0.0);
     bars += bar("outside", x, 0.4 * column, std::max(range.min, range.grid_max), range.max, 0.0);
     hits += hit_column(i + 1, ranges.size(),
-                       std::to_string(i + 1) + ": " + shortened(range.name, kMaxNameChars) + ", values " +
+                       std::to_string(i + 1) + ": " + shortened(range.name, kLayerNameChars) + ", values " +
                            significant(range.min, 5) + " to " + significant(range.max, 5) + ", grid " +
                            significant(range.grid_min, 5) + " to " + significant(range.grid_max, 5),
                        in_table.contains(i + 1));
   }
   const std::string body =
-      y_grid(axis, kHeight) + bars + x_labels(ranges.size(), "tensor, in the order of the network") + hits;
+      y_grid(axis, kLayerChartHeight) + bars + x_labels(ranges.size(), "tensor, in the order of the network") + hits;
   return figure(
       "Activation ranges by layer",
       std::string("What the values of the float model span over the first samples, against what the grid can hold.") +
           (is_log ? " Logarithmic scale on both sides of zero." : ""),
       {{"value-range", "values, inside the grid"}, {"outside", "values outside: clipped"}, {"grid-range", "grid"}},
-      svg::drawing(kHeight, "Range of the values and of the grid, by layer", body));
+      svg::drawing(kLayerChartHeight, "Range of the values and of the grid, by layer", body));
 }
 
 }  // namespace halfstep::report::html

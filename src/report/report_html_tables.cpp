@@ -8,10 +8,10 @@ namespace halfstep::report::html {
 namespace {
 
 /// Names longer than that are cut; pointing at them shows the whole.
-constexpr std::size_t kMaxNameChars = 160;
+constexpr std::size_t kCellNameChars = 160;
 
 std::string name_cell(std::string_view name) {
-  const std::string shown = shortened(name, kMaxNameChars);
+  const std::string shown = shortened(name, kCellNameChars);
   const bool is_cut = shown != printable(name);
   return "<th scope=\"row\" class=\"name\"" + (is_cut ? " title=\"" + escaped(name) + "\"" : std::string()) + ">" +
          html::breakable(shown) + "</th>";

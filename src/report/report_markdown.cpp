@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kMaxBytes = 59000;
 /// What stays free for the line that says how much was left out, and the closing tags.
 constexpr std::size_t kReserve = 1000;
-constexpr std::size_t kMaxNameChars = 60;
+constexpr std::size_t kMarkdownNameChars = 60;
 constexpr std::size_t kMaxTextChars = 300;
 constexpr std::size_t kNumWorstLayers = 10;
 
@@ -37,7 +37,7 @@ std::string plain(std::string_view text) {
 
 /// A name in the type of code.
 std::string code(std::string_view name) {
-  const std::string shown = shortened(name, kMaxNameChars);
+  const std::string shown = shortened(name, kMarkdownNameChars);
   if (shown.empty()) return "";
   // A span of code takes everything literally, but ends at a backtick, and a table's cell at a bar.
   const bool literal =

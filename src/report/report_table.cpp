@@ -8,7 +8,7 @@
 namespace halfstep::report {
 namespace {
 
-constexpr std::size_t kMaxNameChars = 48;
+constexpr std::size_t kTextNameChars = 48;
 
 std::string number(const char* format, double value) {
   char text[64];
@@ -69,13 +69,13 @@ std::string tensor_rows(const std::vector<compare::TensorError>& tensors, std::s
     if (is_shown(column)) columns.push_back(&column);
   }
   std::size_t width = 6;
-  for (std::size_t i = 0; i < count; ++i) width = std::max(width, shortened(tensors[i].name, kMaxNameChars).size());
+  for (std::size_t i = 0; i < count; ++i) width = std::max(width, shortened(tensors[i].name, kTextNameChars).size());
   std::string text = padded("tensor", width, false) + "  " + padded("operator", 18, false);
   for (const Column* column : columns) text += padded(column->head, column->width, true);
   text += "\n";
   for (std::size_t i = 0; i < count; ++i) {
     const compare::TensorError& tensor = tensors[i];
-    text += padded(shortened(tensor.name, kMaxNameChars), width, false) + "  " +
+    text += padded(shortened(tensor.name, kTextNameChars), width, false) + "  " +
             padded(tensor.op.empty() ? "(input)" : tensor.op, 18, false);
     for (const Column* column : columns) text += padded(column->figure(tensor), column->width, true);
     text += "\n";

@@ -44,7 +44,7 @@ THIRD_PARTY = {
     "nlohmann/": ["io/json", "report"],
     "Eigen/": ["kernels", "tune"],
     "CLI/": ["tools"],
-    "spdlog/": ["pipeline", "tools"],
+    "spdlog/": ["tools"],
     "immintrin.h": ["kernels"],
     "png.h": ["io/samples"],
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/errors.hpp"
 #include "core/text.hpp"
 #include "encoding/range_to_encoding.hpp"
 
@@ -16,8 +17,6 @@ constexpr int kMinBits = 2;
 constexpr int kMaxBits = 32;
 /// A stored scale that differs more than this (relatively) from what min and max say is wrong.
 constexpr double kScaleTolerance = 1e-3;
-
-Error invalid(std::string message) { return {ErrorCode::kInvalidInput, std::move(message)}; }
 
 Result<const json*> field(const json& object, const char* key) {
   const auto at = object.find(key);

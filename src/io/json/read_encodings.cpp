@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/errors.hpp"
 #include "core/text.hpp"
 #include "io/json/encoding_entries.hpp"
 #include "io/json/encodings_json.hpp"
@@ -10,8 +11,6 @@ namespace halfstep::io {
 namespace {
 
 using nlohmann::json;
-
-Error invalid(std::string message) { return {ErrorCode::kInvalidInput, std::move(message)}; }
 
 /// The document; a key that occurs twice in one object is an error, not a silent loss.
 Result<json> parse(std::string_view text) {

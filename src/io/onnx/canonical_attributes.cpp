@@ -1,6 +1,7 @@
 // canonical_attributes.cpp: operators whose attributes became inputs.
 #include <array>
 
+#include "core/errors.hpp"
 #include "io/onnx/canonical_rules.hpp"
 
 namespace halfstep::io {
@@ -9,8 +10,6 @@ namespace {
 using graph::kNoValue;
 using graph::Node;
 using graph::ValueId;
-
-Error invalid(std::string fact) { return {ErrorCode::kInvalidInput, std::move(fact)}; }
 
 Result<void> need_one_input(const Node& node) {
   if (node.inputs.empty() || node.inputs[0] == kNoValue) return invalid("has no input");
@@ -145,7 +144,7 @@ Result<void> dft(Rewriter& rewriter, Node& node) {
   return {};
 }
 
-constexpr auto kRules = std::to_array<RuleRow>({
+constexpr auto kAttributeRules = std::to_array<RuleRow>({
     {"Clip", 0, 11, clip},           {"DFT", 0, 20, dft},
     {"Dropout", 0, 12, dropout},     {"Pad", 0, 11, pad},
     {"ReduceL1", 0, 18, reduce},     {"ReduceL2", 0, 18, reduce},
@@ -160,6 +159,6 @@ constexpr auto kRules = std::to_array<RuleRow>({
 
 }  // namespace
 
-std::span<const RuleRow> attribute_rules() { return kRules; }
+std::span<const RuleRow> attribute_rules() { return kAttributeRules; }
 
 }  // namespace halfstep::io

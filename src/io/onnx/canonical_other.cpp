@@ -1,6 +1,7 @@
 // canonical_other.cpp: Softmax, normalizations, and renamed operators and modes.
 #include <array>
 
+#include "core/errors.hpp"
 #include "io/onnx/canonical_rules.hpp"
 
 namespace halfstep::io {
@@ -10,9 +11,6 @@ using graph::Attributes;
 using graph::kNoValue;
 using graph::Node;
 using graph::ValueId;
-
-Error invalid(std::string fact) { return {ErrorCode::kInvalidInput, std::move(fact)}; }
-Error unsupported(std::string fact) { return {ErrorCode::kUnsupported, std::move(fact)}; }
 
 bool has_inputs(const Node& node, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
@@ -97,7 +95,7 @@ Result<void> roi_align(Rewriter&, Node& node) {
   return {};
 }
 
-constexpr auto kRules = std::to_array<RuleRow>({
+constexpr auto kOtherRules = std::to_array<RuleRow>({
     {"BatchNormalization", 0, 14, batch_normalization},
     {"GridSample", 0, 20, grid_sample},
     {"GroupNormalization", 18, 21, group_normalization},
@@ -110,6 +108,6 @@ constexpr auto kRules = std::to_array<RuleRow>({
 
 }  // namespace
 
-std::span<const RuleRow> other_rules() { return kRules; }
+std::span<const RuleRow> other_rules() { return kOtherRules; }
 
 }  // namespace halfstep::io

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/errors.hpp"
 #include "io/onnx/canonical_rules.hpp"
 
 namespace halfstep::io {
@@ -10,9 +11,6 @@ namespace {
 using graph::kNoValue;
 using graph::Node;
 using graph::ValueId;
-
-Error invalid(std::string fact) { return {ErrorCode::kInvalidInput, std::move(fact)}; }
-Error unsupported(std::string fact) { return {ErrorCode::kUnsupported, std::move(fact)}; }
 
 bool shrinks(float scale) { return scale < 1.0F; }
 
@@ -89,7 +87,7 @@ Result<void> resize(Rewriter& rewriter, Node& node) {
   return {};
 }
 
-constexpr auto kRules = std::to_array<RuleRow>({
+constexpr auto kResizeRules = std::to_array<RuleRow>({
     {"Resize", 0, 11, resize_10},
     {"Resize", 11, 100, resize},
     {"Upsample", 0, 100, upsample},
@@ -97,6 +95,6 @@ constexpr auto kRules = std::to_array<RuleRow>({
 
 }  // namespace
 
-std::span<const RuleRow> resize_rules() { return kRules; }
+std::span<const RuleRow> resize_rules() { return kResizeRules; }
 
 }  // namespace halfstep::io

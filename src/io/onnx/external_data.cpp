@@ -5,14 +5,13 @@
 #include <charconv>
 #include <system_error>
 
+#include "core/errors.hpp"
 #include "core/text.hpp"
 
 namespace halfstep::io {
 namespace {
 
 namespace fs = std::filesystem;
-
-Error invalid(std::string fact) { return {ErrorCode::kInvalidInput, std::move(fact)}; }
 
 Result<std::int64_t> parse_count(const std::string& key, const std::string& text) {
   std::int64_t value = 0;

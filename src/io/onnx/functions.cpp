@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "core/errors.hpp"
 #include "core/text.hpp"
 
 namespace halfstep::io {
@@ -22,9 +23,6 @@ constexpr std::int64_t kMaxExpandedBytes = std::int64_t{1} << 28;
 constexpr int kNodeOverloadField = 8;
 constexpr int kFunctionOverloadField = 13;
 constexpr int kFunctionAttributeProtoField = 11;
-
-Error invalid(std::string fact) { return {ErrorCode::kInvalidInput, std::move(fact)}; }
-Error unsupported(std::string fact) { return {ErrorCode::kUnsupported, std::move(fact)}; }
 
 std::string unknown_text(const google::protobuf::Message& message, int field) {
   const google::protobuf::UnknownFieldSet& unknown = message.GetReflection()->GetUnknownFields(message);

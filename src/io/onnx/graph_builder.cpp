@@ -5,6 +5,7 @@
 #include <optional>
 #include <unordered_set>
 
+#include "core/errors.hpp"
 #include "core/text.hpp"
 #include "io/onnx/attribute_proto.hpp"
 #include "io/onnx/canonical.hpp"
@@ -18,9 +19,6 @@ using graph::ValueId;
 // A function may hold itself inside a subgraph that it gets as an attribute:
 // the parser's own limit does not bound that.
 constexpr int kMaxLevel = 32;
-
-Error invalid(std::string fact) { return {ErrorCode::kInvalidInput, std::move(fact)}; }
-Error unsupported(std::string fact) { return {ErrorCode::kUnsupported, std::move(fact)}; }
 
 std::string describe(const onnx::NodeProto& node) {
   std::string name = node.name();

@@ -7,6 +7,7 @@
 
 #include <limits>
 
+#include "core/errors.hpp"
 #include "core/text.hpp"
 #include "io/onnx/external_data.hpp"
 #include "io/onnx/functions.hpp"
@@ -17,8 +18,6 @@
 
 namespace halfstep::io {
 namespace {
-
-Error invalid(std::string fact) { return {ErrorCode::kInvalidInput, std::move(fact)}; }
 
 // Errors become our own line; protobuf would print its own to stderr.
 bool parse(std::span<const std::byte> bytes, google::protobuf::Message& message) {

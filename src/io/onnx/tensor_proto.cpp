@@ -7,6 +7,8 @@
 #include <cstring>
 #include <limits>
 
+#include "core/errors.hpp"
+
 namespace halfstep::io {
 namespace {
 
@@ -39,8 +41,6 @@ constexpr std::array<const char*, 27> kTypeNames = {
     "int64",     "string",     "bool",       "float16",      "float64",        "uint32",     "uint64",
     "complex64", "complex128", "bfloat16",   "float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz",
     "uint4",     "int4",       "float4e2m1", "float8e8m0",   "uint2",          "int2"};
-
-Error invalid(std::string fact) { return {ErrorCode::kInvalidInput, std::move(fact)}; }
 
 float float_from_bfloat16(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
 

@@ -5,6 +5,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/errors.hpp"
 #include "core/text.hpp"
 #include "io/samples/text_lines.hpp"
 
@@ -14,8 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kAssign = ":=";
-
-Error malformed(std::string message) { return {ErrorCode::kInvalidInput, std::move(message)}; }
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
@@ -41,11 +40,11 @@ class Words {
   Result<std::string> word(std::optional<std::string_view> stop) {
     if (!rest_.empty() && (rest_.front() == '"' || rest_.front() == '\'')) {
       const std::size_t end = rest_.find(rest_.front(), 1);
-      if (end == std::string_view::npos) return malformed("a quote is not closed");
+      if (end == std::string_view::npos) return invalid("a quote is not closed");
       const std::string word(rest_.substr(1, end - 1));
       rest_.remove_prefix(end + 1);
       if (!at_blank() && !(stop && rest_.starts_with(*stop))) {
-        return malformed("text follows the closing quote of " + halfstep::quoted(word));
+        return invalid("text follows the closing quote of " + halfstep::quoted(word));
       }
       return word;
     }
@@ -63,11 +62,11 @@ class Words {
 // Names of a '#' or '%' line, which has at least one.
 Result<void> parse_names(std::string_view line, std::vector<std::string>& names) {
   Words words(line.substr(1));
-  if (words.at_end()) return malformed("no output is named after " + halfstep::quoted(line.substr(0, 1)));
+  if (words.at_end()) return invalid("no output is named after " + halfstep::quoted(line.substr(0, 1)));
   while (!words.at_end()) {
     Result<std::string> name = words.word(std::nullopt);
     if (!name.ok()) return name.error();
-    if (name->empty()) return malformed("an output name is empty");
+    if (name->empty()) return invalid("an output name is empty");
     names.push_back(*std::move(name));
   }
   return {};
@@ -82,18 +81,18 @@ Result<std::vector<SampleFile>> parse_files(std::string_view line) {
     if (!first.ok()) return first.error();
     SampleFile file{"", *first};
     if (words.take(kAssign)) {
-      if (first->empty()) return malformed("no input is named before ':='");
+      if (first->empty()) return invalid("no input is named before ':='");
       Result<std::string> path = words.word(std::nullopt);
       if (!path.ok()) return path.error();
       file = {*std::move(first), *std::move(path)};
     }
     if (file.path.empty()) {
-      return malformed(file.input.empty() ? "a file name is empty"
-                                          : "input " + halfstep::quoted(file.input) +
-                                                ": no file follows ':=' (no blanks are allowed around it)");
+      return invalid(file.input.empty() ? "a file name is empty"
+                                        : "input " + halfstep::quoted(file.input) +
+                                              ": no file follows ':=' (no blanks are allowed around it)");
     }
     if (!files.empty() && files.front().input.empty() != file.input.empty()) {
-      return malformed("some files are given by input name and some are not");
+      return invalid("some files are given by input name and some are not");
     }
     files.push_back(std::move(file));
   }
@@ -105,13 +104,13 @@ Result<fs::path> find_file(const fs::path& written, const fs::path& folder) {
   std::error_code error;
   if (fs::exists(beside, error)) return beside;
   if (written.is_absolute() || folder.empty()) {
-    return malformed("file " + halfstep::quoted(beside.string()) + " does not exist" +
-                     (written.is_absolute() ? "" : " (the list lies in the working directory)"));
+    return invalid("file " + halfstep::quoted(beside.string()) + " does not exist" +
+                   (written.is_absolute() ? "" : " (the list lies in the working directory)"));
   }
   if (fs::exists(written, error)) return written;
-  return malformed("file " + halfstep::quoted(written.string()) + " does not exist: tried " +
-                   halfstep::quoted(beside.string()) + " (the list's folder) and " +
-                   halfstep::quoted((fs::current_path(error) / written).string()) + " (the working directory)");
+  return invalid("file " + halfstep::quoted(written.string()) + " does not exist: tried " +
+                 halfstep::quoted(beside.string()) + " (the list's folder) and " +
+                 halfstep::quoted((fs::current_path(error) / written).string()) + " (the working directory)");
 }
 
 }  // namespace
@@ -126,7 +125,7 @@ Result<InputList> parse_input_list(std::string_view text, const fs::path& path) 
     SampleLine sample{line.number, {}};
     if (line.text.front() == '#' || line.text.front() == '%') {
       if (!list.samples.empty()) {
-        return malformed("output names are only allowed before the first sample").at(list.place(sample));
+        return invalid("output names are only allowed before the first sample").at(list.place(sample));
       }
       auto& names = line.text.front() == '#' ? list.output_layers : list.output_tensors;
       if (auto parsed = parse_names(line.text, names); !parsed.ok()) return parsed.error().at(list.place(sample));
@@ -146,7 +145,7 @@ Result<InputList> parse_input_list(std::string_view text, const fs::path& path) 
     }
     list.samples.push_back(std::move(sample));
   }
-  if (list.samples.empty()) return malformed("lists no samples").at(path.string());
+  if (list.samples.empty()) return invalid("lists no samples").at(path.string());
   return list;
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/errors.hpp"
 #include "core/text.hpp"
 #include "io/samples/npy.hpp"
 
@@ -15,9 +16,7 @@ namespace {
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::size_t kMaxRank = 64;
 
-Error malformed(std::string message) { return {ErrorCode::kInvalidInput, std::move(message)}; }
-
-Error malformed_header() { return malformed("has a malformed .npy header"); }
+Error malformed_header() { return invalid("has a malformed .npy header"); }
 
 // Reads the literals that occur in a header. Every function skips blanks first
 // and returns nothing, or false, at anything unexpected.
@@ -77,7 +76,7 @@ class Literals {
 
 Result<void> parse_descr(std::string_view descr, NpyHeader& header) {
   const Error unsupported =
-      malformed("has element type " + halfstep::quoted(descr) + ", expected little-endian float, integer or bool");
+      invalid("has element type " + halfstep::quoted(descr) + ", expected little-endian float, integer or bool");
   if (descr.size() != 3) return unsupported;
   const char order = descr[0];
   header.kind = descr[1];
@@ -103,7 +102,7 @@ Result<NpyHeader> parse_dictionary(std::string_view text) {
     if (!key || !literals.take(":")) return malformed_header();
     if (*key == "descr") {
       const auto descr = literals.string();
-      if (!descr) return malformed("has structured elements, expected plain numbers");
+      if (!descr) return invalid("has structured elements, expected plain numbers");
       if (auto parsed = parse_descr(*descr, header); !parsed.ok()) return parsed.error();
       has_descr = true;
     } else if (*key == "fortran_order") {
@@ -132,22 +131,22 @@ Result<NpyHeader> parse_dictionary(std::string_view text) {
 
 Result<NpyHeader> parse_npy_header(std::span<const std::byte> file) {
   const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
-  if (!text.starts_with(kMagic)) return malformed("is not a .npy file (it does not start with \\x93NUMPY)");
-  if (text.size() < 12) return malformed("ends within its .npy header");
+  if (!text.starts_with(kMagic)) return invalid("is not a .npy file (it does not start with \\x93NUMPY)");
+  if (text.size() < 12) return invalid("ends within its .npy header");
   const int version = static_cast<unsigned char>(text[6]);
   if (version < 1 || version > 3)
-    return malformed("has .npy version " + std::to_string(version) + ", expected 1, 2 or 3");
+    return invalid("has .npy version " + std::to_string(version) + ", expected 1, 2 or 3");
   const std::size_t length_bytes = version == 1 ? 2 : 4;
   std::size_t length = 0;
   for (std::size_t i = length_bytes; i-- > 0;) length = length << 8 | static_cast<unsigned char>(text[8 + i]);
   const std::size_t begin = 8 + length_bytes;
-  if (length > text.size() - begin) return malformed("ends within its .npy header");
+  if (length > text.size() - begin) return invalid("ends within its .npy header");
 
   Result<NpyHeader> header = parse_dictionary(text.substr(begin, length));
   if (!header.ok()) return header;
   header->data_offset = begin + length;
   if (auto checked = check_shape(header->shape, DType::kUint8); !checked.ok()) {
-    return malformed("has a wrong shape: " + checked.error().message);
+    return invalid("has a wrong shape: " + checked.error().message);
   }
   // Bounds the factors around a 0 as well: strides are products of them.
   std::int64_t count = 1;
@@ -155,15 +154,15 @@ Result<NpyHeader> parse_npy_header(std::span<const std::byte> file) {
   for (std::int64_t extent : header->shape) {
     empty = empty || extent == 0;
     if (extent > kMaxTensorBytes / count)
-      return malformed("has shape " + to_string(header->shape) + ", which is too large");
+      return invalid("has shape " + to_string(header->shape) + ", which is too large");
     if (extent > 0) count *= extent;
   }
   if (empty) count = 0;
   const std::uint64_t expected = static_cast<std::uint64_t>(count) * static_cast<std::uint64_t>(header->element_bytes);
   const std::uint64_t found = file.size() - header->data_offset;
   if (found != expected) {
-    return malformed("holds " + std::to_string(found) + " bytes after its .npy header, which announces " +
-                     std::to_string(expected) + " for shape " + to_string(header->shape));
+    return invalid("holds " + std::to_string(found) + " bytes after its .npy header, which announces " +
+                   std::to_string(expected) + " for shape " + to_string(header->shape));
   }
   return header;
 }

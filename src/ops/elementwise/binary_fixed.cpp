@@ -7,10 +7,10 @@
 #include <string>
 #include <utility>
 
+#include "core/errors.hpp"
 #include "numerics/factor.hpp"
 #include "ops/elementwise/binary_int.hpp"
 #include "ops/elementwise/unary_fixed.hpp"
-#include "ops/errors.hpp"
 #include "ops/shared/element_fixed.hpp"
 #include "ops/shared/fixed_support.hpp"
 

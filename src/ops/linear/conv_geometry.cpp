@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 
 namespace halfstep::ops {
 namespace {

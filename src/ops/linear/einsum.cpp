@@ -5,8 +5,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "core/errors.hpp"
 #include "kernels/gemm.hpp"
-#include "ops/errors.hpp"
 #include "ops/families.hpp"
 #include "ops/linear/einsum_plan.hpp"
 

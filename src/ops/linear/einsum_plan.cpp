@@ -6,8 +6,8 @@
 #include <cctype>
 #include <optional>
 
+#include "core/errors.hpp"
 #include "core/text.hpp"
-#include "ops/errors.hpp"
 
 namespace halfstep::ops {
 namespace {

@@ -5,7 +5,7 @@
 #include <array>
 #include <string>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 #include "ops/families.hpp"
 #include "ops/linear/matmul_int.hpp"
 

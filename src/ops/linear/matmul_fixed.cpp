@@ -2,7 +2,7 @@
 #include <string>
 #include <utility>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 #include "ops/linear/matmul_int.hpp"
 #include "ops/linear/product_weights.hpp"
 #include "ops/shared/fixed_support.hpp"

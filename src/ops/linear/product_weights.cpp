@@ -8,8 +8,8 @@
 #include <string>
 #include <utility>
 
+#include "core/errors.hpp"
 #include "numerics/rounding.hpp"
-#include "ops/errors.hpp"
 #include "ops/shared/fixed_support.hpp"
 
 namespace halfstep::ops {

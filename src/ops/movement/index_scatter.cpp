@@ -1,7 +1,7 @@
 // index_scatter.cpp: ScatterElements and ScatterND, with their reductions.
 #include <optional>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 #include "ops/movement/index_ops.hpp"
 #include "ops/movement/index_support.hpp"
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 #include "ops/movement/index_ops.hpp"
 #include "ops/movement/index_support.hpp"
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 
 namespace halfstep::ops {
 

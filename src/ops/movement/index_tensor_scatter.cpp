@@ -1,7 +1,7 @@
 // index_tensor_scatter.cpp: TensorScatter, rows written into a cache.
 #include <cstring>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 #include "ops/movement/index_ops.hpp"
 #include "ops/movement/index_support.hpp"
 

@@ -3,7 +3,7 @@
 #include <cstring>
 #include <numeric>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 #include "ops/movement/index_ops.hpp"
 #include "ops/movement/index_support.hpp"
 

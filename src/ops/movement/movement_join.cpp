@@ -1,7 +1,7 @@
 // movement_join.cpp: Concat and Split, contiguous runs along one axis.
 #include <algorithm>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 #include "ops/movement/movement_ops.hpp"
 #include "ops/movement/movement_support.hpp"
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 #include "ops/movement/movement_ops.hpp"
 #include "ops/movement/movement_support.hpp"
 

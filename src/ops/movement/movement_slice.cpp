@@ -3,7 +3,7 @@
 #include <cstring>
 #include <limits>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 #include "ops/movement/movement_ops.hpp"
 #include "ops/movement/movement_support.hpp"
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 #include "ops/movement/movement_support.hpp"
 #include "ops/movement/shape_ops.hpp"
 

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <limits>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 #include "ops/movement/movement_support.hpp"
 #include "ops/movement/shape_ops.hpp"
 

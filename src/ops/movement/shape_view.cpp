@@ -1,7 +1,7 @@
 // shape_view.cpp: Reshape, Flatten, Squeeze and Unsqueeze, the same bytes under another shape.
 #include <algorithm>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 #include "ops/movement/movement_support.hpp"
 #include "ops/movement/shape_ops.hpp"
 

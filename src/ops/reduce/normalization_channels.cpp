@@ -2,7 +2,7 @@
 #include <cmath>
 #include <string>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 #include "ops/reduce/normalization_ops.hpp"
 #include "ops/shared/node_check.hpp"
 

@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "core/errors.hpp"
 #include "encoding/encoding_set.hpp"
 #include "numerics/factor.hpp"
 #include "numerics/rounding.hpp"
-#include "ops/errors.hpp"
 #include "ops/reduce/normalization_int.hpp"
 #include "ops/reduce/normalization_ops.hpp"
 #include "ops/shared/fixed_codes.hpp"

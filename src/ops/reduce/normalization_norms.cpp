@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 #include "ops/reduce/normalization_ops.hpp"
 #include "ops/shared/node_check.hpp"
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 #include "ops/families.hpp"
 #include "ops/reduce/reduce_fixed.hpp"
 #include "ops/reduce/reduce_kernels.hpp"

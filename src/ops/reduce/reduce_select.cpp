@@ -6,7 +6,7 @@
 #include <numeric>
 #include <string>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 
 namespace halfstep::ops {
 namespace {

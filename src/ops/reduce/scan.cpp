@@ -4,7 +4,7 @@
 #include <string>
 #include <type_traits>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 #include "ops/families.hpp"
 
 namespace halfstep::ops {

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <string>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 #include "ops/families.hpp"
 #include "ops/sequence/attention_extras.hpp"
 #include "ops/sequence/attention_kernel.hpp"

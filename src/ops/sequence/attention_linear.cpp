@@ -3,7 +3,7 @@
 #include <cmath>
 #include <string>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 #include "ops/sequence/attention_extras.hpp"
 
 namespace halfstep::ops {

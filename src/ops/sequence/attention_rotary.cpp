@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <string>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 #include "ops/sequence/attention_extras.hpp"
 #include "ops/shared/vector_math.hpp"
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 #include "ops/families.hpp"
 #include "ops/sequence/recurrent_kernel.hpp"
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <string>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 
 namespace halfstep::ops {
 namespace {

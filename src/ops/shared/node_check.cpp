@@ -4,7 +4,7 @@
 #include <array>
 #include <utility>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 
 namespace halfstep::ops::vision {
 namespace {

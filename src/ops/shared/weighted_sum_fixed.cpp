@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "core/errors.hpp"
 #include "numerics/factor.hpp"
 #include "numerics/rounding.hpp"
-#include "ops/errors.hpp"
 #include "ops/shared/element_fixed.hpp"
 #include "ops/shared/fixed_support.hpp"
 #include "ops/shared/weighted_sum_int.hpp"

@@ -1,8 +1,8 @@
 // vision_blocks.cpp: DepthToSpace and SpaceToDepth.
 #include <string>
 
+#include "core/errors.hpp"
 #include "core/text.hpp"
-#include "ops/errors.hpp"
 #include "ops/shared/node_check.hpp"
 #include "ops/vision/vision_ops.hpp"
 

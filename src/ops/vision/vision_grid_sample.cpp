@@ -4,8 +4,8 @@
 #include <cmath>
 #include <string>
 
+#include "core/errors.hpp"
 #include "core/text.hpp"
-#include "ops/errors.hpp"
 #include "ops/shared/node_check.hpp"
 #include "ops/vision/vision_ops.hpp"
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 #include "ops/shared/node_check.hpp"
 #include "ops/vision/vision_ops.hpp"
 

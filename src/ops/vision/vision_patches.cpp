@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 #include "ops/shared/node_check.hpp"
 #include "ops/shared/pool_window.hpp"
 #include "ops/vision/vision_ops.hpp"

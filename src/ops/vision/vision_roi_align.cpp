@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "core/errors.hpp"
 #include "core/text.hpp"
-#include "ops/errors.hpp"
 #include "ops/shared/node_check.hpp"
 #include "ops/vision/vision_ops.hpp"
 

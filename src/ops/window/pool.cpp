@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "core/code_types.hpp"
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 #include "ops/families.hpp"
 #include "ops/shared/node_check.hpp"
 #include "ops/shared/pool_window.hpp"

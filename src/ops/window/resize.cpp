@@ -2,7 +2,7 @@
 #include <array>
 #include <string>
 
-#include "ops/errors.hpp"
+#include "core/errors.hpp"
 #include "ops/families.hpp"
 #include "ops/shared/node_check.hpp"
 #include "ops/window/resize_fixed.hpp"

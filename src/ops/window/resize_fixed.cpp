@@ -5,8 +5,8 @@
 #include <cmath>
 #include <string>
 
+#include "core/errors.hpp"
 #include "numerics/factor.hpp"
-#include "ops/errors.hpp"
 #include "ops/shared/fixed_codes.hpp"
 #include "ops/shared/fixed_support.hpp"
 #include "ops/window/resize_int.hpp"

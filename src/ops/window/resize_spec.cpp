@@ -8,8 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include "core/errors.hpp"
 #include "core/text.hpp"
-#include "ops/errors.hpp"
 #include "ops/shared/node_check.hpp"
 
 namespace halfstep::ops {

@@ -1,4 +1,4 @@
-// errors.hpp: the two kinds of error an operator reports.
+// errors.hpp: the two kinds of error that a model or a file can cause.
 #pragma once
 
 #include <string>
@@ -6,12 +6,12 @@
 
 #include "halfstep/result.hpp"
 
-namespace halfstep::ops {
+namespace halfstep {
 
-/// The node breaks the operator's definition: kInvalidInput with `message`.
+/// It breaks the definition of its format or operator: kInvalidInput with `message`.
 inline Error invalid(std::string message) { return {ErrorCode::kInvalidInput, std::move(message)}; }
 
 /// The definition allows it, this program does not do it: kUnsupported with `message`.
 inline Error unsupported(std::string message) { return {ErrorCode::kUnsupported, std::move(message)}; }
 
-}  // namespace halfstep::ops
+}  // namespace halfstep

@@ -1,0 +1,4 @@
+// cli.hpp: the tools' option parser.
+#pragma once
+
+#include <CLI/CLI.hpp>

@@ -140,7 +140,10 @@ class Comparer {
       }
       if (Result<void> done = compare_outputs(i, **reference, **simulated, work.simulated); !done.ok()) return done;
       if (!work.main.outputs.empty()) {
-        Result<void> done = count_classes((*other)->output(0), (*simulated)->output(0), std::nullopt, work.between);
+        Result<void> done;
+        if (has_classes((*other)->output(0), (*simulated)->output(0))) {
+          done = count_classes((*other)->output(0), (*simulated)->output(0), std::nullopt, work.between);
+        }
         if (!done.ok()) return done;
       }
     }
@@ -258,7 +261,14 @@ class Comparer {
     }
     std::optional<std::int64_t> label;
     if (!request_.labels.empty()) label = request_.labels[static_cast<std::size_t>(i)];
+    if (!has_classes(a, b)) return {};
     return count_classes(a, b, label, tally.scores);
+  }
+
+  /// The first output is what a class is chosen from; see Comparison::top1_agreement_percent.
+  bool has_classes(const ConstView& a, const ConstView& b) const {
+    if (!request_.labels.empty() || request_.needs_scores) return true;
+    return request_.reference.graph->outputs.size() == 1 && is_class_scores(a) && is_class_scores(b);
   }
 
   /// `with_details`: fill what only the main comparison has.
@@ -300,6 +310,7 @@ class Comparer {
       return da != db ? da < db : a.name < b.name;
     });
     comparison.top1_agreement_percent = tally.scores.agreement_percent();
+    if (comparison.top1_agreement_percent) comparison.classes_of = graph.value(graph.outputs.front().value).name;
     comparison.miou = tally.scores.miou();
     if (!request_.labels.empty()) {
       comparison.top1 = tally.scores.top1();

@@ -47,6 +47,7 @@ ErrorSums sums_of_nonfinite(std::span<const float> reference, std::span<const fl
     if (!std::isfinite(r) || !std::isfinite(o)) {
       sums.error_squared = kInfinity;
       sums.max_abs_error = kInfinity;
+      ++sums.one_sided;
       continue;
     }
     sums.reference_squared += r * r;
@@ -89,6 +90,7 @@ void ErrorSums::add(const ErrorSums& more) {
   product += more.product;
   error_squared += more.error_squared;
   max_abs_error = std::max(max_abs_error, more.max_abs_error);
+  one_sided += more.one_sided;
 }
 
 double ErrorSums::sqnr_db() const {
@@ -98,6 +100,7 @@ double ErrorSums::sqnr_db() const {
 }
 
 double ErrorSums::cosine() const {
+  if (one_sided > 0) return 0.0;
   if (reference_squared == 0.0 && other_squared == 0.0) return 1.0;
   if (reference_squared == 0.0 || other_squared == 0.0) return 0.0;
   return product / (std::sqrt(reference_squared) * std::sqrt(other_squared));

@@ -16,17 +16,18 @@ struct ErrorSums {
   double product = 0.0;
   double error_squared = 0.0;
   double max_abs_error = 0.0;
+  std::int64_t one_sided = 0;  ///< Pairs that differ and of which one at least is NaN or infinite.
 
   /// Adds pairs; both spans have the same length. Fixed order: the same bits for the same data.
   /// Two NaN, or two equal infinities, count as equal and add nothing; where only one side is NaN or infinite, the
-  /// error is infinite. So no sum is ever NaN.
+  /// error is infinite and the pair is counted in `one_sided`. So no sum is ever NaN.
   void add(std::span<const float> reference, std::span<const float> other);
   void add(const ErrorSums& more);
 
   /// 10 log10(sum reference^2 / sum error^2). +infinity without any error,
   /// -infinity if the reference is all zero and the other is not.
   double sqnr_db() const;
-  /// Cosine of the angle between both; 1 if both are all zero, 0 if one is.
+  /// Cosine of the angle between both; 1 if both are all zero, 0 if one is or any pair is one-sided.
   double cosine() const;
   double mean_squared_error() const;
 };

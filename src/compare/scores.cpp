@@ -128,6 +128,12 @@ bool is_score_row(const ConstView& view) {
          std::ranges::count_if(view.shape(), [](std::int64_t d) { return d != 1; }) == 1;
 }
 
+bool is_class_scores(const ConstView& view) {
+  if (!is_score_row(view)) return false;
+  const int rank = view.shape().rank();
+  return rank == 1 || ((rank == 2 || rank == 4) && view.shape()[1] >= 2);
+}
+
 Result<void> count_classes(const ConstView& reference, const ConstView& other, std::optional<std::int64_t> label,
                            ScoreTally& tally) {
   if (!is_score_row(reference) || !is_score_row(other)) {

@@ -43,8 +43,11 @@ struct ScoreTally {
   std::optional<TopK> miou() const;
 };
 
-/// True for one row of scores: float32, all extents 1 but one, which is at least 2.
+/// True for one row of scores: float32, all extents 1 but one, which is at least 2. What labels can be held against.
 bool is_score_row(const ConstView& view);
+
+/// True for what only a classifier gives: a score row of shape [C], [1, C] or [1, C, 1, 1].
+bool is_class_scores(const ConstView& view);
 
 /// Counts one sample of a classifier; does nothing if an output is no score row. `label` may be empty.
 /// Errors: kInvalidInput if the label is out of range, or there is a label but no score row.

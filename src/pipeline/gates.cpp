@@ -47,6 +47,10 @@ class Judge {
   void at_most(const char* option, std::string subject, const char* unit, double threshold, double actual) {
     add({option, std::move(subject), unit, threshold, actual, actual <= threshold, actual - threshold});
   }
+  /// A gate that fails because there is nothing to compare its threshold with.
+  void without_figure(const char* option, std::string subject, const char* unit, double threshold, std::string why) {
+    add({option, std::move(subject), unit, threshold, 0.0, false, 0.0, std::move(why)});
+  }
   std::vector<report::Gate> take() { return std::move(gates_); }
 
  private:
@@ -67,19 +71,52 @@ const TensorError& worst_of(const std::vector<TensorError>& outputs, F&& value) 
   return *std::ranges::min_element(outputs, {}, std::forward<F>(value));
 }
 
+/// Why the error of an output is no number: "3 of 40 values are NaN or infinite in one run only"; or "".
+std::string why_no_error(const TensorError& output) {
+  const compare::ErrorSums& sums = output.sums;
+  if (sums.one_sided == 0) return "";
+  return std::to_string(sums.one_sided) + " of " + report::counted(sums.count, "value") +
+         (sums.one_sided == 1 ? " is" : " are") + " NaN or infinite in one of the two runs only";
+}
+
+/// As why_no_error(), and a ratio to a signal of zeros is no number either.
+std::string why_no_sqnr(const TensorError& output) {
+  if (std::string why = why_no_error(output); !why.empty()) return why;
+  if (std::isinf(output.sums.sqnr_db()) && output.sums.sqnr_db() < 0) {
+    return "the float model gives zeros only, the quantized one does not";
+  }
+  return "";
+}
+
+std::string of_output(const TensorError& output) { return " of output " + quoted(output.name); }
+
 void judge_outputs(const Gates& gates, const std::vector<TensorError>& outputs, Judge& judge) {
-  const auto of = [](const TensorError& output) { return " of output " + halfstep::quoted(output.name); };
+  const TensorError& broken = worst_of(outputs, [](const TensorError& output) { return -output.sums.one_sided; });
+  if (const std::string why = why_no_error(broken); !why.empty()) {
+    if (gates.min_sqnr_db)
+      judge.without_figure("min_sqnr_db", "SQNR" + of_output(broken), "dB", *gates.min_sqnr_db, why);
+    if (gates.min_cosine) judge.without_figure("min_cosine", "cosine" + of_output(broken), "", *gates.min_cosine, why);
+    if (gates.max_abs_error) {
+      judge.without_figure("max_abs_error", "largest error" + of_output(broken), "", *gates.max_abs_error, why);
+    }
+    return;
+  }
   if (gates.min_sqnr_db) {
     const TensorError& worst = worst_of(outputs, reported_db);
-    judge.at_least("min_sqnr_db", "SQNR" + of(worst), "dB", *gates.min_sqnr_db, reported_db(worst));
+    if (std::string why = why_no_sqnr(worst); !why.empty()) {
+      judge.without_figure("min_sqnr_db", "SQNR" + of_output(worst), "dB", *gates.min_sqnr_db, std::move(why));
+    } else {
+      judge.at_least("min_sqnr_db", "SQNR" + of_output(worst), "dB", *gates.min_sqnr_db, reported_db(worst));
+    }
   }
   if (gates.min_cosine) {
     const TensorError& worst = worst_of(outputs, [](const TensorError& output) { return output.sums.cosine(); });
-    judge.at_least("min_cosine", "cosine" + of(worst), "", *gates.min_cosine, worst.sums.cosine());
+    judge.at_least("min_cosine", "cosine" + of_output(worst), "", *gates.min_cosine, worst.sums.cosine());
   }
   if (gates.max_abs_error) {
     const TensorError& worst = worst_of(outputs, [](const TensorError& output) { return -output.sums.max_abs_error; });
-    judge.at_most("max_abs_error", "largest error" + of(worst), "", *gates.max_abs_error, worst.sums.max_abs_error);
+    judge.at_most("max_abs_error", "largest error" + of_output(worst), "", *gates.max_abs_error,
+                  worst.sums.max_abs_error);
   }
 }
 
@@ -96,8 +133,12 @@ Result<void> judge_regression(double allowed, const report::Baseline& baseline, 
                   *baseline.top1_agreement - *now.top1_agreement_percent);
   } else if (baseline.worst_output_db && !now.outputs.empty()) {
     const TensorError& worst = worst_of(now.outputs, reported_db);
-    judge.at_most(option, "loss of SQNR of the worst output since the baseline", "dB", allowed,
-                  *baseline.worst_output_db - reported_db(worst));
+    const char* subject = "loss of SQNR of the worst output since the baseline";
+    if (std::string why = why_no_sqnr(worst); !why.empty()) {
+      judge.without_figure(option, subject, "dB", allowed, halfstep::quoted(worst.name) + ": " + std::move(why));
+      return {};
+    }
+    judge.at_most(option, subject, "dB", allowed, *baseline.worst_output_db - reported_db(worst));
   } else {
     return Error{ErrorCode::kInvalidInput, baseline.path + ": has no metric in common with this run"};
   }

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "compare/compare_runs.hpp"
+#include "compare/comparison.hpp"
 
 namespace halfstep::report {
 
@@ -31,10 +31,12 @@ struct Gate {
   std::string subject;  ///< What was measured: "top-1 of the quantized model", "SQNR of output 'logits'".
   std::string unit;     ///< "%", "points", "dB" or "".
   double threshold = 0.0;
-  double actual = 0.0;  ///< Never NaN: a metric that cannot be measured is an error before any run.
+  double actual = 0.0;  ///< Never NaN; 0 where `unmeasured` says why there is no figure.
   bool passed = false;
   /// By how much it failed, in `unit`; 0 if passed.
   double shortfall = 0.0;
+  /// Why no figure can be given, as "3 of 40 values are NaN or infinite in one run only"; such a gate has failed.
+  std::string unmeasured = {};
 };
 
 /// What a tensor's values and its grid cover; for the charts.

@@ -55,7 +55,8 @@ std::string tiles(const Report& report) {
     out += top_tile("top-1, quantized", comparison.top1) + top_tile("top-5, quantized", comparison.top5) +
            top_tile("mean IoU, quantized", comparison.miou);
     if (comparison.top1_agreement_percent) {
-      out += tile("same top-1 as float", decimals(*comparison.top1_agreement_percent, 2) + " %", "of the samples");
+      out += tile("same top-1 as float", decimals(*comparison.top1_agreement_percent, 2) + " %",
+                  "of the samples, output <code>" + escaped(shortened(comparison.classes_of, 40)) + "</code>");
     }
     const auto worst = std::ranges::min_element(
         comparison.outputs, {}, [](const compare::TensorError& output) { return output.sums.sqnr_db(); });

@@ -142,9 +142,8 @@ std::string gate_table(const Report& report) {
   for (const Gate& gate : report.gates) {
     rows += std::string("<tr><td class=\"") + (gate.passed ? "pass\">pass" : "fail\"><strong>FAIL</strong>") + "</td>" +
             "<th scope=\"row\"><code>--" + escaped(gate.option) + "</code></th>" + text_cell(gate.subject) +
-            "<td class=\"n\">" + escaped(gate_demand(gate)) + "</td><td class=\"n\">" +
-            escaped(gate_figure(gate, gate.actual)) + "</td><td class=\"n\">" +
-            (gate.passed ? "" : escaped(gate_shortfall(gate))) + "</td></tr>\n";
+            "<td class=\"n\">" + escaped(gate_demand(gate)) + "</td><td class=\"n\">" + escaped(gate_found(gate)) +
+            "</td><td class=\"n\">" + escaped(gate_shortfall(gate)) + "</td></tr>\n";
   }
   return table("gates", "Gates",
                {{"", false, ""},
@@ -175,7 +174,8 @@ std::string metric_table(const Report& report) {
   top("top-5", &compare::Comparison::top5);
   top("mean IoU", &compare::Comparison::miou);
   if (main != nullptr && main->top1_agreement_percent) {
-    rows += "<tr><th scope=\"row\">same top-1 as float</th>" + cell("");
+    rows +=
+        "<tr><th scope=\"row\">same top-1 of <code>" + escaped(main->classes_of) + "</code> as float</th>" + cell("");
     if (simulated != nullptr) {
       const std::optional<double>& share = simulated->top1_agreement_percent;
       rows += cell(share ? decimals(*share, 2) + " %" : "");

@@ -43,6 +43,7 @@ void put_comparison(const compare::Comparison& comparison, Json& json) {
   if (comparison.top1) metrics["top1"] = top_k_json(*comparison.top1);
   if (comparison.top5) metrics["top5"] = top_k_json(*comparison.top5);
   if (comparison.top1_agreement_percent) metrics["top1_agreement"] = *comparison.top1_agreement_percent;
+  if (!comparison.classes_of.empty()) metrics["classes_of"] = comparison.classes_of;
   if (comparison.simulated_agreement_percent) metrics["simulated_agreement"] = *comparison.simulated_agreement_percent;
   json["metrics"] = std::move(metrics);
   json["outputs"] = Json::array();
@@ -52,9 +53,15 @@ void put_comparison(const compare::Comparison& comparison, Json& json) {
 }
 
 Json gate_json(const Gate& gate) {
-  return {{"option", gate.option},       {"subject", gate.subject}, {"unit", gate.unit},
-          {"threshold", gate.threshold}, {"actual", gate.actual},   {"passed", gate.passed},
-          {"shortfall", gate.shortfall}};
+  Json json{{"option", gate.option},       {"subject", gate.subject}, {"unit", gate.unit},
+            {"threshold", gate.threshold}, {"actual", gate.actual},   {"passed", gate.passed},
+            {"shortfall", gate.shortfall}};
+  if (!gate.unmeasured.empty()) {
+    json["actual"] = nullptr;
+    json["shortfall"] = nullptr;
+    json["unmeasured"] = gate.unmeasured;
+  }
+  return json;
 }
 
 }  // namespace

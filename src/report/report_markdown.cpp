@@ -98,8 +98,8 @@ void add_gates(const Report& report, Page& page) {
       [&](std::size_t i) {
         const Gate& gate = report.gates[i];
         return std::string(gate.passed ? "| pass" : "| **FAIL**") + " | " + code("--" + gate.option) + " | " +
-               plain(gate.subject) + " | " + plain(gate_demand(gate)) + " | " + plain(gate_figure(gate, gate.actual)) +
-               " | " + (gate.passed ? std::string() : plain(gate_shortfall(gate))) + " |\n";
+               plain(gate.subject) + " | " + plain(gate_demand(gate)) + " | " + plain(gate_found(gate)) + " | " +
+               plain(gate_shortfall(gate)) + " |\n";
       },
       "gates");
   page.add("\n");
@@ -121,7 +121,8 @@ void add_metrics(const Report& report, Page& page) {
     top(("top-5" + suffix).c_str(), comparison.top5);
     top(("mean IoU" + suffix).c_str(), comparison.miou);
     if (comparison.top1_agreement_percent) {
-      row("same top-1" + suffix, "", decimals(*comparison.top1_agreement_percent, 2) + " %", "");
+      row("same top-1 of " + code(comparison.classes_of) + suffix, "",
+          decimals(*comparison.top1_agreement_percent, 2) + " %", "");
     }
   };
   if (report.comparison) comparison_rows(*report.comparison, report.simulated_comparison ? ", fixed" : "");

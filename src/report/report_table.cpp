@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "core/text.hpp"
 #include "report/report.hpp"
 #include "report/report_text.hpp"
 
@@ -106,6 +107,9 @@ std::string comparison_table(const compare::Comparison& comparison, const ExtraM
     }
     if (comparison.simulated_agreement_percent) {
       text += row("same as simulated", "", number("%.2f %%", *comparison.simulated_agreement_percent), "");
+    }
+    if (!comparison.classes_of.empty()) {
+      text += "(classes by the highest score in output " + quoted(comparison.classes_of) + ")\n";
     }
     for (const auto& [name, values] : extra) {
       if (name == "miou") {

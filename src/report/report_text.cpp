@@ -101,15 +101,23 @@ std::string gate_figure(const Gate& gate, double value) {
   return with_unit(decimals(value, gate_decimals(gate)), gate.unit);
 }
 
+std::string gate_found(const Gate& gate) {
+  return gate.unmeasured.empty() ? gate_figure(gate, gate.actual) : gate.unmeasured;
+}
+
 std::string gate_demand(const Gate& gate) {
   return (demands_at_least(gate) ? "at least " : "at most ") + gate_figure(gate, gate.threshold);
 }
 
 std::string gate_shortfall(const Gate& gate) {
+  if (gate.passed || !gate.unmeasured.empty()) return "";
   return with_unit(significant(gate.shortfall, 4), difference_unit(gate.unit));
 }
 
 std::string gate_sentence(const Gate& gate) {
+  if (!gate.unmeasured.empty()) {
+    return gate.subject + " must be " + gate_demand(gate) + " and has no figure: " + gate.unmeasured;
+  }
   std::string text = gate.subject + " is " + gate_figure(gate, gate.actual) + ", must be " + gate_demand(gate);
   if (!gate.passed) text += ": missed by " + gate_shortfall(gate);
   return text;

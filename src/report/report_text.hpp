@@ -32,14 +32,17 @@ std::string counted(std::int64_t count, std::string_view noun);
 /// A figure of a gate with its unit: "71.25 %", "0.5 points", "23.10 dB".
 std::string gate_figure(const Gate& gate, double value);
 
+/// What a gate found, with its unit: "71.25 %", "0.5 points", "23.10 dB"; or why it found no figure.
+std::string gate_found(const Gate& gate);
+
 /// "at least 71 %" or "at most 0.5 points".
 std::string gate_demand(const Gate& gate);
 
-/// By how much it failed: "0.88 points" for a gate in percent.
+/// By how much it failed: "0.88 points" for a gate in percent; "" if it passed or has no figure.
 std::string gate_shortfall(const Gate& gate);
 
 /// What a gate found, in one sentence: "top-1 of the quantized model is 70.12 %, must be at
-/// least 71.00 %: missed by 0.88 points".
+/// least 71.00 %: missed by 0.88 points", "SQNR of output 'y' must be at least 20.00 dB and has no figure: 3 of ...".
 std::string gate_sentence(const Gate& gate);
 
 /// Number of gates that failed.

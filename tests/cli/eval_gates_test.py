@@ -4,6 +4,7 @@ import json
 import xml.etree.ElementTree
 
 import eval_case
+import onnx_wire as wire
 import tool_test
 from eval_case import GATE_MISSED, MODEL, NUM_SAMPLES, load
 
@@ -72,6 +73,36 @@ class Thresholds(eval_case.OnDigits):
     def test_thresholds_that_are_no_numbers(self):
         self.misuse(["--min_top1"], "--min_top1", "most")
         self.misuse(["--min_sqnr_db"], "--min_sqnr_db", "30dB")
+
+
+class NotFinite(tool_test.ToolTest):
+    """Outputs that are NaN in one run only."""
+
+    def test_every_gate_fails_in_words(self):
+        dims = [1, 4]
+        shared = {"inputs": [wire.value_info("x", dims)], "outputs": [wire.value_info("y", dims)]}
+        double = self.write("double.onnx", wire.model(wire.graph([wire.node("Add", ["x", "x"], ["y"])], **shared)))
+        log = self.write("log.onnx", wire.model(wire.graph(
+            [wire.node("QuantizeLinear", ["x", "scale", "zero"], ["codes"]),
+             wire.node("DequantizeLinear", ["codes", "scale", "zero"], ["real"]), wire.node("Log", ["real"], ["y"])],
+            initializers=[wire.tensor("scale", [], [0.05]), wire.tensor("zero", [], [128], wire.UINT8)], **shared)))
+        self.write_floats("s.raw", [1.0, 2.0, 3.0, -1.0])
+        samples = self.write("list.txt", "s.raw\n")
+        for gate, bound in (("--min_cosine", "-1"), ("--min_sqnr_db", "-900"), ("--max_abs_error", "1e30")):
+            with self.subTest(gate=gate):
+                finished = self.run_tool("quantize-eval", "--quiet", "--input_list", samples, gate, bound,
+                                         "--report", "r.json", "--report", "r.md", "--report", "r.xml", "--report",
+                                         "r.html", double, log)
+                self.assertEqual(finished.code, GATE_MISSED, finished)
+                last = finished.stderr.rstrip("\n").split("\n")[-1]
+                words = "has no figure: 1 of 4 values is NaN or infinite in one of the two runs only"
+                self.assertIn(words, last)
+                self.assertNotIn("999", last)
+                found = json.loads((self.work / "r.json").read_text(), parse_constant=self.fail)["gates"][0]
+                self.assertEqual((found["passed"], found["actual"], found["shortfall"]), (False, None, None))
+                self.assertIn("1 of 4 values", found["unmeasured"])
+                for name in ("r.md", "r.xml", "r.html"):
+                    self.assertIn("1 of 4 values", (self.work / name).read_text(), name)
 
 
 class Modes(eval_case.OnDigits):

@@ -46,6 +46,44 @@ class Labels(eval_case.OnDigits):
                           "--min_top1_agreement", "50", model, "q.onnx")
 
 
+class TopOne(tool_test.ToolTest):
+    """Which outputs hold class scores."""
+
+    def report_of(self, *outputs, options=()):
+        """The report on a model with these outputs: name and dims of reshaped copies of 12 scores."""
+        nodes = [wire.node("Gemm", ["x", "w"], ["s"])]
+        shapes = []
+        for name, dims in outputs:
+            shapes.append(wire.tensor(name + "_dims", [len(dims)], dims, wire.INT64))
+            nodes.append(wire.node("Reshape", ["s", name + "_dims"], [name]))
+        weights = wire.tensor("w", [4, 12], [(i * 7 % 11 - 5) / 5 for i in range(48)])
+        model = self.write("m.onnx", wire.model(wire.graph(
+            nodes, [wire.value_info("x", [1, 4])], [wire.value_info(name, dims) for name, dims in outputs],
+            [weights, *shapes])))
+        self.write_floats("s.raw", [1.0, -2.0, 3.0, -1.0])
+        samples = self.write("list.txt", "s.raw\n")
+        self.assert_succeeds("quantize", "--input_list", samples, "--output_path", "q.onnx", model)
+        finished = self.assert_succeeds("quantize-eval", "--quiet", "--input_list", samples, "--report", "r.json",
+                                        *options, model, "q.onnx")
+        return load(self.work / "r.json")["metrics"], finished.stdout
+
+    def test_a_classifier_names_its_output(self):
+        for dims in ([12], [1, 12], [1, 12, 1, 1]):
+            metrics, text = self.report_of(("y", dims))
+            self.assertEqual((metrics["top1_agreement"], metrics["classes_of"]), (100, "y"))
+            self.assertIn("highest score in output 'y'", text)
+
+    def test_a_detector_has_none(self):
+        for outputs in ([("y", [1, 12, 1])], [("y", [12, 1])], [(f"y{i}", [1, 12]) for i in range(12)]):
+            metrics, text = self.report_of(*outputs)
+            self.assertEqual(metrics, {})
+            self.assertNotIn("top-1", text)
+
+    def test_who_asks_gets_the_first_output(self):
+        metrics, _ = self.report_of(("y", [1, 12, 1]), ("z", [1, 12]), options=["--min_top1_agreement", "50"])
+        self.assertEqual((metrics["top1_agreement"], metrics["classes_of"]), (100, "y"))
+
+
 class MetricCommands(eval_case.OnDigits):
     """--metric_command."""
 

@@ -42,6 +42,18 @@ TEST(Scores, NoRowOfScoresMeansNoAgreementAndIsAnErrorWithALabel) {
   EXPECT_THAT(count_classes(row.view(), row.view(), 2, tally).error().message, HasSubstr("label 2 is out of range"));
 }
 
+TEST(Scores, ClassScoresHaveTheClassesOnTheirOnlyOrSecondAxis) {
+  const auto is = [](const Shape& shape) { return is_class_scores(Tensor(TensorType{DType::kFloat32, shape}).view()); };
+  EXPECT_TRUE(is(Shape{10}));
+  EXPECT_TRUE(is(Shape{1, 10}));
+  EXPECT_TRUE(is(Shape{1, 10, 1, 1}));
+  EXPECT_FALSE(is(Shape{1, 1}));
+  EXPECT_FALSE(is(Shape{10, 1}));
+  EXPECT_FALSE(is(Shape{1, 1600, 1}));  // A detector's scores, one for each anchor.
+  EXPECT_FALSE(is(Shape{1, 1, 1, 10}));
+  EXPECT_FALSE(is(Shape{2, 10}));
+}
+
 // Two classes over 2 x 2 pixels; the last pixel is ignored.
 TEST(Scores, MeanIouByHand) {
   const Tensor ours = Tensor::of<float>(Shape{1, 2, 2, 2}, {1.0F, 1.0F, 0.0F, 9.0F, 0.0F, 0.0F, 1.0F, 0.0F});

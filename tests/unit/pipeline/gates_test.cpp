@@ -46,6 +46,42 @@ TEST(Gates, TheWorstOutputDecides) {
   EXPECT_TRUE(judged({.min_cosine = 0.99}).passed);
 }
 
+// Two outputs; of the second, one of two values is NaN on one side only.
+TEST(Gates, AnOutputThatIsNotFiniteOnOneSideFailsEveryGateOfOutputs) {
+  report::Report report = sample();
+  report.comparison->outputs.push_back(output("broken", 3.0F, std::numeric_limits<float>::quiet_NaN()));
+  report.comparison->outputs.back().sums.add(output("more", 1.0F, 1.0F).sums);
+  const auto gates = judge({.min_sqnr_db = -900.0, .min_cosine = -1.0, .max_abs_error = 1e30}, {}, report);
+  ASSERT_TRUE(gates.ok());
+  ASSERT_EQ(gates->size(), 3U);
+  for (const report::Gate& gate : *gates) {
+    EXPECT_FALSE(gate.passed) << gate.option;
+    EXPECT_THAT(gate.subject, HasSubstr("'broken'"));
+    EXPECT_EQ(gate.unmeasured, "1 of 2 values is NaN or infinite in one of the two runs only");
+  }
+  const std::string line = failures_of(*gates);
+  EXPECT_THAT(line, HasSubstr("cosine of output 'broken' must be at least -1.0000 and has no figure: 1 of 2 values"));
+  EXPECT_EQ(line.find("missed by"), std::string::npos);
+  EXPECT_EQ(line.find("999"), std::string::npos);
+
+  report::Baseline baseline;
+  baseline.worst_output_db = -999.0;
+  report.comparison->top1 = std::nullopt;
+  report.comparison->top1_agreement_percent = std::nullopt;
+  const auto regression = judge({.max_regression = 5000.0}, baseline, report);
+  ASSERT_TRUE(regression.ok());
+  EXPECT_FALSE(regression->front().passed);
+}
+
+TEST(Gates, ASignalOfZerosHasNoSqnr) {
+  report::Report report = sample();
+  report.comparison->outputs.push_back(output("zeros", 0.0F, 1.0F));
+  const auto gates = judge({.min_sqnr_db = -900.0}, {}, report);
+  ASSERT_TRUE(gates.ok());
+  EXPECT_FALSE(gates->front().passed);
+  EXPECT_THAT(failures_of(*gates), HasSubstr("the float model gives zeros only"));
+}
+
 TEST(Gates, AThresholdThatIsJustReachedIsMet) {
   EXPECT_TRUE(judged({.min_top1 = 77.5}).passed);
   EXPECT_TRUE(judged({.max_top1_drop = 2.5}).passed);

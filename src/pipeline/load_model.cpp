@@ -93,9 +93,45 @@ std::vector<io::InputSpec> input_specs(const RawModel& model) {
   return specs;
 }
 
+Result<void> check_tensor_name(const RawModel& model, const std::string& name, const std::string& place) {
+  const std::vector<std::string> known = graph::value_names(model.graph);
+  if (std::ranges::find(known, name) != known.end()) return {};
+  return Error{ErrorCode::kUsage,
+               place + ": " + model.path + " has no tensor " + quoted(name) + did_you_mean(name, known)};
+}
+
+Result<std::vector<std::string>> listed_tensors(const RawModel& model, const io::InputList& list) {
+  std::vector<std::string> listed;
+  const auto add = [&](const std::string& name) {
+    if (std::ranges::find(listed, name) == listed.end()) listed.push_back(name);
+  };
+  for (const std::string& layer : list.output_layers) {
+    std::vector<std::string> layers;
+    bool found = false;
+    for (const graph::Node& node : model.graph.nodes) {
+      if (!node.name.empty()) layers.push_back(node.name);
+      if (node.name != layer) continue;
+      found = true;
+      for (const graph::ValueId id : node.outputs) {
+        if (id != graph::kNoValue) add(model.graph.value(id).name);
+      }
+    }
+    if (!found) {
+      return Error{ErrorCode::kUsage, list.path.string() + ": " + model.path + " has no layer " + quoted(layer) +
+                                          did_you_mean(layer, layers)};
+    }
+  }
+  for (const std::string& tensor : list.output_tensors) {
+    if (Result<void> known = check_tensor_name(model, tensor, list.path.string()); !known.ok()) return known.error();
+    add(tensor);
+  }
+  return listed;
+}
+
 Result<io::SampleReader> open_samples(const RawModel& model, const std::filesystem::path& input_list) {
   Result<io::InputList> list = io::read_input_list(input_list);
   if (!list.ok()) return list.error();
+  if (Result<std::vector<std::string>> listed = listed_tensors(model, *list); !listed.ok()) return listed.error();
   return io::SampleReader::make(*std::move(list), input_specs(model));
 }
 

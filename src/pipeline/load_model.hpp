@@ -37,7 +37,15 @@ Result<RawModel> read_model(const ModelSource& source, const Observer& observer)
 /// What a sample file must fit, for each input, in the order of Graph::inputs.
 std::vector<io::InputSpec> input_specs(const RawModel& model);
 
+/// Errors: kUsage, `place` in front, with the nearest name if the model has no tensor of this name.
+Result<void> check_tensor_name(const RawModel& model, const std::string& name, const std::string& place);
+
+/// The tensors that the '#' and '%' lines of a list mean, each once, in the order of the lines.
+/// Errors: kUsage naming list, model and the nearest name for a layer or tensor that the model does not have.
+Result<std::vector<std::string>> listed_tensors(const RawModel& model, const io::InputList& list);
+
 /// The samples of `input_list` for the inputs of `model`.
+/// Errors: those of reading the list, of io::SampleReader::make() and of listed_tensors().
 Result<io::SampleReader> open_samples(const RawModel& model, const std::filesystem::path& input_list);
 
 /// The same as a source for running. `reader` must outlive it.

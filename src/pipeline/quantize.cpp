@@ -188,8 +188,9 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   }
   for (const std::string& warning : assignment->warnings) warn(warning);
   if (model.encodings.empty()) {
-    return Error{ErrorCode::kUnsupported,
-                 place + ": nothing to quantize, no operator of this model has an integer form; see quantize-inspect"};
+    return Error{ErrorCode::kUnsupported, place +
+                                              ": nothing to quantize, no operator of this model computes on float32 "
+                                              "data and has an integer form; see quantize-inspect"};
   }
 
   const Result<FixedPointOptions> fixed = pipeline::fixed_options_for(model, request.fixed);

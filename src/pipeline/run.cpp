@@ -42,46 +42,22 @@ struct Wanted {
 };
 
 Result<Wanted> wanted_tensors(const RunRequest& request, const RawModel& model, const io::InputList& list) {
-  Wanted wanted;
+  Result<std::vector<std::string>> listed = pipeline::listed_tensors(model, list);
+  if (!listed.ok()) return listed.error();
+  Wanted wanted{.names = *std::move(listed)};
   const graph::Graph& graph = model.graph;
-  const std::vector<std::string> known = graph::value_names(graph);
-  const auto add = [&](const std::string& name, const std::string& place) -> Result<void> {
-    if (std::ranges::find(known, name) == known.end()) {
-      return Error{ErrorCode::kUsage,
-                   place + ": " + model.path + " has no tensor " + halfstep::quoted(name) + did_you_mean(name, known)};
-    }
-    if (std::ranges::find(wanted.names, name) == wanted.names.end()) wanted.names.push_back(name);
-    return {};
-  };
-  for (const std::string& layer : list.output_layers) {
-    std::vector<std::string> layers;
-    bool found = false;
-    for (const graph::Node& node : graph.nodes) {
-      if (!node.name.empty()) layers.push_back(node.name);
-      if (node.name != layer) continue;
-      found = true;
-      for (graph::ValueId id : node.outputs) {
-        if (id == graph::kNoValue) continue;
-        if (Result<void> added = add(graph.value(id).name, list.path.string()); !added.ok()) return added.error();
-      }
-    }
-    if (!found) {
-      return Error{ErrorCode::kUsage, list.path.string() + ": " + model.path + " has no layer " +
-                                          halfstep::quoted(layer) + did_you_mean(layer, layers)};
-    }
-  }
-  for (const std::string& tensor : list.output_tensors) {
-    if (Result<void> added = add(tensor, list.path.string()); !added.ok()) return added.error();
-  }
   if (wanted.names.empty()) {
     for (const graph::GraphOutput& output : graph.outputs) wanted.names.push_back(graph.value(output.value).name);
   }
   for (const std::string& name : request.dump_tensors) {
     if (name == "all" && request.dump_tensors.size() == 1) {
       wanted.all = true;
-    } else if (Result<void> added = add(name, "--dump_tensors"); !added.ok()) {
-      return added.error();
+      continue;
     }
+    if (Result<void> known = pipeline::check_tensor_name(model, name, "--dump_tensors"); !known.ok()) {
+      return known.error();
+    }
+    if (std::ranges::find(wanted.names, name) == wanted.names.end()) wanted.names.push_back(name);
   }
   return wanted;
 }

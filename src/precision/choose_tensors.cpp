@@ -32,6 +32,7 @@ class Chooser {
         needed_(graph.values.size()),
         encoded_(graph.values.size()) {
     for (const graph::Node& node : graph.nodes) parts_.push_back(part_of(node));
+    only_moves_ = is_all_movement();
     for (std::size_t v = 0; v < graph.values.size(); ++v) regridded_.push_back(is_regridded(static_cast<ValueId>(v)));
     result_.tensors.resize(graph.values.size());
   }
@@ -68,6 +69,22 @@ class Chooser {
     }
   }
 
+  /// Nothing in the graph computes reals: then data movement is all there is to do on integers.
+  bool is_all_movement() const {
+    bool moves = false;
+    for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
+      if (parts_[n] == Part::kCompute) return false;
+      if (parts_[n] != Part::kFloat) moves = true;
+      const auto& outputs = graph_.nodes[n].outputs;
+      if (parts_[n] == Part::kFloat && std::any_of(outputs.begin(), outputs.end(), [&](ValueId output) {
+            return output != graph::kNoValue && is_float(facts_, output);
+          })) {
+        return false;
+      }
+    }
+    return moves;
+  }
+
   bool is_constant(ValueId id) const { return graph::constant_of(graph_, id) != nullptr; }
   bool is_frozen(ValueId id) const { return find_encoding(frozen_, graph_.value(id).name) != nullptr; }
   /// A reader puts the tensor on an imported grid of its own: one more grid before that would lose precision the
@@ -99,7 +116,8 @@ class Chooser {
 
   void spread_demand(std::size_t n) {
     const graph::Node& node = graph_.nodes[n];
-    const bool wanted = parts_[n] == Part::kCompute || (parts_[n] == Part::kJoin && encoded(node.outputs[0])) ||
+    const bool wanted = parts_[n] == Part::kCompute || (only_moves_ && parts_[n] != Part::kFloat) ||
+                        (parts_[n] == Part::kJoin && encoded(node.outputs[0])) ||
                         (parts_[n] != Part::kFloat && std::any_of(node.outputs.begin(), node.outputs.end(),
                                                                   [&](ValueId output) { return needed(output); }));
     if (!wanted) return;
@@ -199,6 +217,7 @@ class Chooser {
   std::vector<bool> needed_;   // By ValueId: an operator with integer form reads it, perhaps through data movement.
   std::vector<bool> encoded_;  // By ValueId.
   std::vector<bool> regridded_;
+  bool only_moves_ = false;
   bool changed_ = false;
   Choices result_;
 };

@@ -34,7 +34,8 @@ struct Choices {
 /// Decides for every tensor of `graph`:
 /// - outputs of operators that compute with an integer form are encoded, fixed or observed (after their clamp);
 /// - operators that only move data share their input's encoding, and run in float where that has none;
-/// - inputs of the graph, and outputs of float islands, are encoded if an operator with integer form needs them;
+/// - inputs of the graph, and outputs of float islands, are encoded if an operator that computes with an integer form
+///   needs them (or any with integer form, in a graph that only moves data);
 /// - Concat is observed at its output, and what nobody else reads takes that encoding (through data movement, too),
 ///   unless it is fixed or frozen;
 /// - what `frozen` names keeps its encoding; data moved into a frozen tensor takes it where nobody else reads it;

@@ -103,6 +103,15 @@ class BrokenSamples(tool_test.ToolTest):
         self.assert_fails(USAGE, ["'rleu'", "'relu'"], "quantize-run", "--input_list", samples, "--output_dir",
                           "results", self.model)
 
+    def test_unknown_outputs_are_an_error_for_tools_that_do_not_use_them(self):
+        quantized = self.folder / "q.onnx"
+        self.assert_succeeds("quantize", "--input_list", self.write_list(), "--validate", "0", "--output_path", quantized,
+                             self.model)
+        for text, words in (("#rleu\nx.raw\n", ["layer 'rleu'", "'relu'"]), ("%nothing\nx.raw\n", ["tensor 'nothing'"])):
+            samples = self.write_list(text)
+            self.assert_fails(USAGE, words, "quantize", "--quiet", "--input_list", samples, self.model)
+            self.assert_fails(USAGE, words, "quantize-eval", "--quiet", "--input_list", samples, self.model, quantized)
+
     def test_output_line_behind_samples(self):
         self.check(BAD_FILE, ["list.txt:2", "before the first sample"], "x.raw\n%y\n")
 

@@ -151,6 +151,20 @@ class Quantize(tool_test.ToolTest):
 
         self.assertEqual(grids("digits.encodings.json"), grids("again.encodings.json"))
 
+    def test_models_that_only_move_data(self):
+        dims = [1, 2, 4, 4]
+        for op_type, attributes in (("Transpose", {"perm": [0, 2, 3, 1]}), ("MaxPool", {"kernel_shape": [2, 2]})):
+            with self.subTest(op_type=op_type):
+                model = self.write("m.onnx", wire.model(wire.graph(
+                    [wire.node(op_type, ["x"], ["y"], **attributes)], [wire.value_info("x", dims)],
+                    [wire.value_info("y")])))
+                finished = self.assert_succeeds("quantize", "--input_list", self.write_list(), "--output_path",
+                                                "q.onnx", model)
+                self.assertIn("2 activations", finished.stdout)
+                report = json.loads((self.work / "q.report.json").read_text())
+                self.assertEqual(report["float_islands"], [])
+                self.assertGreater(report["outputs"][0]["sqnr_db"], 30)
+
     def test_input_lists_in_every_form(self):
         tiny = self.write("tiny.onnx", wire.model(wire.graph(
             [wire.node("Add", ["left", "the right"], ["y"])],

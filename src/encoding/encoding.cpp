@@ -1,13 +1,19 @@
 // encoding.cpp: grids, and the checks that make every Encoding valid.
 #include "encoding/encoding.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 
 #include "numerics/rounding.hpp"
 
 namespace halfstep {
 namespace {
+
+double steps_to_farther_end(IntGrid grid, std::int32_t zero_point) {
+  return std::max(static_cast<double>(zero_point) - grid.q_min, static_cast<double>(grid.q_max) - zero_point);
+}
 
 Result<void> check_and_round(IntGrid grid, std::vector<QuantParams>& params) {
   if (grid.q_min >= grid.q_max) {
@@ -25,6 +31,12 @@ Result<void> check_and_round(IntGrid grid, std::vector<QuantParams>& params) {
       return Error{ErrorCode::kInvalidInput, "zero point " + std::to_string(params[i].zero_point) + where +
                                                  " lies outside the grid [" + std::to_string(grid.q_min) + ", " +
                                                  std::to_string(grid.q_max) + "]"};
+    }
+    const double end = params[i].scale * steps_to_farther_end(grid, params[i].zero_point);
+    if (storage_bits(grid) <= 16 && !std::isfinite(numerics::to_float32(end))) {
+      return Error{ErrorCode::kInvalidInput, "the scale" + where + " is so large that an end of the grid [" +
+                                                 std::to_string(grid.q_min) + ", " + std::to_string(grid.q_max) +
+                                                 "] overflows float32; calibrate the tensor again"};
     }
   }
   return {};
@@ -66,6 +78,12 @@ DType storage_dtype(IntGrid grid) {
     default:
       return DType::kInt32;
   }
+}
+
+double largest_scale(IntGrid grid, std::int32_t zero_point) {
+  const double limit = std::numeric_limits<float>::max() / steps_to_farther_end(grid, zero_point);
+  const double nearest = numerics::to_float32(limit);
+  return nearest <= limit ? nearest : std::nextafter(static_cast<float>(nearest), 0.0F);
 }
 
 Result<Encoding> Encoding::per_tensor(IntGrid grid, QuantParams params) {

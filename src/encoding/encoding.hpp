@@ -39,6 +39,10 @@ struct QuantParams {
   friend bool operator==(const QuantParams&, const QuantParams&) = default;
 };
 
+/// The largest float32 scale for which both ends of the grid, scale * (q - zero_point), are finite float32 numbers.
+/// Requires: the zero point is on the grid.
+double largest_scale(IntGrid grid, std::int32_t zero_point);
+
 /// The encoding of one tensor. A value of this type is always valid: the two
 /// factories are the only way to make one, and no member can be changed.
 class Encoding {
@@ -46,7 +50,9 @@ class Encoding {
   /// One (scale, zero_point) for the whole tensor.
   /// Scales are rounded to float32, the type every file stores.
   /// Errors: kInvalidInput if the grid is empty, the scale is not finite and
-  /// positive as a float32, or the zero point lies outside the grid.
+  /// positive as a float32, the zero point lies outside the grid, or an end of
+  /// a grid of up to 16 bits is not a finite float32 (of wider ones, biases,
+  /// only small codes are in use).
   static Result<Encoding> per_tensor(IntGrid grid, QuantParams params);
 
   /// One (scale, zero_point) per slice along `axis`.

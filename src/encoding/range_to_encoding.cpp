@@ -32,6 +32,17 @@ QuantParams asymmetric_params(RealRange range, IntGrid grid) {
   return {numerics::to_float32(width / num_steps), grid.q_min + static_cast<std::int32_t>(zero)};
 }
 
+/// Near the end of float32 the grid would reach beyond it: what lies there is clipped instead.
+void keep_ends_finite(ScaleKind kind, FittedGrid& fitted) {
+  double& scale = fitted.params.scale;
+  const double largest = largest_scale(fitted.grid, fitted.params.zero_point);
+  if (kind == ScaleKind::kPowerOfTwo) {
+    while (scale > largest) scale /= 2.0;
+  } else {
+    scale = std::min(scale, largest);
+  }
+}
+
 }  // namespace
 
 std::string_view name_of(Schema schema) {
@@ -116,6 +127,7 @@ Result<FittedGrid> fit_grid(RealRange range, const GridRequest& request) {
     const double num_steps = std::min(-static_cast<double>(fitted.grid.q_min), static_cast<double>(fitted.grid.q_max));
     fitted.params = {numerics::to_float32(threshold / num_steps), 0};
   }
+  keep_ends_finite(request.scale, fitted);
   return fitted;
 }
 

@@ -7,6 +7,7 @@
 //   unsigned symmetric:  scale = max / N, zero_point = 0 without negatives, else as symmetric           (E4)
 // Power-of-two grids, t = max(-min, max):
 //   scale = 2^ceil(log2 t) / 2^(bits-1) on a signed grid, / 2^bits on an unsigned one; zero_point = 0   (E5)
+// A scale that would put an end of the grid beyond the finite float32 numbers is lowered until both are finite.
 // Source: docs/numerics.md section 1; (E5) is Jain et al., TQT, MLSys 2020, section 3.
 #pragma once
 

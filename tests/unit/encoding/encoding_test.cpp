@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 
 namespace halfstep {
@@ -42,6 +43,18 @@ TEST(Encoding, RefusesWhatIsNotAGrid) {
   const auto bad_channel = Encoding::per_channel({0, 255}, 0, {{1.0, 0}, {1.0, -1}});
   ASSERT_FALSE(bad_channel.ok());
   EXPECT_EQ(bad_channel.error().message, "zero point -1 of channel 1 lies outside the grid [0, 255]");
+}
+
+TEST(Encoding, RefusesGridsThatLeaveFloat32) {
+  const double largest = largest_scale({-128, 127}, 0);
+  EXPECT_TRUE(std::isfinite(static_cast<float>(largest * -128.0)));
+  const float next = std::nextafter(static_cast<float>(largest), std::numeric_limits<float>::max());
+  EXPECT_FALSE(std::isfinite(static_cast<float>(static_cast<double>(next) * -128.0)));
+  const Result<Encoding> beyond = Encoding::per_tensor({-128, 127}, {3e36, 0});
+  ASSERT_FALSE(beyond.ok());
+  EXPECT_NE(beyond.error().message.find("overflows float32"), std::string::npos);
+  EXPECT_FALSE(Encoding::per_channel({0, 255}, 0, {{1.0, 0}, {1.4e36, 255}}).ok());
+  EXPECT_TRUE(Encoding::per_tensor(signed_grid(32), {1e30, 0}).ok());
 }
 
 TEST(Encoding, RoundsScalesToFloat32) {

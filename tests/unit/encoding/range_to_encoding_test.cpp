@@ -90,6 +90,32 @@ TEST(FitGrid, AsymmetricPowerOfTwoIsForOneSidedDataOnly) {
   EXPECT_EQ(check_request(request).error().code, ErrorCode::kUsage);
 }
 
+// A mask of the lowest float32 number: 3.4028e38 / 32767 * -32768 would be -3.4029e38.
+TEST(FitGrid, EndsStayFiniteFloat32) {
+  const double huge = std::numeric_limits<float>::max();
+  for (const RealRange range : {RealRange{-huge, 0.0}, RealRange{-huge, huge}, RealRange{0.0, huge},
+                                RealRange{-huge, 1.0}, RealRange{-0.7 * huge, 0.9 * huge}}) {
+    for (const Schema schema : {Schema::kAsymmetric, Schema::kSymmetric, Schema::kUnsignedSymmetric}) {
+      for (const ScaleKind scale : {ScaleKind::kAffine, ScaleKind::kPowerOfTwo}) {
+        for (const int bits : {2, 4, 8, 15, 16}) {
+          const GridRequest request{.bits = bits, .schema = schema, .scale = scale};
+          if (!check_request(request).ok()) continue;
+          const Result<FittedGrid> grid = fit_grid(range, request);
+          ASSERT_TRUE(grid.ok());
+          const Result<Encoding> encoding = encoding_of(*grid);
+          ASSERT_TRUE(encoding.ok()) << encoding.error().message;
+          EXPECT_TRUE(std::isfinite(static_cast<float>(encoding->real_min()))) << bits;
+          EXPECT_TRUE(std::isfinite(static_cast<float>(encoding->real_max()))) << bits;
+          // No more is given up than has to be: half the range for a power of two, else an end by a step.
+          const double kept = encoding->real_max() - encoding->real_min();
+          EXPECT_GE(kept, scale == ScaleKind::kPowerOfTwo ? huge / 4 : huge / 2) << bits;
+          EXPECT_EQ(encoding->is_power_of_two(), scale == ScaleKind::kPowerOfTwo) << bits;
+        }
+      }
+    }
+  }
+}
+
 TEST(FitGrid, RefusesUnusableRanges) {
   const double inf = std::numeric_limits<double>::infinity();
   EXPECT_EQ(fit_grid({-inf, 1.0}, {}).error().code, ErrorCode::kCalibration);

@@ -68,6 +68,9 @@ Result<graph::Graph> fold_scale_shift(graph::Graph graph, const PassContext& con
 /// MatMul of matrices, then Add of a constant vector, become one Gemm.
 Result<graph::Graph> fuse_matmul_add(graph::Graph graph, const PassContext& context);
 
+/// A Gemm's constant bias that is broadcast over its rows gets the shape [N].
+Result<graph::Graph> spread_bias(graph::Graph graph, const PassContext& context);
+
 /// Relu and Clip become Node::clamp of their producer.
 Result<graph::Graph> fuse_clamp(graph::Graph graph, const PassContext& context);
 

@@ -24,7 +24,7 @@ constexpr std::array kRound = {
     NamedPass{"recognise_gelu", recognise_gelu},     NamedPass{"recognise_hard_swish", recognise_hard_swish},
     NamedPass{"recognise_swish", recognise_swish},   NamedPass{"fuse_pad", fuse_pad},
     NamedPass{"fold_batch_norm", fold_batch_norm},   NamedPass{"fuse_matmul_add", fuse_matmul_add},
-    NamedPass{"fold_scale_shift", fold_scale_shift},
+    NamedPass{"spread_bias", spread_bias},           NamedPass{"fold_scale_shift", fold_scale_shift},
 };
 
 /// Models seen so far settle in two rounds.

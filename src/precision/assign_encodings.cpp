@@ -284,40 +284,57 @@ class Assigner {
     return {};
   }
 
+  /// An int32 bias stands on input scale times weight scale or stays float: runtimes add its integers to the
+  /// accumulators as they are. That holds for what came with the model, too.
   Result<void> encode_biases() {
     return for_each_integer_node([&](const graph::Node& node) -> Result<void> {
       const ValueId id = bias_of(graph_, node);
-      if (id == graph::kNoValue || done(id)) return {};
+      if (id == graph::kNoValue) return {};
       const TensorEncoding* weight = encoding_of_value(weight_of(graph_, node));
       if (weight == nullptr || input_encoding(node) == nullptr) return {};
       const Tensor& values = *graph::constant_of(graph_, id);
-      Provenance provenance{Origin::kDerived, graph::describe(graph_, node)};
-      Result<Encoding> encoding = bias_of_node(node, values, weight->encoding, provenance, name_of(id));
-      if (!encoding.ok()) return encoding.error();
-      add(id, std::move(encoding).value(), TensorRole::kBias, std::move(provenance));
+      const TensorEncoding* known = encoding_of_value(id);
+      if (known != nullptr && (!known->frozen || storage_bits(known->encoding.grid()) != 32)) return {};
+      if (auto finite = largest_magnitude(values, name_of(id)); !finite.ok()) return finite.error();
+      if (options_.bias_bits != 32 && known == nullptr) return encode_narrow_bias(id, values);
+      std::optional<Encoding> derived = derived_bias(node, values, weight->encoding);
+      if (known != nullptr) {
+        if (derived && same_bias_scales(values, known->encoding, *derived)) return {};
+        warn(graph::describe(graph_, node) + ": the encoding that came with its bias is not on input scale times " +
+             "weight scale, which runtimes assume; the bias " + (derived ? "is put there" : "stays float32"));
+        result_.encodings.erase(name_of(id));
+        --result_.counts.frozen;
+      } else if (!derived) {
+        warn(graph::describe(graph_, node) +
+             ": the bias stays float32, since its integers can't stand on input scale " +
+             "times weight scale, as runtimes assume");
+      }
+      if (!derived) return {};
+      add(id, *std::move(derived), TensorRole::kBias, {Origin::kDerived, graph::describe(graph_, node)});
       ++result_.counts.biases;
       return {};
     });
   }
 
-  Result<Encoding> bias_of_node(const graph::Node& node, const Tensor& values, const Encoding& weight,
-                                Provenance& provenance, const std::string& name) {
-    if (options_.bias_bits != 32) {
-      provenance = {Origin::kWeights, "own grid of " + std::to_string(options_.bias_bits) + " bits"};
-      const Result<ParameterGrid> fitted =
-          fit_tensor(values, {.bits = options_.bias_bits, .schema = Schema::kSymmetric, .scale = options_.scale}, name);
-      if (!fitted.ok()) return fitted.error();
-      return fitted->encoding();
-    }
-    if (auto finite = largest_magnitude(values, name); !finite.ok()) return finite.error();
-    if (const auto scales = plain_bias_scales(node, values, weight.params().size())) {
-      Result<Encoding> derived = bias_encoding(values, *scales, weight);
-      if (derived.ok() && bias_fits(values, *derived)) return derived;
-      warn(graph::describe(graph_, node) + ": the bias does not fit in 32 bits at input scale times weight scale, " +
-           "which are given; it gets a grid of its own");
-    }
-    provenance = {Origin::kWeights, "own grid of 32 bits"};
-    return own_bias_encoding(values, options_.scale, name);
+  Result<void> encode_narrow_bias(ValueId id, const Tensor& values) {
+    const Result<ParameterGrid> fitted = fit_tensor(
+        values, {.bits = options_.bias_bits, .schema = Schema::kSymmetric, .scale = options_.scale}, name_of(id));
+    if (!fitted.ok()) return fitted.error();
+    Result<Encoding> encoding = fitted->encoding();
+    if (!encoding.ok()) return encoding.error().at("bias " + halfstep::quoted(name_of(id)));
+    add(id, *std::move(encoding), TensorRole::kBias,
+        {Origin::kWeights, "own grid of " + std::to_string(options_.bias_bits) + " bits"});
+    ++result_.counts.biases;
+    return {};
+  }
+
+  /// (E6) for the bias of `node`; empty where it does not apply or the bias does not fit.
+  std::optional<Encoding> derived_bias(const graph::Node& node, const Tensor& values, const Encoding& weight) const {
+    const auto scales = plain_bias_scales(node, values, weight.params().size());
+    if (!scales) return std::nullopt;
+    Result<Encoding> derived = bias_encoding(values, *scales, weight);
+    if (!derived.ok() || !bias_fits(values, *derived)) return std::nullopt;
+    return *std::move(derived);
   }
 
   const graph::Graph& graph_;

@@ -12,15 +12,12 @@ namespace {
 /// Products of scales below this come too close to the smallest float32.
 constexpr double kMinBiasScale = 1e-35;
 
-/// Scales are not raised beyond this, so that they stay float32 numbers.
-constexpr double kMaxScale = 1e38;
-
 double power_of_two_up(double x) { return std::ldexp(1.0, numerics::ceil_log2(x)); }
 
 }  // namespace
 
 std::optional<std::int64_t> num_bias_channels(const Tensor& bias, std::int64_t num_weight_channels) {
-  if (bias.shape().rank() == 0) return std::nullopt;
+  if (bias.shape().rank() != 1) return std::nullopt;
   const std::int64_t extent = bias.shape()[bias.shape().rank() - 1];
   if (extent == 0 || num_weight_channels == 0 || extent % num_weight_channels != 0) return std::nullopt;
   return extent;
@@ -41,9 +38,10 @@ RaisedScales raise_for_bias(const Tensor& bias, std::span<const double> input_sc
   RaisedScales raised;
   for (std::size_t c = 0; c < needed.size(); ++c) {
     double& scale = weights.params[c].scale;
-    if (scale >= needed[c] || needed[c] > kMaxScale) continue;
+    if (scale >= needed[c]) continue;
     const double wanted =
         kind == ScaleKind::kPowerOfTwo ? power_of_two_up(needed[c]) : numerics::to_float32_up(needed[c]);
+    if (wanted > largest_scale(weights.grid, weights.params[c].zero_point)) continue;
     ++raised.num_channels;
     raised.largest_factor = std::max(raised.largest_factor, wanted / scale);
     scale = wanted;
@@ -74,12 +72,15 @@ bool bias_fits(const Tensor& bias, const Encoding& encoding) {
   return true;
 }
 
-Result<Encoding> own_bias_encoding(const Tensor& bias, ScaleKind kind, std::string_view name) {
-  const Result<double> largest = largest_magnitude(bias, name);
-  if (!largest.ok()) return largest.error();
-  const double scale = std::max(*largest, kMinRange) / kMaxBiasCode;
-  return Encoding::per_tensor(
-      signed_grid(32), {kind == ScaleKind::kPowerOfTwo ? power_of_two_up(scale) : numerics::to_float32_up(scale), 0});
+bool same_bias_scales(const Tensor& bias, const Encoding& a, const Encoding& b) {
+  constexpr double kRounding = 1e-5;
+  const auto scale_at = [](const Encoding& encoding, std::size_t i) {
+    return encoding.params()[i % encoding.params().size()].scale;
+  };
+  for (std::size_t i = 0; i < static_cast<std::size_t>(bias.num_elements()); ++i) {
+    if (std::fabs(scale_at(a, i) / scale_at(b, i) - 1.0) > kRounding) return false;
+  }
+  return true;
 }
 
 }  // namespace halfstep::precision

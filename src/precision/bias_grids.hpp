@@ -25,8 +25,8 @@ inline constexpr double kMaxBiasCode = 1073741824.0;
 
 /// Which weight channel bias element i of the last axis belongs to: i modulo
 /// the number of weight channels (ConvTranspose repeats them for each group).
-/// Empty if `bias` has no such layout, then (E6) does not apply: scalars and
-/// [1] behind many channels.
+/// Empty if `bias` has no such layout, then (E6) does not apply: scalars, [1]
+/// behind many channels, and a bias that differs from row to row.
 std::optional<std::int64_t> num_bias_channels(const Tensor& bias, std::int64_t num_weight_channels);
 
 /// In the following, `input_scales` has one element, or one for each element of
@@ -49,8 +49,7 @@ Result<Encoding> bias_encoding(const Tensor& bias, std::span<const double> input
 /// True if every |bias| / scale stays within kMaxBiasCode.
 bool bias_fits(const Tensor& bias, const Encoding& encoding);
 
-/// An int32 grid of its own for a bias that (E6) does not cover: as fine as kMaxBiasCode allows.
-/// Errors: kCalibration naming `name` if it holds NaN or an infinity.
-Result<Encoding> own_bias_encoding(const Tensor& bias, ScaleKind kind, std::string_view name);
+/// True if both give every element of `bias` the same scale, but for the rounding of a product to float32.
+bool same_bias_scales(const Tensor& bias, const Encoding& a, const Encoding& b);
 
 }  // namespace halfstep::precision

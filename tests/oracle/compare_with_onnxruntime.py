@@ -18,6 +18,7 @@ import agreement
 import cases
 import fixed_layers
 import fixed_nodes
+import gemm_biases
 import imported_qdq
 import layers
 import qdq_file
@@ -234,6 +235,7 @@ def run_all(checks, tools, work, shared, only):
         for name in VARIANTS:
             checks.run(f"{case.name} {name}", check_option, tools, case, name, folder / name)
         (folder / "imported").mkdir(parents=True, exist_ok=True)
+        checks.run("biases of Gemm", gemm_biases.check, tools, folder / "gemm_biases")
         for variant in imported_qdq.VARIANTS:
             checks.run(f"{case.name} from ORT", imported_qdq.check_variant, tools, case, variant, folder / "imported")
 

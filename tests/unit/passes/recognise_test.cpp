@@ -202,6 +202,23 @@ TEST(FuseMatMulAdd, MatricesBecomeGemmBatchesStay) {
   EXPECT_EQ(operators(apply(fuse_matmul_add, batched.graph)), "MatMul Add");
 }
 
+TEST(SpreadBias, WhatIsBroadcastOverRowsGetsOneElementForEachChannel) {
+  for (const Shape& dims : {Shape{}, Shape{1}, Shape{1, 1}, Shape{1, 5}, Shape{5}}) {
+    Model m;
+    const ValueId b = m.random("b", dims);
+    m.output(m.node("Gemm", {m.input("x", {2, 3}), m.random("w", {5, 3}), b}, "y", {{"transB", std::int64_t{1}}}));
+    const Graph spread = apply(spread_bias, m.graph);
+    const Tensor& bias = *graph::constant_of(spread, spread.nodes[0].inputs[2]);
+    EXPECT_EQ(bias.shape(), (Shape{5}));
+  }
+  for (const Shape& dims : {Shape{2, 1}, Shape{2, 5}}) {
+    Model m;
+    m.output(m.node("Gemm", {m.input("x", {2, 3}), m.random("w", {3, 5}), m.random("b", dims)}, "y"));
+    const Graph kept = apply(spread_bias, m.graph);
+    EXPECT_EQ(graph::constant_of(kept, kept.nodes[0].inputs[2])->shape(), dims);
+  }
+}
+
 TEST(FuseClamp, ReluAndClipJoinTheirProducer) {
   Model m;
   const ValueId x = m.input("x", {-1, 3, 4, 4});

@@ -200,16 +200,53 @@ TEST(AssignEncodings, FrozenEncodingsAreKeptWithTheirCodes) {
             "encoding of 'w': the encoding has 1 channels, axis 0 of [2, 1, 1, 1] has 2");
 }
 
-TEST(AssignEncodings, GemmWithFactorsOrScalarBiasHasABiasGridOfItsOwn) {
+// ONNX Runtime's QGemm adds the bias's integers to the accumulators, whatever scale stands beside them.
+TEST(AssignEncodings, AGemmBiasThatCannotStandOnTheProductOfScalesStaysFloat) {
   GraphBuilder g;
-  g.input("x").constant("w", Tensor::of<float>({1, 2}, {1.0F, 2.0F})).constant("b", Tensor::of<float>({}, {3.0F}));
+  g.input("x").constant("w", Tensor::of<float>({1, 2}, {1.0F, 2.0F})).constant("b", Tensor::of<float>({2, 1}, {3, 4}));
   g.node("Gemm", {"x", "w", "b"}, {"y"}).output("y");
-  const Assignment result = *assign(g);
-  const TensorEncoding& b = result.encodings.at("b");
-  EXPECT_EQ(result.encodings.at("w").encoding.axis(), 1);
-  EXPECT_FALSE(b.encoding.axis());
-  EXPECT_NEAR(dequantize(*b.codes, b.encoding).data<float>()[0], 3.0F, 1e-6F);
-  EXPECT_EQ(to_string(b.provenance), "from its values (own grid of 32 bits)");
+  const Assignment rows = *assign(g);
+  EXPECT_EQ(rows.encodings.at("w").encoding.axis(), 1);
+  EXPECT_EQ(rows.encodings.count("b"), 0U);
+  EXPECT_EQ(rows.warnings.size(), 1U);
+
+  GraphBuilder scaled;
+  scaled.input("x")
+      .constant("w", Tensor::of<float>({1, 2}, {1.0F, 2.0F}))
+      .constant("b", Tensor::of<float>({2}, {3, 4}));
+  scaled.node("Gemm", {"x", "w", "b"}, {"y"}).output("y");
+  scaled.graph().nodes[0].attributes.set("beta", 0.5F);
+  EXPECT_EQ(assign(scaled)->encodings.count("b"), 0U);
+}
+
+TEST(AssignEncodings, AFrozenBiasOnAnotherScaleIsPutOnTheProduct) {
+  const auto frozen_bias = [](double scale) {
+    EncodingSet frozen;
+    frozen.emplace("w", TensorEncoding{.encoding = *Encoding::per_tensor({-128, 127}, {0.25, 0}),
+                                       .role = TensorRole::kWeight,
+                                       .provenance = {},
+                                       .codes = {}});
+    frozen.emplace("x", TensorEncoding{.encoding = *Encoding::per_tensor({0, 255}, {0.5, 0}),
+                                       .role = TensorRole::kActivation,
+                                       .provenance = {},
+                                       .codes = {}});
+    frozen.emplace("b", TensorEncoding{.encoding = *Encoding::per_tensor(signed_grid(32), {scale, 0}),
+                                       .role = TensorRole::kBias,
+                                       .provenance = {},
+                                       .codes = {}});
+    GraphBuilder g;
+    g.input("x").constant("w", Tensor::of<float>({1, 2}, {1, 2})).constant("b", Tensor::of<float>({2}, {3, 1e7F}));
+    g.node("Gemm", {"x", "w", "b"}, {"y"}).output("y");
+    return *assign(g, {}, frozen);
+  };
+  const Assignment same = frozen_bias(0.125);
+  EXPECT_TRUE(same.encodings.at("b").frozen);
+  EXPECT_TRUE(same.warnings.empty());
+  const Assignment moved = frozen_bias(0.01);
+  EXPECT_EQ(moved.encodings.at("b").encoding, *Encoding::per_tensor(signed_grid(32), {0.125, 0}));
+  EXPECT_FALSE(moved.encodings.at("b").frozen);
+  ASSERT_EQ(moved.warnings.size(), 1U);
+  EXPECT_NE(moved.warnings[0].find("is put there"), std::string::npos);
 }
 
 TEST(BiasEncoding, RepeatsWeightChannelsForEveryGroup) {

@@ -11,9 +11,6 @@ namespace {
 
 using graph::kNoValue;
 
-/// Operand of Pad that holds the value of the padding; absent means 0.
-constexpr std::size_t kPadValue = 2;
-
 /// One code as a tensor of the grid's storage type.
 Tensor scalar_code(std::int32_t code, DType dtype) {
   Tensor tensor(TensorType{dtype, Shape{}});
@@ -23,15 +20,12 @@ Tensor scalar_code(std::int32_t code, DType dtype) {
   return tensor;
 }
 
-/// The code that padding has; empty if the node does not pad with a constant.
-Result<std::optional<Tensor>> padding_code(const graph::Node& node, FloatSteps& steps, const Encoding& grid,
-                                           DType dtype) {
-  if (node.op_type != "Pad" || !node.domain.empty() || node.attributes.get_string("mode", "constant") != "constant") {
-    return std::optional<Tensor>();
-  }
+/// The code of the value at operand `at` that the output is filled with; 0 where the node has no such operand.
+Result<Tensor> fill_code(const graph::Node& node, std::size_t at, FloatSteps& steps, const Encoding& grid,
+                         DType dtype) {
   double value = 0.0;
-  if (node.inputs.size() > kPadValue && node.inputs[kPadValue] != kNoValue) {
-    Result<const Tensor*> known = steps.known_value(node.inputs[kPadValue]);
+  if (node.inputs.size() > at && node.inputs[at] != kNoValue) {
+    Result<const Tensor*> known = steps.known_value(node.inputs[at]);
     if (!known.ok()) return known.error();
     if (*known == nullptr || (*known)->dtype() != DType::kFloat32 || (*known)->num_elements() != 1) {
       return Error{ErrorCode::kUnsupported, "the value of the padding is not known before running"};
@@ -40,7 +34,7 @@ Result<std::optional<Tensor>> padding_code(const graph::Node& node, FloatSteps& 
   }
   if (value != value) return Error{ErrorCode::kUnsupported, "the value of the padding is NaN"};
   if (grid.axis()) return Error{ErrorCode::kUnsupported, "padding with one value, but a grid for each channel"};
-  return std::optional<Tensor>(scalar_code(ops::code_of(value, grid), dtype));
+  return scalar_code(ops::code_of(value, grid), dtype);
 }
 
 }  // namespace
@@ -58,19 +52,23 @@ Result<CodeMove> prepare_code_move(const ops::OpDef& op, const graph::Node& node
   }
   CodeMove move;
   const DType dtype = storage_dtype(grid.grid());
-  Result<std::optional<Tensor>> padding = padding_code(node, steps, grid, dtype);
-  if (!padding.ok()) return padding.error();
-
-  graph::Node shown = node;  // As the kernel sees it: Pad gets its value even where the file left it out.
-  if (*padding && shown.inputs.size() <= kPadValue) shown.inputs.resize(kPadValue + 1, kNoValue);
+  const std::optional<std::size_t> fill_at = op.fill_operand == nullptr ? std::nullopt : op.fill_operand(node);
+  graph::Node shown = node;  // As the kernel sees it: the fill's operand is there even where the file left it out.
+  std::optional<Tensor> fill;
+  if (fill_at) {
+    Result<Tensor> code = fill_code(node, *fill_at, steps, grid, dtype);
+    if (!code.ok()) return code.error();
+    fill = *std::move(code);
+    shown.inputs.resize(std::max(shown.inputs.size(), *fill_at + 1), kNoValue);
+  }
   std::vector<TensorType> types(shown.inputs.size());
   std::vector<const TensorType*> type_pointers(shown.inputs.size(), nullptr);
   std::vector<const Tensor*> values(shown.inputs.size(), nullptr);
   move.replaced_operands.resize(shown.inputs.size());
   for (std::size_t i = 0; i < shown.inputs.size(); ++i) {
-    if (*padding && i == kPadValue) {
-      move.replaced_operands[i] = **padding;
-      types[i] = (*padding)->type();
+    if (fill && i == *fill_at) {
+      move.replaced_operands[i] = *fill;
+      types[i] = fill->type();
       values[i] = &*move.replaced_operands[i];
     } else if (shown.inputs[i] == kNoValue) {
       continue;

@@ -173,7 +173,7 @@ class FixedLowering {
   /// The grid a moving node works on: that of its first output, or of its input where the output has none.
   Result<SharedEncoding> moving_grid(const ops::OpDef& op, const Node& node) {
     SharedEncoding grid = node.outputs[0] == kNoValue ? nullptr : tensors_.own_encoding(node.outputs[0]);
-    if (grid == nullptr) grid = tensors_.grid_of(node.inputs[op.first_data_input]);
+    if (grid == nullptr) grid = tensors_.grid_of(node.inputs[op.operands.first_data()]);
     if (grid == nullptr) return Error{ErrorCode::kUnsupported, "neither input nor output has an encoding"};
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       const ValueId id = node.outputs[i];

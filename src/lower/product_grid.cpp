@@ -1,23 +1,20 @@
 // product_grid.cpp: scales of accumulators.
 #include "lower/product_grid.hpp"
 
-namespace halfstep::lower {
+#include "ops/operands.hpp"
 
-int output_channel_axis(const ops::OpDef& op, const Shape& weight, const Shape& output) {
-  const bool spatial = op.weights.bias_input >= 0 && weight.rank() >= 3;
-  return spatial ? 1 : output.rank() - 1;
-}
+namespace halfstep::lower {
 
 std::optional<Encoding> accumulator_grid(const ops::OpDef& op, const graph::Node& node, const Encoding* x,
                                          const FloatSteps& steps) {
-  if (op.weights.channel_axis == nullptr || node.inputs.size() < 2) return std::nullopt;
+  if (op.channels.weight_output_axis == nullptr || node.inputs.size() < 2) return std::nullopt;
   for (const graph::ValueId id : {node.inputs[0], node.inputs[1], node.outputs[0]}) {
     if (id == graph::kNoValue || !steps.is_float32(id)) return std::nullopt;
   }
   const Encoding* w = steps.encoding_of(node.inputs[1]);
   if (x == nullptr || w == nullptr || !steps.fact(node.inputs[1]).value) return std::nullopt;
   const Shape& output = steps.fact(node.outputs[0]).type->shape;
-  const int axis = output_channel_axis(op, steps.fact(node.inputs[1]).type->shape, output);
+  const int axis = ops::output_channel_axis(op, output.rank());
   if (axis < 0) return std::nullopt;
   const double alpha = static_cast<double>(node.attributes.get_float("alpha", 1.0F));
   std::vector<QuantParams> params;

@@ -1,4 +1,4 @@
-// product_grid.hpp: where the output channels of a product of input and weight lie, and the grid of its accumulators.
+// product_grid.hpp: the grid of the accumulators of a product of input and weight.
 #pragma once
 
 #include <optional>
@@ -8,9 +8,6 @@
 #include "ops/op_def.hpp"
 
 namespace halfstep::lower {
-
-/// The output's axis of channels: 1 for convolutions, whose weights have spatial axes, the last for matrix products.
-int output_channel_axis(const ops::OpDef& op, const Shape& weight, const Shape& output);
 
 /// The grid a 32-bit accumulator of `node` counts on: scale s_x * s_w[c], zero point 0. For a product whose
 /// output nobody encoded: its accumulators become real numbers without another rounding. `x`: the grid of

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <vector>
 
-#include "lower/product_grid.hpp"
 #include "numerics/factor.hpp"
+#include "ops/operands.hpp"
 
 namespace halfstep::lower {
 namespace {
@@ -119,9 +119,9 @@ void finish_rows(float* y, const Layout& layout, const std::vector<Channel>& cha
   }
 }
 
-bool fits_channels(const Encoding& encoding, int axis, std::int64_t channels) {
+bool fits_channels(const Encoding& encoding, std::optional<int> axis, std::int64_t channels) {
   if (!encoding.axis()) return true;
-  return *encoding.axis() == axis && static_cast<std::int64_t>(encoding.params().size()) == channels;
+  return encoding.axis() == axis && static_cast<std::int64_t>(encoding.params().size()) == channels;
 }
 
 }  // namespace
@@ -129,8 +129,7 @@ bool fits_channels(const Encoding& encoding, int axis, std::int64_t channels) {
 Result<std::optional<ops::Prepared>> simulated_product(const ops::OpDef& op, const Node& node, FloatSteps& steps,
                                                        numerics::Rounding rounding) {
   const std::optional<ops::Prepared> none;
-  const ops::WeightSpec& spec = op.weights;
-  if (spec.channel_axis == nullptr || node.inputs.size() < 2 || node.inputs[0] == kNoValue) return none;
+  if (op.channels.weight_output_axis == nullptr || node.inputs.size() < 2 || node.inputs[0] == kNoValue) return none;
   if (node.attributes.get_float("alpha", 1.0F) != 1.0F || node.attributes.get_float("beta", 1.0F) != 1.0F) return none;
   const Encoding* x = steps.encoding_of(node.inputs[0]);
   const TensorEncoding* w = steps.entry_of(node.inputs[1]);
@@ -141,25 +140,26 @@ Result<std::optional<ops::Prepared>> simulated_product(const ops::OpDef& op, con
   if (*real_w == nullptr || !steps.is_float32(node.inputs[0])) return none;
 
   const TensorType& output = *steps.fact(node.outputs[0]).type;
-  const int axis = output_channel_axis(op, (*real_w)->shape(), output.shape);
+  const int axis = ops::output_channel_axis(op, output.shape.rank());
   const Layout layout{output.shape.num_elements(0, axis), output.shape[axis],
                       output.shape.num_elements(axis + 1, output.shape.rank())};
-  const int weight_axis = spec.channel_axis(node, (*real_w)->shape());
-  const std::int64_t weight_channels = (*real_w)->shape()[weight_axis];
+  const Shape& weight = (*real_w)->shape();
+  const std::optional<int> weight_axis = ops::weight_channel_axis(op, node, weight);
+  const std::int64_t weight_channels = weight_axis ? weight[*weight_axis] : 1;
   if (!fits_channels(w->encoding, weight_axis, weight_channels) || !fits_channels(*y, axis, layout.channels))
     return none;
-  if (layout.channels % weight_channels != 0) return none;
+  if (weight_channels == 0 || layout.channels % weight_channels != 0) return none;
 
   std::vector<Channel> channels;
   for (std::int64_t c = 0; c < layout.channels; ++c) {
     channels.push_back(channel_of(node, *x, w->encoding, *y, static_cast<std::size_t>(c)));
   }
-  const auto bias_input = static_cast<std::size_t>(spec.bias_input);
-  if (spec.bias_input >= 0 && node.inputs.size() > bias_input && node.inputs[bias_input] != kNoValue) {
-    Result<const Tensor*> bias = steps.known_value(node.inputs[bias_input]);
+  const std::optional<std::size_t> bias_input = op.operands.find(ops::OperandRole::kBias);
+  if (bias_input && node.inputs.size() > *bias_input && node.inputs[*bias_input] != kNoValue) {
+    Result<const Tensor*> bias = steps.known_value(node.inputs[*bias_input]);
     if (!bias.ok()) return bias.error();
     if (*bias == nullptr || (*bias)->num_elements() != layout.channels) return none;
-    const std::vector<double> steps_b = bias_in_steps(**bias, steps.entry_of(node.inputs[bias_input]), channels, *y);
+    const std::vector<double> steps_b = bias_in_steps(**bias, steps.entry_of(node.inputs[*bias_input]), channels, *y);
     for (std::size_t c = 0; c < channels.size(); ++c) channels[c].bias = steps_b[c];
   }
 

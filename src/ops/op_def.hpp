@@ -11,6 +11,7 @@
 // run fails only on data (an index outside its axis).
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <functional>
 #include <optional>
@@ -89,13 +90,46 @@ struct LowerArgs : NodeArgs {
 struct FixedArgs;  // fixed_form.hpp
 struct FixedForm;
 
-/// Which operand is a weight, and how it is laid out.
-struct WeightSpec {
-  int weight_input = -1;  ///< -1: the operator has no weight.
-  int bias_input = -1;    ///< -1: no bias operand.
-  /// Axis of the weight that runs over output channels, given the node
-  /// (Gemm transB, ConvTranspose groups, ...).
-  int (*channel_axis)(const graph::Node&, const Shape& weight) = nullptr;
+/// The part an operand plays when the node runs on integers.
+enum class OperandRole {
+  kPlain,      ///< Not on a grid: indices, shapes, conditions, bounds of Clip.
+  kData,       ///< On a grid like an activation: input 0, both sides of Add, slopes of PRelu.
+  kWeight,     ///< If constant, multiplies on a grid of its own, perhaps one a channel. Else data.
+  kBias,       ///< If constant, added to the accumulator. Else data.
+  kParameter,  ///< Computes, but stays real: what a normalization scales and shifts by.
+};
+
+/// Roles of a node's operands in their order; the last one stands for all that follow.
+struct OperandRoles {
+  std::array<OperandRole, 3> roles = {OperandRole::kData, OperandRole::kPlain, OperandRole::kPlain};
+
+  constexpr OperandRole operator[](std::size_t operand) const {
+    return roles[operand < roles.size() ? operand : roles.size() - 1];
+  }
+  /// The first operand with this role; empty: none.
+  constexpr std::optional<std::size_t> find(OperandRole role) const {
+    for (std::size_t i = 0; i < roles.size(); ++i) {
+      if (roles[i] == role) return i;
+    }
+    return std::nullopt;
+  }
+  /// The first operand that carries data: 1 for Where, whose operand 0 only chooses.
+  constexpr std::size_t first_data() const { return find(OperandRole::kData).value_or(0); }
+};
+
+inline constexpr OperandRoles kAllData = {{OperandRole::kData, OperandRole::kData, OperandRole::kData}};
+inline constexpr OperandRoles kLinearRoles = {{OperandRole::kData, OperandRole::kWeight, OperandRole::kBias}};
+inline constexpr OperandRoles kNormalizationRoles = {
+    {OperandRole::kData, OperandRole::kParameter, OperandRole::kParameter}};
+
+/// Where the channels of a linear operator are (the one with a kWeight), given its node and the weight's shape. With
+/// groups, only axis 0 of a weight runs over all groups; the other one runs over the channels of one group.
+struct ChannelLayout {
+  int (*weight_output_axis)(const graph::Node&, const Shape& weight) = nullptr;  ///< nullptr: not linear. -1: none.
+  int (*weight_input_axis)(const graph::Node&, const Shape& weight) = nullptr;
+  bool channels_first = false;  ///< Channels of input 0 and output 0 are axis 1; false: the last axis.
+  /// The operator that also adds a bias a channel, where operands are matrices. Empty: this one does, or there is none.
+  std::string_view with_bias = "";
 };
 
 /// One operator. Aggregate; fill by designated initializers.
@@ -109,13 +143,19 @@ struct OpDef {
   float fixed_max = 0.0F;
   /// The operator has an integer form: its float operands and outputs are quantized. False: a float island.
   bool has_integer_form = false;
-  /// The first operand that carries data: 1 for Where, whose operand 0 only chooses.
-  std::size_t first_data_input = 0;
-  WeightSpec weights = {};
+  OperandRoles operands = {};
+  ChannelLayout channels = {};
   /// Output 0 is input 0's bytes under another shape (Reshape, Squeeze, Identity).
   bool aliases_input = false;
   /// Kernel may be called with output 0 in input 0's storage when both types are equal.
   bool in_place = false;
+  /// Under kSameAsInput: output 0 holds values between those of input 0 (linear Resize).
+  bool interpolates = false;
+  /// Under kSameAsInput: the operand whose one value output 0 also holds, for these attributes; where the node has no
+  /// such operand the value is 0 (Pad in mode constant). nullptr, or empty: there is none.
+  std::optional<std::size_t> (*fill_operand)(const graph::Node&) = nullptr;
+  /// Under kSameAsInput: with these attributes output 0 may leave the range of input 0 (cubic Resize). nullptr: never.
+  bool (*leaves_range)(const graph::Node&) = nullptr;
   /// Each channel (axis 1) of output 0 depends on the same channel of input 0 only.
   bool keeps_channels_apart = false;
   /// The result depends on the order of the float operands' values only (comparisons, ArgMax): codes on one grid

@@ -68,23 +68,15 @@ bool pads_nothing(const Node& node) {
 }
 
 bool shift_reaches_every_tap(const Node& node, const Linear& linear) {
-  switch (linear.kind) {
-    case LinearKind::kConv:
-      return pads_nothing(node);
-    case LinearKind::kConvTranspose:
-      return false;
-    case LinearKind::kGemm:
-    case LinearKind::kMatMul:
-      return true;
-  }
-  return false;
+  if (!linear.spatial) return true;
+  return plain(node, "Conv") && pads_nothing(node);
 }
 
 bool fold_forward(Edit& edit, NodeId n, const ChannelMap& map, const ops::Facts& facts) {
   const ValueId between = edit.node(n).outputs[0];
   const std::optional<Linear> linear = linear_at(edit, edit.private_consumer(between), facts);
-  // A MatMul of more dimensions does not have its input channels on axis 1.
-  if (!linear || (linear->kind == LinearKind::kMatMul && linear->output_rank != 2)) return false;
+  // The input channels of matrix products of more than two dimensions are not on axis 1.
+  if (!linear || (!linear->spatial && linear->output_rank != 2)) return false;
   const Node& consumer = edit.node(linear->node);
   if (consumer.inputs[0] != between || consumer.attributes.get_int("transA", 0) != 0) return false;
   if (linear->in_channels != static_cast<std::int64_t>(map.scale.size())) return false;

@@ -53,11 +53,12 @@ TensorRole role_of(const QdqImport& import, ValueId id, const Tensor& codes) {
     const Node& node = import.edit.node(n);
     const ops::OpDef* op = ops::find_op(node);
     if (op == nullptr) continue;
-    const auto reads_at = [&](int input) {
-      return input >= 0 && input_of(node, static_cast<std::size_t>(input)) == id;
+    const auto reads_as = [&](ops::OperandRole role) {
+      const std::optional<std::size_t> at = op->operands.find(role);
+      return at && input_of(node, *at) == id;
     };
-    if (reads_at(op->weights.bias_input)) return TensorRole::kBias;
-    is_weight = is_weight || reads_at(op->weights.weight_input);
+    if (reads_as(ops::OperandRole::kBias)) return TensorRole::kBias;
+    is_weight = is_weight || reads_as(ops::OperandRole::kWeight);
   }
   return codes.dtype() == DType::kInt32 && !is_weight ? TensorRole::kBias : TensorRole::kWeight;
 }

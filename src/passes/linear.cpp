@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ops/operands.hpp"
+
 namespace halfstep::passes {
 namespace {
 
@@ -21,14 +23,13 @@ void for_each_weight(const Linear& linear, const Shape& shape, F&& f) {
   const std::int64_t kernel = shape.num_elements(2, shape.rank());
   const std::int64_t in_per_group = linear.in_channels / linear.groups;
   const std::int64_t out_per_group = linear.out_channels / linear.groups;
-  const bool out_first = linear.kind == LinearKind::kConv || linear.transposed;
   std::int64_t position = 0;
   for (std::int64_t a = 0; a < shape[0]; ++a) {
-    const std::int64_t group = a / (out_first ? out_per_group : in_per_group);
+    const std::int64_t group = a / (linear.output_first ? out_per_group : in_per_group);
     for (std::int64_t b = 0; b < shape[1]; ++b) {
-      const std::int64_t second = group * (out_first ? in_per_group : out_per_group) + b;
+      const std::int64_t second = group * (linear.output_first ? in_per_group : out_per_group) + b;
       for (std::int64_t k = 0; k < kernel; ++k, ++position) {
-        f(index(position), index(out_first ? second : a), index(out_first ? a : second));
+        f(index(position), index(linear.output_first ? second : a), index(linear.output_first ? a : second));
       }
     }
   }
@@ -39,12 +40,12 @@ std::vector<double> bias_of(const Edit& edit, const Linear& linear) {
   const Node& node = edit.node(linear.node);
   std::vector<double> bias(index(linear.out_channels), 0.0);
   const Tensor* constant = graph::constant_of(edit.graph, input_of(node, 2));
-  if (linear.kind == LinearKind::kMatMul || constant == nullptr) return bias;
+  if (constant == nullptr) return bias;
   const Shape& shape = constant->shape();
   const std::int64_t count = constant->num_elements();
   const bool one_a_channel = count == linear.out_channels && (shape.rank() == 0 || shape[shape.rank() - 1] == count);
   if (count != 1 && !one_a_channel) return {};
-  const double beta = linear.kind == LinearKind::kGemm ? node.attributes.get_float("beta", 1.0F) : 1.0;
+  const double beta = node.attributes.get_float("beta", 1.0F);
   for (std::size_t c = 0; c < bias.size(); ++c) bias[c] = beta * constant->data<float>()[count == 1 ? 0 : c];
   return bias;
 }
@@ -63,7 +64,7 @@ bool commit(Edit& edit, const Linear& linear, Tensor weight, const std::vector<d
   set_constant_input(edit, linear.node, 1, std::move(weight), weight_name);
   Node& node = edit.node(linear.node);
   if (!needs_bias && input_of(node, 2) == kNoValue) return true;
-  if (linear.kind == LinearKind::kMatMul) node.op_type = "Gemm";
+  if (const std::string_view op_type = ops::find_op(node)->channels.with_bias; !op_type.empty()) node.op_type = op_type;
   node.attributes.erase("beta");
   set_constant_input(edit, linear.node, 2, std::move(bias_tensor), bias_name_for(weight_name));
   return true;
@@ -75,17 +76,6 @@ bool weights_are_free(const Edit& edit, const Node& node) {
          (bias == kNoValue || free_constant(edit.graph, bias) != nullptr);
 }
 
-std::optional<Linear> convolution_at(const Node& node, Linear linear, const Shape& weight) {
-  linear.groups = node.attributes.get_int("group", 1);
-  if (weight.rank() < 3 || linear.groups < 1 || weight.num_elements() == 0) return std::nullopt;
-  const bool transposed = linear.kind == LinearKind::kConvTranspose;
-  if (weight[0] % linear.groups != 0) return std::nullopt;
-  linear.out_channels = transposed ? weight[1] * linear.groups : weight[0];
-  linear.in_channels = transposed ? weight[0] : weight[1] * linear.groups;
-  linear.output_rank = weight.rank();
-  return linear;
-}
-
 }  // namespace
 
 bool ChannelMap::shifts() const {
@@ -95,30 +85,28 @@ bool ChannelMap::shifts() const {
 std::optional<Linear> linear_at(const Edit& edit, NodeId n, const ops::Facts& facts) {
   if (n == graph::kNoNode) return std::nullopt;
   const Node& node = edit.node(n);
-  if (!only_first_output(node) || !weights_are_free(edit, node)) return std::nullopt;
+  const ops::OpDef* op = ops::find_op(node);
+  if (op == nullptr || op->channels.weight_output_axis == nullptr) return std::nullopt;
+  if (node.clamp || !only_first_output(node) || !weights_are_free(edit, node)) return std::nullopt;
   const Shape& weight = graph::constant_of(edit.graph, node.inputs[1])->shape();
   Linear linear;
   linear.node = n;
-  if (plain(node, "Conv") || plain(node, "ConvTranspose")) {
-    linear.kind = node.op_type == "Conv" ? LinearKind::kConv : LinearKind::kConvTranspose;
-    return convolution_at(node, linear, weight);
+  linear.spatial = op->channels.channels_first;
+  if ((linear.spatial ? weight.rank() < 3 : weight.rank() != 2) || weight.num_elements() == 0) return std::nullopt;
+  if (linear.spatial) {
+    linear.groups = node.attributes.get_int("group", 1);
+    if (linear.groups < 1 || weight[0] % linear.groups != 0) return std::nullopt;
   }
-  if (weight.rank() != 2 || weight.num_elements() == 0) return std::nullopt;
-  if (plain(node, "Gemm")) {
-    linear.kind = LinearKind::kGemm;
-    linear.transposed = node.attributes.get_int("transB", 0) != 0;
-    linear.output_rank = 2;
-  } else if (plain(node, "MatMul")) {
-    linear.kind = LinearKind::kMatMul;
+  linear.output_first = op->channels.weight_output_axis(node, weight) == 0;
+  linear.out_channels = linear.output_first ? weight[0] : weight[1] * linear.groups;
+  linear.in_channels = linear.output_first ? weight[1] * linear.groups : weight[0];
+  linear.output_rank = weight.rank();
+  if (!op->channels.with_bias.empty()) {
     const TensorType* input = type_of(facts, node.inputs[0]);
     linear.output_rank = input == nullptr ? 0 : input->shape.rank();
-    linear.channel_axis = linear.output_rank - 1;
     linear.takes_shift = linear.output_rank == 2;
-  } else {
-    return std::nullopt;
   }
-  linear.in_channels = weight[linear.transposed ? 1 : 0];
-  linear.out_channels = weight[linear.transposed ? 0 : 1];
+  linear.channel_axis = ops::output_channel_axis(*op, linear.output_rank);
   return linear;
 }
 
@@ -142,7 +130,7 @@ bool fold_in_front(Edit& edit, const Linear& linear, const ChannelMap& map) {
   std::vector<double> bias = bias_of(edit, linear);
   if (bias.empty()) return false;
   const Node& node = edit.node(linear.node);
-  const double alpha = linear.kind == LinearKind::kGemm ? node.attributes.get_float("alpha", 1.0F) : 1.0;
+  const double alpha = node.attributes.get_float("alpha", 1.0F);
   const Tensor& old_weight = *graph::constant_of(edit.graph, node.inputs[1]);
   Tensor weight(old_weight.type());
   const float* from = old_weight.data<float>();

@@ -1,4 +1,4 @@
-// linear.hpp: Conv, ConvTranspose, Gemm and MatMul seen as one thing: y = W x + b.
+// linear.hpp: convolutions and matrix products seen as one thing: y = W x + b.
 #pragma once
 
 #include <optional>
@@ -8,19 +8,17 @@
 
 namespace halfstep::passes {
 
-enum class LinearKind { kConv, kConvTranspose, kGemm, kMatMul };
-
 /// A linear node whose weight and bias passes may change.
 struct Linear {
-  LinearKind kind = LinearKind::kConv;
   graph::NodeId node = graph::kNoNode;
   std::int64_t groups = 1;
   std::int64_t in_channels = 0;
   std::int64_t out_channels = 0;
-  bool transposed = false;  ///< Gemm: the weight is [out, in] rather than [in, out].
-  bool takes_shift = true;  ///< False: a MatMul of more than two dimensions, which can't become a Gemm.
-  int output_rank = 0;      ///< 0: not known.
-  int channel_axis = 1;     ///< Of the output.
+  bool output_first = true;  ///< Axis 0 of the weight runs over output channels and axis 1 over input channels.
+  bool spatial = false;      ///< A convolution: weight axes from 2 on are the window.
+  bool takes_shift = true;   ///< False: there is no operator that adds a bias (MatMul of more than two dimensions).
+  int output_rank = 0;       ///< 0: not known.
+  int channel_axis = 1;      ///< Of the output.
 };
 
 /// One factor and one summand a channel: y = scale[c] * x + shift[c].

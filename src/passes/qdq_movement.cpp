@@ -17,9 +17,7 @@
 // rounding to a grid twice is rounding once. Only where Resize interpolates may
 // a code differ by one step: how integers round there is the runtime's choice.
 #include <algorithm>
-#include <array>
 #include <map>
-#include <string_view>
 
 #include "ops/op_def.hpp"
 #include "passes/qdq_import.hpp"
@@ -40,10 +38,9 @@ bool is_stored(DType dtype) {
 
 /// Moves or selects elements of operand 0 and adds none of its own.
 bool moves_only(const Node& node) {
-  constexpr std::array<std::string_view, 3> kExcept = {"Pad", "Resize", "CenterCropPad"};
   const ops::OpDef* op = ops::find_op(node);
   return op != nullptr && op->output_rule == ops::OutputRule::kSameAsInput && op->has_integer_form && !node.clamp &&
-         std::ranges::find(kExcept, node.op_type) == kExcept.end();
+         !op->interpolates && op->fill_operand == nullptr;
 }
 
 /// Between elements only, nothing from outside the tensor.

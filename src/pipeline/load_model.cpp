@@ -17,8 +17,8 @@
 #include "passes/import_qdq.hpp"
 #include "passes/import_qoperator.hpp"
 #include "passes/prepare.hpp"
+#include "passes/unshare_parameters.hpp"
 #include "precision/encoding_targets.hpp"
-#include "precision/unshare_parameters.hpp"
 
 namespace halfstep {
 
@@ -176,7 +176,7 @@ Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shap
   for (const auto& [key, value] : graph->metadata) {
     if (key == kArithmeticKey && !imported->encodings.empty()) prepared.arithmetic = value;
   }
-  prepared.graph = precision::unshare_parameters(*std::move(graph), imported->encodings);
+  prepared.graph = passes::unshare_parameters(*std::move(graph), imported->encodings);
   prepared.encodings = std::move(imported->encodings);
   return prepared;
 }

@@ -7,8 +7,8 @@
 
 #include "calib/range_estimators.hpp"
 #include "core/text.hpp"
+#include "ops/operands.hpp"
 #include "precision/bias_grids.hpp"
-#include "precision/operands.hpp"
 #include "precision/parameter_grids.hpp"
 
 namespace halfstep::precision {
@@ -70,7 +70,7 @@ class Assigner {
   template <class F>
   Result<void> for_each_integer_node(F&& f) {
     for (const graph::Node& node : graph_.nodes) {
-      if (!is_integer_node(node, facts_)) continue;
+      if (!ops::is_integer_node(node, facts_)) continue;
       if (Result<void> ok = f(node); !ok.ok()) return ok;
     }
     return {};
@@ -158,10 +158,10 @@ class Assigner {
   /// Grids of all weights; several nodes may read one.
   Result<void> fit_weights() {
     return for_each_integer_node([&](const graph::Node& node) -> Result<void> {
-      const ValueId weight = weight_of(graph_, node);
+      const ValueId weight = ops::weight_of(graph_, node);
       if (weight == graph::kNoValue || done(weight) || weights_.count(weight) != 0) return {};
       const Tensor& values = *graph::constant_of(graph_, weight);
-      const std::optional<int> axis = options_.per_channel ? weight_axis(graph_, node) : std::nullopt;
+      const std::optional<int> axis = options_.per_channel ? ops::weight_axis(graph_, node) : std::nullopt;
       const GridRequest request = weight_request(options_);
       Result<ParameterGrid> fitted =
           axis ? fit_channels(values, *axis, request, name_of(weight)) : fit_tensor(values, request, name_of(weight));
@@ -210,8 +210,8 @@ class Assigner {
   Result<void> raise_weights() {
     if (options_.bias_bits != 32) return {};
     return for_each_integer_node([&](const graph::Node& node) -> Result<void> {
-      const ValueId bias = bias_of(graph_, node);
-      const auto weight = weights_.find(weight_of(graph_, node));
+      const ValueId bias = ops::bias_of(graph_, node);
+      const auto weight = weights_.find(ops::weight_of(graph_, node));
       if (bias == graph::kNoValue || done(bias) || weight == weights_.end()) return {};
       const Tensor& values = *graph::constant_of(graph_, bias);
       if (auto finite = largest_magnitude(values, name_of(bias)); !finite.ok()) return finite.error();
@@ -245,7 +245,7 @@ class Assigner {
       for (std::size_t i = 0; i < node.inputs.size(); ++i) {
         const ValueId id = node.inputs[i];
         const Tensor* constant = graph::constant_of(graph_, id);
-        if (constant == nullptr || operand_kind(graph_, node, i) != OperandKind::kData || done(id)) continue;
+        if (constant == nullptr || ops::operand_role(graph_, node, i) != ops::OperandRole::kData || done(id)) continue;
         const bool joins = ops::find_op(node)->output_rule == ops::OutputRule::kSameAsInputs && !node.clamp;
         if (joins) {
           joined_.emplace_back(id, node.outputs[0]);
@@ -288,9 +288,9 @@ class Assigner {
   /// accumulators as they are. That holds for what came with the model, too.
   Result<void> encode_biases() {
     return for_each_integer_node([&](const graph::Node& node) -> Result<void> {
-      const ValueId id = bias_of(graph_, node);
+      const ValueId id = ops::bias_of(graph_, node);
       if (id == graph::kNoValue) return {};
-      const TensorEncoding* weight = encoding_of_value(weight_of(graph_, node));
+      const TensorEncoding* weight = encoding_of_value(ops::weight_of(graph_, node));
       if (weight == nullptr || input_encoding(node) == nullptr) return {};
       const Tensor& values = *graph::constant_of(graph_, id);
       const TensorEncoding* known = encoding_of_value(id);

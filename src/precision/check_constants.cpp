@@ -7,24 +7,20 @@
 
 #include "core/text.hpp"
 #include "ops/op_def.hpp"
-#include "precision/operands.hpp"
+#include "ops/operands.hpp"
 
 namespace halfstep::precision {
 namespace {
 
-bool is_parameter(const graph::Graph& graph, const graph::Node& node, std::size_t index) {
-  const bool normalizes = node.op_type.ends_with("Normalization") && index > 0;
-  return normalizes || operand_kind(graph, node, index) != OperandKind::kPlain;
-}
-
 const char* role_of(const graph::Graph& graph, const graph::Node& node, std::size_t index) {
-  switch (operand_kind(graph, node, index)) {
-    case OperandKind::kWeight:
+  switch (ops::operand_role(graph, node, index)) {
+    case ops::OperandRole::kWeight:
       return "weight ";
-    case OperandKind::kBias:
+    case ops::OperandRole::kBias:
       return "bias ";
-    case OperandKind::kPlain:
-    case OperandKind::kData:
+    case ops::OperandRole::kPlain:
+    case ops::OperandRole::kData:
+    case ops::OperandRole::kParameter:
       break;
   }
   return "constant ";
@@ -38,7 +34,10 @@ Result<void> check_constants(const graph::Graph& graph) {
     if (op == nullptr || !op->has_integer_form) continue;
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const Tensor* constant = graph::constant_of(graph, node.inputs[i]);
-      if (constant == nullptr || constant->dtype() != DType::kFloat32 || !is_parameter(graph, node, i)) continue;
+      if (constant == nullptr || constant->dtype() != DType::kFloat32 ||
+          ops::operand_role(graph, node, i) == ops::OperandRole::kPlain) {
+        continue;
+      };
       const std::span<const float> values = constant->values<float>();
       const auto bad = std::ranges::find_if(values, [](float x) { return !std::isfinite(x); });
       if (bad == values.end()) continue;

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "ops/op_def.hpp"
-#include "precision/operands.hpp"
+#include "ops/operands.hpp"
 
 namespace halfstep::precision {
 namespace {
@@ -57,7 +57,7 @@ class Chooser {
 
  private:
   Part part_of(const graph::Node& node) const {
-    if (!is_integer_node(node, facts_)) return Part::kFloat;
+    if (!ops::is_integer_node(node, facts_)) return Part::kFloat;
     if (node.clamp) return Part::kCompute;  // The clamped tensor may need a much smaller grid than the input.
     switch (ops::find_op(node)->output_rule) {
       case ops::OutputRule::kSameAsInput:
@@ -77,7 +77,7 @@ class Chooser {
       if (parts_[n] != Part::kFloat) moves = true;
       const auto& outputs = graph_.nodes[n].outputs;
       if (parts_[n] == Part::kFloat && std::any_of(outputs.begin(), outputs.end(), [&](ValueId output) {
-            return output != graph::kNoValue && is_float(facts_, output);
+            return output != graph::kNoValue && ops::is_float(facts_, output);
           })) {
         return false;
       }
@@ -109,7 +109,8 @@ class Chooser {
 
   void set(std::vector<bool>& flags, ValueId id) {
     // What constants alone decide (an imported weight behind a Reshape) has the values it was stored with.
-    if (flags[at(id)] || regridded_[at(id)] || is_constant(id) || facts_[at(id)].value || !is_float(facts_, id)) return;
+    if (flags[at(id)] || regridded_[at(id)] || is_constant(id) || facts_[at(id)].value || !ops::is_float(facts_, id))
+      return;
     flags[at(id)] = true;
     changed_ = true;
   }
@@ -122,7 +123,7 @@ class Chooser {
                                                                   [&](ValueId output) { return needed(output); }));
     if (!wanted) return;
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-      if (operand_kind(graph_, node, i) == OperandKind::kData) set(needed_, node.inputs[i]);
+      if (ops::operand_role(graph_, node, i) == ops::OperandRole::kData) set(needed_, node.inputs[i]);
     }
   }
 

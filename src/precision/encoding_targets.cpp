@@ -1,7 +1,7 @@
 // encoding_targets.cpp: roles and axes from the operator table.
 #include "precision/encoding_targets.hpp"
 
-#include "precision/operands.hpp"
+#include "ops/operands.hpp"
 
 namespace halfstep::precision {
 
@@ -16,11 +16,11 @@ EncodingTargets encoding_targets(const graph::Graph& graph) {
     targets.emplace(value.name, std::move(target));
   }
   for (const graph::Node& node : graph.nodes) {
-    if (const graph::ValueId weight = weight_of(graph, node); weight != graph::kNoValue) {
+    if (const graph::ValueId weight = ops::weight_of(graph, node); weight != graph::kNoValue) {
       EncodingTarget& target = targets[graph.value(weight).name];
-      if (!target.channel_axis) target.channel_axis = weight_axis(graph, node);
+      if (!target.channel_axis) target.channel_axis = ops::weight_axis(graph, node);
     }
-    if (const graph::ValueId bias = bias_of(graph, node); bias != graph::kNoValue) {
+    if (const graph::ValueId bias = ops::bias_of(graph, node); bias != graph::kNoValue) {
       EncodingTarget& target = targets[graph.value(bias).name];
       target.role = TensorRole::kBias;
       if (!target.channel_axis && target.shape->rank() > 0) target.channel_axis = target.shape->rank() - 1;

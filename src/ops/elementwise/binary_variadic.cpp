@@ -70,6 +70,7 @@ constexpr OpDef variadic(std::string_view type, Result<Inferred> (*infer)(const 
           .since_opset = 8,
           .output_rule = OutputRule::kObserved,
           .has_integer_form = true,
+          .operands = kAllData,
           .infer = infer,
           .lower_float = lower,
           .lower_fixed = lower_fixed};

@@ -210,7 +210,7 @@ std::span<const OpDef> logic_ops() {
        .since_opset = 9,
        .output_rule = OutputRule::kSameAsInputs,
        .has_integer_form = true,
-       .first_data_input = 1,
+       .operands = {{OperandRole::kPlain, OperandRole::kData, OperandRole::kData}},
        .infer = infer_where,
        .lower_float = lower_where},
   };

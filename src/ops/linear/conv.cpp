@@ -158,21 +158,16 @@ Result<Prepared> lower_conv(const LowerArgs& args) {
   return is_pointwise(g) ? pointwise(g, clamp) : by_columns(g, clamp);
 }
 
-int conv_channel_axis(const graph::Node&, const Shape&) { return 0; }
-
-// With groups, weight axis 1 holds only the output channels of one group, and
-// output channel g * (M / group) + m shares its slice with every other group: no
-// axis of the weight runs over all output channels, so there is none to offer.
-int conv_transpose_channel_axis(const graph::Node& node, const Shape&) {
-  return node.attributes.get_int("group", 1) == 1 ? 1 : -1;
-}
+int axis_0(const graph::Node&, const Shape&) { return 0; }
+int axis_1(const graph::Node&, const Shape&) { return 1; }
 
 constexpr std::array kOps = {
     OpDef{.type = "Conv",
           .since_opset = 1,
           .output_rule = OutputRule::kObserved,
           .has_integer_form = true,
-          .weights = {.weight_input = 1, .bias_input = 2, .channel_axis = &conv_channel_axis},
+          .operands = kLinearRoles,
+          .channels = {.weight_output_axis = &axis_0, .weight_input_axis = &axis_1, .channels_first = true},
           .infer = &infer_conv,
           .lower_float = &lower_conv,
           .lower_fixed = &lower_conv_fixed},
@@ -180,7 +175,8 @@ constexpr std::array kOps = {
           .since_opset = 11,
           .output_rule = OutputRule::kObserved,
           .has_integer_form = true,
-          .weights = {.weight_input = 1, .bias_input = 2, .channel_axis = &conv_transpose_channel_axis},
+          .operands = kLinearRoles,
+          .channels = {.weight_output_axis = &axis_1, .weight_input_axis = &axis_0, .channels_first = true},
           .infer = &infer_conv_transpose,
           .lower_float = &lower_conv_transpose,
           .lower_fixed = &lower_conv_transpose_fixed},

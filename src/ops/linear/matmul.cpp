@@ -78,18 +78,21 @@ Result<Inferred> infer_gemm(const NodeArgs& args) {
   return one_output(geometry->dtype, Shape{geometry->m, geometry->n});
 }
 
-int matmul_channel_axis(const graph::Node&, const Shape& weight) { return weight.rank() >= 2 ? weight.rank() - 1 : -1; }
+int matmul_output_axis(const graph::Node&, const Shape& weight) { return weight.rank() >= 2 ? weight.rank() - 1 : -1; }
+int matmul_input_axis(const graph::Node&, const Shape& weight) { return weight.rank() >= 2 ? weight.rank() - 2 : 0; }
 
-int gemm_channel_axis(const graph::Node& node, const Shape&) {
+int gemm_output_axis(const graph::Node& node, const Shape&) {
   return node.attributes.get_int("transB", 0) != 0 ? 0 : 1;
 }
+int gemm_input_axis(const graph::Node& node, const Shape& weight) { return 1 - gemm_output_axis(node, weight); }
 
 constexpr std::array kOps = {
     OpDef{.type = "Gemm",
           .since_opset = 11,
           .output_rule = OutputRule::kObserved,
           .has_integer_form = true,
-          .weights = {.weight_input = 1, .bias_input = 2, .channel_axis = &gemm_channel_axis},
+          .operands = kLinearRoles,
+          .channels = {.weight_output_axis = &gemm_output_axis, .weight_input_axis = &gemm_input_axis},
           .infer = &infer_gemm,
           .lower_float = &lower_gemm,
           .lower_fixed = &lower_gemm_fixed},
@@ -97,7 +100,10 @@ constexpr std::array kOps = {
           .since_opset = 1,
           .output_rule = OutputRule::kObserved,
           .has_integer_form = true,
-          .weights = {.weight_input = 1, .bias_input = -1, .channel_axis = &matmul_channel_axis},
+          .operands = {{OperandRole::kData, OperandRole::kWeight, OperandRole::kPlain}},
+          .channels = {.weight_output_axis = &matmul_output_axis,
+                       .weight_input_axis = &matmul_input_axis,
+                       .with_bias = "Gemm"},
           .infer = &infer_matmul,
           .lower_float = &lower_matmul,
           .lower_fixed = &lower_matmul_fixed},

@@ -153,6 +153,7 @@ OpDef concat_op() {
           .since_opset = 4,
           .output_rule = OutputRule::kSameAsInputs,
           .has_integer_form = true,
+          .operands = kAllData,
           .infer = &infer_concat,
           .lower_float = &lower_concat};
 }

@@ -219,6 +219,11 @@ Result<Prepared> lower_pad(const LowerArgs& args) {
   }};
 }
 
+std::optional<std::size_t> fill_operand(const graph::Node& node) {
+  if (node.attributes.get_string("mode", "constant") != "constant") return std::nullopt;
+  return 2;
+}
+
 }  // namespace
 
 OpDef pad_op() {
@@ -226,6 +231,7 @@ OpDef pad_op() {
           .since_opset = 11,
           .output_rule = OutputRule::kSameAsInput,
           .has_integer_form = true,
+          .fill_operand = &fill_operand,
           .infer = &infer_pad,
           .lower_float = &lower_pad};
 }

@@ -35,16 +35,25 @@ Result<Prepared> lower_resize(const LowerArgs& args) {
                                                                  : prepare_resize_weighted(**spec, dtype);
 }
 
+/// Nearest and linear results lie between the input's values. Cubic ones may overshoot, and where a crop reaches
+/// beyond the input an attribute says the value. 0 is on every grid.
+bool leaves_range(const graph::Node& node) {
+  if (node.attributes.get_string("mode", "nearest") == "cubic") return true;
+  return node.attributes.get_string("coordinate_transformation_mode", "half_pixel") == "tf_crop_and_resize" &&
+         node.attributes.get_float("extrapolation_value", 0.0F) != 0.0F;
+}
+
 }  // namespace
 
 std::span<const OpDef> resize_ops() {
   static const std::array kOps = {
-      // Nearest and linear results lie within the input's range. Cubic ones may
-      // leave it and have no integer form: lowering decides by the mode.
+      // Cubic results have no integer form: lowering decides by the mode.
       OpDef{.type = "Resize",
             .since_opset = 13,
             .output_rule = OutputRule::kSameAsInput,
             .has_integer_form = true,
+            .interpolates = true,
+            .leaves_range = &leaves_range,
             .infer = &infer_resize,
             .lower_float = &lower_resize,
             .lower_fixed = &lower_resize_fixed},

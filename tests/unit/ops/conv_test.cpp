@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "conv_run_node.hpp"
+#include "ops/operands.hpp"
 
 namespace halfstep::ops {
 namespace {
@@ -363,11 +364,11 @@ TEST(ConvTranspose, RefusesWhatDoesNotFit) {
 
 TEST(ConvWeights, ChannelAxisFollowsTheLayout) {
   graph::Node node = make_node("ConvTranspose", 2);
-  const WeightSpec transpose = find_op("", "ConvTranspose")->weights;
-  EXPECT_EQ(transpose.channel_axis(node, Shape{4, 2, 3, 3}), 1);
+  const OpDef& transpose = *find_op("", "ConvTranspose");
+  EXPECT_EQ(weight_channel_axis(transpose, node, Shape{4, 2, 3, 3}), 1);
   node.attributes.set("group", std::int64_t{2});
-  EXPECT_EQ(transpose.channel_axis(node, Shape{4, 2, 3, 3}), -1);
-  EXPECT_EQ(find_op("", "Conv")->weights.channel_axis(node, Shape{4, 2, 3, 3}), 0);
+  EXPECT_EQ(weight_channel_axis(transpose, node, Shape{4, 2, 3, 3}), std::nullopt);
+  EXPECT_EQ(weight_channel_axis(*find_op("", "Conv"), node, Shape{4, 2, 3, 3}), 0);
 }
 
 }  // namespace

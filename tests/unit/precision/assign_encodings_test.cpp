@@ -6,9 +6,9 @@
 #include <cmath>
 #include <limits>
 
+#include "passes/unshare_parameters.hpp"
 #include "precision/bias_grids.hpp"
 #include "precision/encoding_targets.hpp"
-#include "precision/unshare_parameters.hpp"
 #include "unit/precision/graphs.hpp"
 
 namespace halfstep::precision {
@@ -36,7 +36,7 @@ calib::Observations observed(const Choices& choices, float min, float max) {
 
 Result<Assignment> assign(GraphBuilder& g, const Options& options = {}, const EncodingSet& frozen = {},
                           float min = -1.0F, float max = 1.55F) {
-  g.graph() = unshare_parameters(g.graph(), frozen);
+  g.graph() = passes::unshare_parameters(g.graph(), frozen);
   const ops::Facts facts = float_facts(g.graph());
   const Choices choices = choose_tensors(g.graph(), facts, frozen);
   return assign_encodings(g.graph(), facts, choices, observed(choices, min, max), options, frozen);
@@ -275,7 +275,7 @@ TEST(UnshareParameters, ClonesOnlyWhereEncodingsDiffer) {
   g.graph().nodes[3].attributes.set("transB", std::int64_t{1});
   g.node("Mul", {"x", "b"}, {"y5"});  // An operand.
   for (const char* y : {"y1", "y2", "y3", "y4", "y5"}) g.output(y);
-  const graph::Graph once = unshare_parameters(g.graph());
+  const graph::Graph once = passes::unshare_parameters(g.graph());
   const auto input = [&](std::size_t node, std::size_t i) { return once.value(once.nodes[node].inputs[i]).name; };
   EXPECT_EQ(input(0, 1), "w");
   EXPECT_EQ(input(1, 1), "w");
@@ -288,11 +288,11 @@ TEST(UnshareParameters, ClonesOnlyWhereEncodingsDiffer) {
   EXPECT_NE(input(3, 2), input(2, 2));
   EXPECT_NE(input(4, 1), "b");
   EXPECT_EQ(once.values.size(), g.graph().values.size() + 4);
-  EXPECT_EQ(unshare_parameters(once).values.size(), once.values.size());
+  EXPECT_EQ(passes::unshare_parameters(once).values.size(), once.values.size());
   EncodingSet frozen;
   frozen.emplace("b",
                  TensorEncoding{.encoding = *Encoding::per_tensor({0, 255}, {1.0, 0}), .provenance = {}, .codes = {}});
-  EXPECT_EQ(unshare_parameters(g.graph(), frozen).values.size(), g.graph().values.size() + 1);
+  EXPECT_EQ(passes::unshare_parameters(g.graph(), frozen).values.size(), g.graph().values.size() + 1);
 }
 
 TEST(EncodingTargets, KnowRolesAndAxes) {

@@ -1,32 +1,33 @@
 // unshare_parameters.cpp: groups the uses of each constant by the encoding they need.
-#include "precision/unshare_parameters.hpp"
+#include "passes/unshare_parameters.hpp"
 
 #include <array>
 #include <map>
 #include <vector>
 
 #include "ops/op_def.hpp"
-#include "precision/operands.hpp"
+#include "ops/operands.hpp"
 
-namespace halfstep::precision {
+namespace halfstep::passes {
 namespace {
 
 /// Uses with equal needs can share one encoding.
 using Need = std::array<std::int64_t, 3>;
-constexpr Need kPlainNeed = {static_cast<std::int64_t>(OperandKind::kPlain), 0, 0};
+constexpr Need kPlainNeed = {static_cast<std::int64_t>(ops::OperandRole::kPlain), 0, 0};
 
 Need need_of(const graph::Graph& graph, graph::NodeId id, std::size_t index) {
   const graph::Node& node = graph.node(id);
-  const OperandKind kind = operand_kind(graph, node, index);
-  const auto tag = static_cast<std::int64_t>(kind);
-  switch (kind) {
-    case OperandKind::kPlain:
+  const ops::OperandRole role = ops::operand_role(graph, node, index);
+  const auto tag = static_cast<std::int64_t>(role);
+  switch (role) {
+    case ops::OperandRole::kPlain:
+    case ops::OperandRole::kParameter:
       return kPlainNeed;
-    case OperandKind::kWeight:
-      return {tag, weight_axis(graph, node).value_or(-1), 0};
-    case OperandKind::kBias:
-      return {tag, node.inputs[0], weight_of(graph, node)};
-    case OperandKind::kData:
+    case ops::OperandRole::kWeight:
+      return {tag, ops::weight_axis(graph, node).value_or(-1), 0};
+    case ops::OperandRole::kBias:
+      return {tag, node.inputs[0], ops::weight_of(graph, node)};
+    case ops::OperandRole::kData:
       // An operand of Concat takes the grid of the output.
       return {tag, ops::find_op(node)->output_rule == ops::OutputRule::kSameAsInputs ? id : graph::kNoNode, 0};
   }
@@ -68,7 +69,7 @@ void split_constants(graph::Graph& graph, const EncodingSet& frozen, Biases bias
     if (is_output[v]) copies.emplace(kPlainNeed, static_cast<graph::ValueId>(v));
     for (const Use& use : uses[v]) {
       Need need = need_of(graph, use.node, use.index);
-      if (need[0] == static_cast<std::int64_t>(OperandKind::kBias) && biases == Biases::kTogether)
+      if (need[0] == static_cast<std::int64_t>(ops::OperandRole::kBias) && biases == Biases::kTogether)
         need = {need[0], 0, 0};
       auto at = copies.find(need);
       if (at == copies.end()) {
@@ -93,4 +94,4 @@ graph::Graph unshare_parameters(graph::Graph graph, const EncodingSet& frozen) {
   return graph;
 }
 
-}  // namespace halfstep::precision
+}  // namespace halfstep::passes

@@ -4,7 +4,7 @@
 #include "encoding/encoding_set.hpp"
 #include "graph/graph.hpp"
 
-namespace halfstep::precision {
+namespace halfstep::passes {
 
 /// A constant has one encoding. Where its readers need different ones - a
 /// weight along two axes, a bias behind two scales, an operand that is an index
@@ -13,4 +13,4 @@ namespace halfstep::precision {
 /// Idempotent; no float output changes.
 graph::Graph unshare_parameters(graph::Graph graph, const EncodingSet& frozen = {});
 
-}  // namespace halfstep::precision
+}  // namespace halfstep::passes

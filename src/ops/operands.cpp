@@ -1,0 +1,61 @@
+// operands.cpp: reads the operator table.
+#include "ops/operands.hpp"
+
+namespace halfstep::ops {
+namespace {
+
+graph::ValueId operand_with_role(const graph::Graph& graph, const graph::Node& node, OperandRole role) {
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+    if (operand_role(graph, node, i) == role) return node.inputs[i];
+  }
+  return graph::kNoValue;
+}
+
+}  // namespace
+
+OperandRole operand_role(const graph::Graph& graph, const graph::Node& node, std::size_t index) {
+  const OpDef* op = find_op(node);
+  if (op == nullptr || !op->has_integer_form || node.inputs[index] == graph::kNoValue) return OperandRole::kPlain;
+  const Tensor* constant = graph::constant_of(graph, node.inputs[index]);
+  if (constant != nullptr && constant->dtype() != DType::kFloat32) return OperandRole::kPlain;
+  const OperandRole role = op->operands[index];
+  const bool needs_constant = role == OperandRole::kWeight || role == OperandRole::kBias;
+  return needs_constant && constant == nullptr ? OperandRole::kData : role;
+}
+
+std::optional<int> weight_channel_axis(const OpDef& op, const graph::Node& node, const Shape& weight) {
+  if (op.channels.weight_output_axis == nullptr) return std::nullopt;
+  const int axis = op.channels.weight_output_axis(node, weight);
+  if (axis < 0 || axis >= weight.rank()) return std::nullopt;
+  if (axis != 0 && op.channels.channels_first && node.attributes.get_int("group", 1) != 1) return std::nullopt;
+  return axis;
+}
+
+std::optional<int> weight_axis(const graph::Graph& graph, const graph::Node& node) {
+  const graph::ValueId weight = weight_of(graph, node);
+  if (weight == graph::kNoValue) return std::nullopt;
+  return weight_channel_axis(*find_op(node), node, graph::constant_of(graph, weight)->shape());
+}
+
+graph::ValueId weight_of(const graph::Graph& graph, const graph::Node& node) {
+  return operand_with_role(graph, node, OperandRole::kWeight);
+}
+
+graph::ValueId bias_of(const graph::Graph& graph, const graph::Node& node) {
+  return operand_with_role(graph, node, OperandRole::kBias);
+}
+
+bool is_float(const Facts& facts, graph::ValueId value) {
+  if (value == graph::kNoValue) return false;
+  const auto& type = facts[static_cast<std::size_t>(value)].type;
+  return type && type->dtype == DType::kFloat32;
+}
+
+bool is_integer_node(const graph::Node& node, const Facts& facts) {
+  const OpDef* op = find_op(node);
+  if (op == nullptr || !op->has_integer_form || node.outputs.empty()) return false;
+  const std::size_t data = op->operands.first_data();
+  return node.inputs.size() > data && is_float(facts, node.inputs[data]) && is_float(facts, node.outputs[0]);
+}
+
+}  // namespace halfstep::ops

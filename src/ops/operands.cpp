@@ -45,6 +45,27 @@ graph::ValueId bias_of(const graph::Graph& graph, const graph::Node& node) {
   return operand_with_role(graph, node, OperandRole::kBias);
 }
 
+std::optional<double> known_fill(const graph::Graph& graph, const graph::Node& node, const Facts& facts) {
+  const OpDef* op = find_op(node);
+  const auto at = op == nullptr || op->fill_operand == nullptr ? std::nullopt : op->fill_operand(node);
+  if (!at) return std::nullopt;
+  if (*at >= node.inputs.size() || node.inputs[*at] == graph::kNoValue) return 0.0;
+  const graph::ValueId id = node.inputs[*at];
+  const Tensor* value = graph::constant_of(graph, id);
+  const std::optional<Tensor>& computed = facts[static_cast<std::size_t>(id)].value;
+  if (value == nullptr && computed) value = &*computed;
+  if (value == nullptr || value->dtype() != DType::kFloat32 || value->num_elements() != 1) return std::nullopt;
+  return static_cast<double>(value->values<float>()[0]);
+}
+
+bool leaves_input_range(const graph::Graph& graph, const graph::Node& node, const Facts& facts) {
+  const OpDef* op = find_op(node);
+  if (op == nullptr || op->output_rule != OutputRule::kSameAsInput) return false;
+  if (op->leaves_range != nullptr && op->leaves_range(node)) return true;
+  const bool fills = op->fill_operand != nullptr && op->fill_operand(node);
+  return fills && known_fill(graph, node, facts) != 0.0;
+}
+
 bool is_float(const Facts& facts, graph::ValueId value) {
   if (value == graph::kNoValue) return false;
   const auto& type = facts[static_cast<std::size_t>(value)].type;

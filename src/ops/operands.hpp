@@ -30,6 +30,14 @@ inline int output_channel_axis(const OpDef& op, int output_rank) {
 graph::ValueId weight_of(const graph::Graph& graph, const graph::Node& node);
 graph::ValueId bias_of(const graph::Graph& graph, const graph::Node& node);
 
+/// The value that fills what input 0 leaves open in output 0 (Pad); empty if there is none, or it is not known yet.
+std::optional<double> known_fill(const graph::Graph& graph, const graph::Node& node, const Facts& facts);
+
+/// Output 0 of a node under kSameAsInput may hold values beyond the range of its input and 0: a cubic Resize
+/// overshoots, Pad adds a value of its own. Such an output needs a range of its own. A fill that is not known yet may
+/// be anything.
+bool leaves_input_range(const graph::Graph& graph, const graph::Node& node, const Facts& facts);
+
 /// `value` holds float32 for every sample, as far as is known before running.
 bool is_float(const Facts& facts, graph::ValueId value);
 

@@ -210,7 +210,8 @@ std::string operators_table() {
       case ops::OutputRule::kObserved:
         return "observed";
       case ops::OutputRule::kSameAsInput:
-        return "same as input";
+        return op.fill_operand == nullptr && op.leaves_range == nullptr ? "same as input"
+                                                                        : "same as input, or observed";
       case ops::OutputRule::kSameAsInputs:
         return "shared with inputs";
       case ops::OutputRule::kFixed:

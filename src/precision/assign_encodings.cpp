@@ -9,6 +9,7 @@
 #include "core/text.hpp"
 #include "ops/operands.hpp"
 #include "precision/bias_grids.hpp"
+#include "precision/find_losses.hpp"
 #include "precision/parameter_grids.hpp"
 
 namespace halfstep::precision {
@@ -47,6 +48,7 @@ class Assigner {
           &Assigner::encode_weights, &Assigner::encode_operands, &Assigner::encode_shared, &Assigner::encode_biases}) {
       if (Result<void> done = (this->*stage)(); !done.ok()) return done.error();
     }
+    for (std::string& line : find_losses(graph_, facts_, result_.encodings)) warn(std::move(line));
     return std::move(result_);
   }
 

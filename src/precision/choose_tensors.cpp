@@ -61,7 +61,7 @@ class Chooser {
     if (node.clamp) return Part::kCompute;  // The clamped tensor may need a much smaller grid than the input.
     switch (ops::find_op(node)->output_rule) {
       case ops::OutputRule::kSameAsInput:
-        return Part::kMove;
+        return ops::leaves_input_range(graph_, node, facts_) ? Part::kCompute : Part::kMove;
       case ops::OutputRule::kSameAsInputs:
         return Part::kJoin;
       default:

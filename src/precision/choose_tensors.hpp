@@ -33,7 +33,8 @@ struct Choices {
 
 /// Decides for every tensor of `graph`:
 /// - outputs of operators that compute with an integer form are encoded, fixed or observed (after their clamp);
-/// - operators that only move data share their input's encoding, and run in float where that has none;
+/// - operators that only move data, and add none beyond its range (ops::leaves_input_range), share their input's
+/// encoding, and run in float where that has none;
 /// - inputs of the graph, and outputs of float islands, are encoded if an operator that computes with an integer form
 ///   needs them (or any with integer form, in a graph that only moves data);
 /// - Concat is observed at its output, and what nobody else reads takes that encoding (through data movement, too),

@@ -54,5 +54,59 @@ class HugeMasks(tool_test.ToolTest):
                         self.assertTrue(all(map(math.isfinite, values)), f"{name} in mode {mode}: {values}")
 
 
+class LeavingTheInputsRange(tool_test.ToolTest):
+    """Operators that move data, but whose output holds values that the grid of their input does not."""
+
+    def assert_close(self, nodes, constants, min_sqnr_db, options=()):
+        """Quantizes x [1, 2, 8, 8] -> Relu -> `nodes` -> y; the SQNR of y in fixed point is at least `min_sqnr_db`."""
+        values = [math.sin(0.7 * i) * 6 for i in range(128)]
+        self.write_floats("x.raw", values)
+        samples = self.write("list.txt", "x.raw\n")
+        model = self.write("m.onnx", wire.model(wire.graph(
+            [wire.node("Relu", ["x"], ["r"]), *nodes], [wire.value_info("x", [1, 2, 8, 8])], [wire.value_info("y")],
+            constants)))
+        finished = self.assert_succeeds("quantize", "--quiet", "--input_list", samples, "--output_path", "q.onnx",
+                                        *options, model)
+        report = json.loads((self.work / "q.report.json").read_text())
+        self.assertGreater(report["outputs"][0]["sqnr_db"], min_sqnr_db, finished)
+        return finished
+
+    def pad(self):
+        return [wire.node("Pad", ["r", "pads", "fill"], ["y"])], [
+            wire.tensor("pads", [8], [0, 0, 1, 1, 0, 0, 1, 1], wire.INT64)]
+
+    def test_pad_with_a_value_outside_the_grid(self):
+        for fill in (-1.0, -6.0, 20.0):
+            nodes, constants = self.pad()
+            with self.subTest(fill=fill):
+                self.assert_close(nodes, [*constants, wire.tensor("fill", [], [fill])], 38)
+
+    def test_pad_before_a_convolution(self):
+        nodes, constants = self.pad()
+        nodes[0] = wire.node("Pad", ["r", "pads", "fill"], ["padded"])
+        kernel = wire.tensor("w", [3, 2, 3, 3], [math.cos(i) for i in range(54)])
+        self.assert_close([*nodes, wire.node("Conv", ["padded", "w"], ["y"])],
+                          [*constants, kernel, wire.tensor("fill", [], [-1.0])], 30)
+
+    def test_padding_with_zero_shares_the_grid(self):
+        nodes, constants = self.pad()
+        self.assert_close(nodes, [*constants, wire.tensor("fill", [], [0.0])], 38,
+                          ["--encodings_version", "0.6.1"])
+        entries = json.loads((self.work / "q.encodings.json").read_text())["activation_encodings"]
+        self.assertEqual(entries["r"], entries["y"])
+
+    def test_cubic_resize(self):
+        scales = wire.tensor("scales", [4], [1.0, 1.0, 2.0, 2.0])
+        nodes = [wire.node("Resize", ["r", "", "scales"], ["y"], mode="cubic")]
+        self.assert_close(nodes, [scales], 35)
+        self.assert_close(nodes, [scales], 80, ["--act_bitwidth", "16"])
+
+    def test_crop_beyond_the_input(self):
+        nodes = [wire.node("Resize", ["r", "roi", "scales"], ["y"], mode="linear", extrapolation_value=-3.0,
+                           coordinate_transformation_mode="tf_crop_and_resize")]
+        self.assert_close(nodes, [wire.tensor("roi", [8], [0, 0, -0.5, -0.5, 1, 1, 1.5, 1.5]),
+                                  wire.tensor("scales", [4], [1.0, 1.0, 2.0, 2.0])], 35)
+
+
 if __name__ == "__main__":
     tool_test.main()

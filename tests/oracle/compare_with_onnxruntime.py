@@ -22,6 +22,7 @@ import gemm_biases
 import imported_qdq
 import layers
 import qdq_file
+import range_leavers
 from halfstep_tools import ToolError, Tools
 from qdq_file import QdqFile
 
@@ -236,6 +237,7 @@ def run_all(checks, tools, work, shared, only):
             checks.run(f"{case.name} {name}", check_option, tools, case, name, folder / name)
         (folder / "imported").mkdir(parents=True, exist_ok=True)
         checks.run("biases of Gemm", gemm_biases.check, tools, folder / "gemm_biases")
+        checks.run("outputs beyond inputs", range_leavers.check, tools, folder / "range_leavers")
         for variant in imported_qdq.VARIANTS:
             checks.run(f"{case.name} from ORT", imported_qdq.check_variant, tools, case, variant, folder / "imported")
 

@@ -19,13 +19,13 @@ struct SampleStats {
   std::vector<Moments> channels;
 };
 
-/// One requested tensor. Its histogram is independent of order, so workers merge into it as they go; the sums wait
+/// One watched tensor. Its histograms are independent of order, so workers merge into them as they go; the sums wait
 /// for the sample's turn.
 struct Watched {
-  graph::ValueId value;
-  bool per_channel = false;
+  Watch watch;
   bool channels_disagree = false;
   Observation observation;
+  std::vector<DyadicHistogram> channel_histograms;  ///< As long as the largest number of channels yet.
   std::mutex histogram_mutex;
 };
 
@@ -34,19 +34,30 @@ std::string first_nonfinite(std::span<const float> values) {
   return std::isnan(*at) ? "NaN" : "an infinity";
 }
 
-/// Axis 1 of [N, C, ...]: each channel's rows are measured one by one and merged in memory order.
-std::vector<Moments> measure_channels(const ConstView& x) {
+/// Calls f(channel, run) for the runs of `x` in memory order, each within one slice along `axis`. Nothing if `x` has no
+/// such axis.
+template <class F>
+void for_each_channel_run(const ConstView& x, int axis, F&& f) {
   const Shape& shape = x.shape();
-  if (shape.rank() < 2) return {};
-  const auto outer = static_cast<std::size_t>(shape[0]);
-  const auto num_channels = static_cast<std::size_t>(shape[1]);
-  const auto inner = static_cast<std::size_t>(shape.num_elements(2, shape.rank()));
-  std::vector<Moments> channels(num_channels);
-  for (std::size_t n = 0; n < outer; ++n) {
-    for (std::size_t c = 0; c < num_channels; ++c) {
-      channels[c].merge(measure(x.values<float>().subspan((n * num_channels + c) * inner, inner)).moments);
-    }
+  if (axis >= shape.rank()) return;
+  const std::int64_t outer = shape.num_elements(0, axis);
+  const auto num_channels = static_cast<std::size_t>(shape[axis]);
+  const auto inner = static_cast<std::size_t>(shape.num_elements(axis + 1, shape.rank()));
+  std::size_t offset = 0;
+  for (std::int64_t o = 0; o < outer; ++o) {
+    for (std::size_t c = 0; c < num_channels; ++c, offset += inner) f(c, x.values<float>().subspan(offset, inner));
   }
+}
+
+std::size_t num_channels_of(const ConstView& x, int axis) {
+  return axis < x.shape().rank() ? static_cast<std::size_t>(x.shape()[axis]) : 0;
+}
+
+/// Each channel's runs are measured one by one and merged in memory order.
+std::vector<Moments> measure_channels(const ConstView& x, int axis) {
+  std::vector<Moments> channels(num_channels_of(x, axis));
+  for_each_channel_run(x, axis,
+                       [&](std::size_t c, std::span<const float> run) { channels[c].merge(measure(run).moments); });
   return channels;
 }
 
@@ -54,15 +65,10 @@ class Observer {
  public:
   Observer(const graph::Graph& graph, const ObserveRequest& request, int num_workers)
       : graph_(graph), request_(request), index_of_(graph.values.size(), kUnwatched), pending_(num_workers) {
-    for (const graph::ValueId value : request.values) {
-      if (index_of_[static_cast<std::size_t>(value)] != kUnwatched) continue;
-      index_of_[static_cast<std::size_t>(value)] = static_cast<int>(watched_.size());
+    for (const Watch& watch : request.watches) {
+      index_of_[static_cast<std::size_t>(watch.value)] = static_cast<int>(watched_.size());
       watched_.push_back(std::make_unique<Watched>());
-      watched_.back()->value = value;
-    }
-    for (const graph::ValueId value : request.per_channel) {
-      const int index = index_of_[static_cast<std::size_t>(value)];
-      if (index != kUnwatched) watched_[static_cast<std::size_t>(index)]->per_channel = true;
+      watched_.back()->watch = watch;
     }
     for (auto& stats : pending_) stats.resize(watched_.size());
   }
@@ -100,7 +106,13 @@ class Observer {
 
   Observations take() {
     Observations all;
-    for (auto& watched : watched_) all.emplace(watched->value, std::move(watched->observation));
+    for (auto& watched : watched_) {
+      Observation& observation = watched->observation;
+      for (std::size_t c = 0; watched->watch.histogram && c < observation.channels.size(); ++c) {
+        observation.channels[c].histogram = std::move(watched->channel_histograms[c]);
+      }
+      all.emplace(graph_.value(watched->watch.value).name, std::move(observation));
+    }
     return all;
   }
 
@@ -117,18 +129,29 @@ class Observer {
     const MeasuredRun run = measure(values);
     if (run.num_nonfinite > 0) {
       return Error{ErrorCode::kCalibration, name_of(sample) + ": tensor " +
-                                                halfstep::quoted(graph_.value(watched.value).name) + " holds " +
+                                                halfstep::quoted(graph_.value(watched.watch.value).name) + " holds " +
                                                 first_nonfinite(values) + " (" + std::to_string(run.num_nonfinite) +
                                                 " of " + std::to_string(values.size()) + " elements are not finite)"};
     }
     stats.emplace();
     stats->moments = run.moments;
-    if (watched.per_channel) stats->channels = measure_channels(x);
-    DyadicHistogram local;
-    local.add(values, run.moments.min, run.moments.max);
-    const std::lock_guard lock(watched.histogram_mutex);
-    watched.observation.histogram.merge(local);
+    const std::optional<int> axis = watched.watch.channel_axis;
+    if (axis) stats->channels = measure_channels(x, *axis);
+    if (watched.watch.histogram) count(watched, x, run.moments);
     return {};
+  }
+
+  /// Adds the values to the histograms: found here, merged under the lock.
+  static void count(Watched& watched, const ConstView& x, const Moments& moments) {
+    DyadicHistogram whole;
+    whole.add(x.values<float>(), moments.min, moments.max);
+    const int axis = watched.watch.channel_axis.value_or(x.shape().rank());
+    std::vector<DyadicHistogram> channels(num_channels_of(x, axis));
+    for_each_channel_run(x, axis, [&](std::size_t c, std::span<const float> run) { channels[c].add(run); });
+    const std::lock_guard lock(watched.histogram_mutex);
+    watched.observation.histogram.merge(whole);
+    if (watched.channel_histograms.size() < channels.size()) watched.channel_histograms.resize(channels.size());
+    for (std::size_t c = 0; c < channels.size(); ++c) watched.channel_histograms[c].merge(channels[c]);
   }
 
   static void merge_sample(Watched& watched, const SampleStats& stats) {
@@ -136,14 +159,17 @@ class Observer {
     const bool first = observation.samples.num_samples == 0;
     observation.moments.merge(stats.moments);
     observation.samples.add(stats.moments);
-    if (!watched.per_channel || watched.channels_disagree) return;
+    if (!watched.watch.channel_axis || watched.channels_disagree) return;
     if (first) {
-      observation.channels = stats.channels;
+      observation.channels.resize(stats.channels.size());
     } else if (observation.channels.size() != stats.channels.size()) {
       watched.channels_disagree = true;
       observation.channels.clear();
-    } else {
-      for (std::size_t c = 0; c < stats.channels.size(); ++c) observation.channels[c].merge(stats.channels[c]);
+      return;
+    }
+    for (std::size_t c = 0; c < stats.channels.size(); ++c) {
+      observation.channels[c].moments.merge(stats.channels[c]);
+      observation.channels[c].samples.add(stats.channels[c]);
     }
   }
 

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "calib/observation.hpp"
@@ -16,15 +18,29 @@
 
 namespace halfstep::calib {
 
-/// By ValueId. Every requested value is present; count is 0 if it never had elements.
-using Observations = std::map<graph::ValueId, Observation>;
+/// By tensor name, which passes keep where they renumber values. Every watched tensor is present; its count is 0 if it
+/// never had elements.
+using Observations = std::map<std::string, Observation, std::less<>>;
+
+/// nullptr if `name` was not watched.
+inline const Observation* find_observation(const Observations& observations, std::string_view name) {
+  const auto at = observations.find(name);
+  return at == observations.end() ? nullptr : &at->second;
+}
+
+/// One tensor to look at, and what to keep of it beside moments and the samples' extremes. Those that are not float32
+/// stay empty.
+struct Watch {
+  graph::ValueId value = graph::kNoValue;
+  bool histogram = false;                          ///< Of the tensor, and of each channel.
+  std::optional<int> channel_axis = std::nullopt;  ///< Set: also fill Observation::channels.
+};
 
 /// What to run and what to look at.
 struct ObserveRequest {
   std::int64_t num_samples = 0;
   int num_threads = 1;
-  std::vector<graph::ValueId> values;       ///< To observe; those that are not float32 stay empty.
-  std::vector<graph::ValueId> per_channel;  ///< Of those: also fill Observation::channels.
+  std::vector<Watch> watches;  ///< Each value once.
   /// The inputs of sample i, in the order of Graph::inputs. Thread-safe.
   std::function<Result<std::vector<Tensor>>(std::int64_t)> load;
   /// How messages call sample i: "calib.txt line 3". Empty: "sample 3", counted from 1.

@@ -11,11 +11,21 @@ std::string_view name_of(RangeMethod method) {
   return "unknown";
 }
 
-RealRange estimate_range(const Observation& observation, RangeMethod method) {
-  if (observation.moments.count == 0) return {};
-  switch (method) {
+bool needs_histogram(const RangeRule& rule) {
+  switch (rule.method) {
     case RangeMethod::kMinMax:
-      return {observation.moments.min, observation.moments.max};
+      return false;
+  }
+  return true;
+}
+
+// The extremes cover every value, whatever the grid.
+RealRange estimate_range(const Distribution& distribution, const GridRequest& /*grid*/, const RangeRule& rule) {
+  const Moments& moments = distribution.moments;
+  if (moments.count == 0) return {};
+  switch (rule.method) {
+    case RangeMethod::kMinMax:
+      return {moments.min, moments.max};
   }
   return {};
 }

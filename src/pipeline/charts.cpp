@@ -143,7 +143,7 @@ Result<report::Charts> make_charts(const ComparisonRequest& request, const compa
   calib::ObserveRequest observe;
   observe.num_samples = std::min(request.samples.count, kMaxSamples);
   observe.num_threads = request.num_threads;
-  for (const Charted& tensor : charted) observe.values.push_back(tensor.value);
+  for (const Charted& tensor : charted) observe.watches.push_back({.value = tensor.value, .histogram = true});
   observe.load = request.samples.load;
   observe.sample_name = request.samples.place;
   observe.executor = [&](int worker, std::span<const Tensor> inputs) { return session.executor(worker, inputs); };
@@ -156,7 +156,7 @@ Result<report::Charts> make_charts(const ComparisonRequest& request, const compa
   report::Charts charts;
   std::map<std::string_view, const Charted*> by_name;
   for (const Charted& tensor : charted) {
-    const Observation& observation = observations->at(tensor.value);
+    const Observation& observation = observations->find(tensor.name)->second;
     if (observation.moments.count == 0) continue;
     by_name.emplace(tensor.name, &tensor);
     const auto [low, high] = grid_range(*tensor.encoding);
@@ -166,7 +166,7 @@ Result<report::Charts> make_charts(const ComparisonRequest& request, const compa
   for (const std::string_view name : worst_layers(comparison)) {
     const auto at = by_name.find(name);
     if (at == by_name.end()) continue;
-    charts.histograms.push_back(histogram_of(*at->second, observations->at(at->second->value).histogram));
+    charts.histograms.push_back(histogram_of(*at->second, observations->find(name)->second.histogram));
   }
   charts.weights = weight_boxes(request);
   return charts;

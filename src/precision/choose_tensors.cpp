@@ -5,6 +5,7 @@
 
 #include "ops/op_def.hpp"
 #include "ops/operands.hpp"
+#include "precision/choose_constants.hpp"
 
 namespace halfstep::precision {
 namespace {
@@ -24,20 +25,22 @@ std::size_t at(ValueId id) { return static_cast<std::size_t>(id); }
 
 class Chooser {
  public:
-  Chooser(const graph::Graph& graph, const ops::Facts& facts, const EncodingSet& frozen)
+  Chooser(const graph::Graph& graph, const ops::Facts& facts, const Options& options, const EncodingSet& imported)
       : graph_(graph),
         facts_(facts),
-        frozen_(frozen),
+        imported_(imported),
+        grid_(activation_request(options)),
+        rule_{.method = options.act_method},
         links_(graph::links_of(graph)),
         needed_(graph.values.size()),
         encoded_(graph.values.size()) {
     for (const graph::Node& node : graph.nodes) parts_.push_back(part_of(node));
     only_moves_ = is_all_movement();
     for (std::size_t v = 0; v < graph.values.size(); ++v) regridded_.push_back(is_regridded(static_cast<ValueId>(v)));
-    result_.tensors.resize(graph.values.size());
+    plan_.tensors.resize(graph.values.size());
   }
 
-  Choices choose() {
+  Plan choose() {
     // Demand and encodings only grow, so this ends.
     do {
       changed_ = false;
@@ -45,14 +48,11 @@ class Chooser {
       spread_encodings();
     } while (changed_);
     for (std::size_t v = 0; v < graph_.values.size(); ++v) {
-      if (encoded_[v]) result_.tensors[v] = first_choice(static_cast<ValueId>(v));
+      if (encoded_[v]) plan_.tensors[v] = first_choice(static_cast<ValueId>(v));
     }
     for (std::size_t n = 0; n < graph_.nodes.size(); ++n) share_backwards(n);
     resolve_shares();
-    for (std::size_t v = 0; v < graph_.values.size(); ++v) {
-      if (result_.tensors[v].source == Source::kObserved) result_.observed.push_back(static_cast<ValueId>(v));
-    }
-    return std::move(result_);
+    return std::move(plan_);
   }
 
  private:
@@ -86,22 +86,22 @@ class Chooser {
   }
 
   bool is_constant(ValueId id) const { return graph::constant_of(graph_, id) != nullptr; }
-  bool is_frozen(ValueId id) const { return find_encoding(frozen_, graph_.value(id).name) != nullptr; }
+  bool is_imported(ValueId id) const { return find_encoding(imported_, graph_.value(id).name) != nullptr; }
   /// A reader puts the tensor on an imported grid of its own: one more grid before that would lose precision the
   /// model was made with, and the other readers read it in float there.
   bool is_regridded(ValueId id) const {
     const std::vector<NodeId>& readers = links_.consumers[at(id)];
     const bool shared = readers.size() > 1 || links_.is_output[at(id)];
-    return !is_frozen(id) && std::any_of(readers.begin(), readers.end(), [&](NodeId n) {
+    return !is_imported(id) && std::any_of(readers.begin(), readers.end(), [&](NodeId n) {
       const graph::Node& node = graph_.node(n);
       const ops::OpDef* op = ops::find_op(node);
       // A single reader that moves data hands its grid back instead (share_backwards).
       const bool keeps_values = op != nullptr && (op->aliases_input || (shared && parts_[at(n)] == Part::kMove));
-      return keeps_values && node.inputs[0] == id && is_frozen(node.outputs[0]);
+      return keeps_values && node.inputs[0] == id && is_imported(node.outputs[0]);
     });
   }
-  bool is_frozen_per_channel(ValueId id) const {
-    const TensorEncoding* entry = find_encoding(frozen_, graph_.value(id).name);
+  bool is_imported_per_channel(ValueId id) const {
+    const TensorEncoding* entry = find_encoding(imported_, graph_.value(id).name);
     return entry != nullptr && entry->encoding.axis();
   }
   bool encoded(ValueId id) const { return id != graph::kNoValue && encoded_[at(id)]; }
@@ -130,7 +130,7 @@ class Chooser {
   void spread_encodings() {
     for (std::size_t v = 0; v < graph_.values.size(); ++v) {
       const auto id = static_cast<ValueId>(v);
-      if (is_frozen(id) || (needed_[v] && links_.producer[v] == graph::kNoNode)) set(encoded_, id);
+      if (is_imported(id) || (needed_[v] && links_.producer[v] == graph::kNoNode)) set(encoded_, id);
     }
     for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
       const graph::Node& node = graph_.nodes[n];
@@ -146,21 +146,30 @@ class Chooser {
     }
   }
 
-  TensorChoice first_choice(ValueId id) const {
-    if (is_frozen(id)) return {.source = Source::kFrozen};
+  TensorPlan observed(std::string why) const {
+    return {.source = Source::kObserved, .grid = grid_, .rule = rule_, .why = std::move(why)};
+  }
+
+  TensorPlan first_choice(ValueId id) const {
+    if (is_imported(id)) return {.source = Source::kImported, .why = "came with the model"};
     const NodeId producer = links_.producer[at(id)];
-    if (producer == graph::kNoNode) return {.source = Source::kObserved};
+    if (producer == graph::kNoNode) return observed("an input that integers are computed from");
     const graph::Node& node = graph_.node(producer);
     const Part part = parts_[static_cast<std::size_t>(producer)];
     if (part == Part::kMove && (encoded(node.inputs[0]) || is_constant(node.inputs[0]))) {
-      return {.source = Source::kShared, .shared_with = node.inputs[0]};
+      return {.source = Source::kShared, .shared_with = node.inputs[0], .why = "moved by " + describe(node)};
     }
     const ops::OpDef* def = ops::find_op(node);
     if (part == Part::kCompute && id == node.outputs[0] && def->output_rule == ops::OutputRule::kFixed) {
-      return {.source = Source::kFixed, .fixed_range = {def->fixed_min, def->fixed_max}};
+      return {.source = Source::kFixed,
+              .grid = grid_,
+              .fixed_range = {def->fixed_min, def->fixed_max},
+              .why = "the range of " + describe(node)};
     }
-    return {.source = Source::kObserved};
+    return observed((part == Part::kFloat ? "read as integers behind " : "computed by ") + describe(node));
   }
+
+  std::string describe(const graph::Node& node) const { return graph::describe(graph_, node); }
 
   /// Nobody but `reader` sees `id`.
   bool only_read_by(ValueId id, NodeId reader) const {
@@ -169,24 +178,24 @@ class Chooser {
            std::all_of(consumers.begin(), consumers.end(), [&](NodeId consumer) { return consumer == reader; });
   }
 
-  /// The inputs of a join take its output's grid, and so does data on its way into a frozen tensor.
+  /// The inputs of a join take its output's grid, and so does data on its way into a tensor that came with a grid.
   void share_backwards(std::size_t n) {
     const graph::Node& node = graph_.nodes[n];
     const auto id = static_cast<NodeId>(n);
     if (parts_[n] == Part::kJoin && encoded(node.outputs[0])) {
       for (const ValueId input : node.inputs) share_source_of(input, id, node.outputs[0]);
-    } else if (parts_[n] == Part::kMove && node.outputs.size() == 1 && is_frozen(node.outputs[0])) {
+    } else if (parts_[n] == Part::kMove && node.outputs.size() == 1 && is_imported(node.outputs[0])) {
       share_source_of(node.inputs[0], id, node.outputs[0]);
     }
   }
 
   /// Follows data movement upwards from `value`, which `reader` reads, to where the grid is decided.
   void share_source_of(ValueId value, NodeId reader, ValueId target) {
-    if (is_frozen_per_channel(target)) return;
+    if (is_imported_per_channel(target)) return;
     while (value != graph::kNoValue && only_read_by(value, reader)) {
-      TensorChoice& choice = result_.tensors[at(value)];
+      TensorPlan& choice = plan_.of(value);
       if (choice.source == Source::kObserved) {
-        choice = {.source = Source::kShared, .shared_with = target};
+        choice = {.source = Source::kShared, .shared_with = target, .why = "only read to become part of it"};
         return;
       }
       const NodeId producer = links_.producer[at(value)];
@@ -200,19 +209,21 @@ class Chooser {
 
   /// Movement shares upwards, joins downwards from where a grid was decided: no cycles.
   void resolve_shares() {
-    for (TensorChoice& choice : result_.tensors) {
+    for (TensorPlan& choice : plan_.tensors) {
       if (choice.source != Source::kShared) continue;
       ValueId root = choice.shared_with;
-      while (result_.tensors[at(root)].source == Source::kShared) root = result_.tensors[at(root)].shared_with;
+      while (plan_.of(root).source == Source::kShared) root = plan_.of(root).shared_with;
       choice.shared_with = root;
       // Moving data may move the channel axis: better a grid of its own than a wrong one.
-      if (is_frozen_per_channel(root)) choice = {.source = Source::kObserved};
+      if (is_imported_per_channel(root)) choice = observed("moved from a tensor with a grid for each channel");
     }
   }
 
   const graph::Graph& graph_;
   const ops::Facts& facts_;
-  const EncodingSet& frozen_;
+  const EncodingSet& imported_;
+  GridRequest grid_;
+  calib::RangeRule rule_;
   graph::Links links_;
   std::vector<Part> parts_;    // By NodeId.
   std::vector<bool> needed_;   // By ValueId: an operator with integer form reads it, perhaps through data movement.
@@ -220,13 +231,16 @@ class Chooser {
   std::vector<bool> regridded_;
   bool only_moves_ = false;
   bool changed_ = false;
-  Choices result_;
+  Plan plan_;
 };
 
 }  // namespace
 
-Choices choose_tensors(const graph::Graph& graph, const ops::Facts& facts, const EncodingSet& frozen) {
-  return Chooser(graph, facts, frozen).choose();
+Plan choose_tensors(const graph::Graph& graph, const ops::Facts& facts, const Options& options,
+                    const EncodingSet& imported) {
+  Plan plan = Chooser(graph, facts, options, imported).choose();
+  choose_constants(graph, facts, options, imported, plan);
+  return plan;
 }
 
 }  // namespace halfstep::precision

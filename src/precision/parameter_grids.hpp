@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "calib/range_estimators.hpp"
 #include "core/tensor.hpp"
 #include "encoding/encoding.hpp"
 #include "encoding/range_to_encoding.hpp"
@@ -30,13 +31,19 @@ inline constexpr double kMinChannelShare = 1.0 / (1 << 20);
 /// keeps scales normal float32 numbers.
 inline constexpr double kMinConstantRange = 1e-30;
 
-/// One grid for the whole of `values`.
+/// One grid for the whole of `values`, over the range that `rule` chooses.
 /// Errors: kCalibration naming the tensor `name` if it holds NaN or an infinity; those of fit_grid().
-Result<ParameterGrid> fit_tensor(const Tensor& values, GridRequest request, std::string_view name);
+Result<ParameterGrid> fit_tensor(const Tensor& values, GridRequest request, const calib::RangeRule& rule,
+                                 std::string_view name);
 
 /// One grid a slice along `axis`; all on the same IntGrid.
 /// Errors: as fit_tensor().
-Result<ParameterGrid> fit_channels(const Tensor& values, int axis, GridRequest request, std::string_view name);
+Result<ParameterGrid> fit_channels(const Tensor& values, int axis, GridRequest request, const calib::RangeRule& rule,
+                                   std::string_view name);
+
+/// Grids that cover `ranges`, one each, all on the same IntGrid; narrow ranges are widened to request.min_range.
+/// Requires: `ranges` is not empty. Errors: those of fit_grid().
+Result<ParameterGrid> fit_ranges(const std::vector<RealRange>& ranges, std::optional<int> axis, GridRequest request);
 
 /// The largest magnitude in `values`; 0 if empty.
 /// Errors: kCalibration naming the tensor `name` if it holds NaN or an infinity.

@@ -66,8 +66,7 @@ class ObserveTest : public testing::Test {
     ObserveRequest request;
     request.num_samples = num_samples;
     request.num_threads = num_threads;
-    request.values = {kInput, kDoubled};
-    request.per_channel = {kDoubled};
+    request.watches = {{.value = kInput}, {.value = kDoubled, .histogram = true, .channel_axis = 1}};
     request.load = [this](std::int64_t i) -> Result<std::vector<Tensor>> { return std::vector<Tensor>{sample(i)}; };
     request.executor = [this](int worker, std::span<const Tensor>) -> Result<exec::Executor*> {
       return &executors_[static_cast<std::size_t>(worker)];
@@ -86,7 +85,7 @@ class ObserveTest : public testing::Test {
 
 TEST_F(ObserveTest, SeesEveryElementOfEverySample) {
   const Observations found = *run(5, 1);
-  const Observation& doubled = found.at(kDoubled);
+  const Observation& doubled = found.at("doubled");
   double sum = 0.0;
   double sum_of_min = 0.0;
   float min = std::numeric_limits<float>::infinity();
@@ -113,11 +112,20 @@ TEST_F(ObserveTest, SeesEveryElementOfEverySample) {
   EXPECT_EQ(doubled.samples.num_samples, 5);
   EXPECT_EQ(doubled.samples.sum_of_min, sum_of_min);
   ASSERT_EQ(doubled.channels.size(), 3U);
-  for (std::size_t c = 0; c < 3; ++c) EXPECT_EQ(doubled.channels[c].max, channel_max[c]);
-  EXPECT_EQ(doubled.channels[0].count, 500);
+  for (std::size_t c = 0; c < 3; ++c) EXPECT_EQ(doubled.channels[c].moments.max, channel_max[c]);
+  EXPECT_EQ(doubled.channels[0].moments.count, 500);
+  EXPECT_EQ(doubled.channels[0].samples.num_samples, 5);
   EXPECT_EQ(doubled.histogram.count(), 1500);
-  EXPECT_TRUE(found.at(kInput).channels.empty());
-  const RealRange range = estimate_range(doubled, RangeMethod::kMinMax);
+  DyadicHistogram merged;
+  for (const Distribution& channel : doubled.channels) {
+    EXPECT_EQ(channel.histogram.count(), 500);
+    EXPECT_EQ(channel.histogram.max(), channel.moments.max);
+    merged.merge(channel.histogram);
+  }
+  EXPECT_EQ(merged, doubled.histogram);
+  EXPECT_TRUE(found.at("x").histogram.empty());
+  EXPECT_TRUE(found.at("x").channels.empty());
+  const RealRange range = estimate_range(doubled, {}, {.method = RangeMethod::kMinMax});
   EXPECT_EQ(range.min, min);
   EXPECT_EQ(range.max, max);
   EXPECT_EQ(progress_, (std::vector<std::int64_t>{1005, 2005, 3005, 4005, 5005}));

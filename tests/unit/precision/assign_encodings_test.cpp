@@ -8,6 +8,7 @@
 
 #include "passes/unshare_parameters.hpp"
 #include "precision/bias_grids.hpp"
+#include "precision/choose_tensors.hpp"
 #include "precision/encoding_targets.hpp"
 #include "unit/precision/graphs.hpp"
 
@@ -23,10 +24,10 @@ Options options_with(F&& edit) {
 }
 
 /// Observations as if every observed tensor ranged over [min, max].
-calib::Observations observed(const Choices& choices, float min, float max) {
+calib::Observations observed(const graph::Graph& graph, const Plan& plan, float min, float max) {
   calib::Observations observations;
-  for (const graph::ValueId id : choices.observed) {
-    calib::Observation& observation = observations[id];
+  for (const calib::Watch& watch : plan.watches()) {
+    calib::Observation& observation = observations[graph.value(watch.value).name];
     observation.moments.count = 2;
     observation.moments.min = min;
     observation.moments.max = max;
@@ -38,8 +39,8 @@ Result<Assignment> assign(GraphBuilder& g, const Options& options = {}, const En
                           float min = -1.0F, float max = 1.55F) {
   g.graph() = passes::unshare_parameters(g.graph(), frozen);
   const ops::Facts facts = float_facts(g.graph());
-  const Choices choices = choose_tensors(g.graph(), facts, frozen);
-  return assign_encodings(g.graph(), facts, choices, observed(choices, min, max), options, frozen);
+  const Plan plan = choose_tensors(g.graph(), facts, options, frozen);
+  return assign_encodings(g.graph(), facts, plan, observed(g.graph(), plan, min, max), frozen);
 }
 
 /// x -> Conv with weights [2, 1, 1, 1] and a bias -> y. Activations range over [-1, 1.55]: scale 0.01, zero point 100.
@@ -186,7 +187,7 @@ TEST(AssignEncodings, FrozenEncodingsAreKeptWithTheirCodes) {
   EXPECT_TRUE(identical(*result.encodings.at("w").codes, codes));
   EXPECT_TRUE(result.encodings.at("w").frozen);
   EXPECT_NEAR(result.encodings.at("b").encoding.params()[0].scale, 0.001, 1e-8);
-  EXPECT_EQ(result.counts.frozen, 1);
+  EXPECT_EQ(result.counts.imported, 1);
   ASSERT_EQ(result.warnings.size(), 1U);
   EXPECT_EQ(result.warnings[0], "the encoding of 'gone' is unused: no tensor has that name any more");
 

@@ -10,36 +10,42 @@ namespace {
 
 Tensor weight() { return Tensor::of<float>({1, 1, 1, 1}, {1.0F}); }
 
-/// The choices of `builder`'s graph, by tensor name.
+/// The plan of `builder`'s graph, by tensor name.
 class Chosen {
  public:
   explicit Chosen(GraphBuilder& builder, const EncodingSet& frozen = {})
       : Chosen(builder, float_facts(builder.graph()), frozen) {}
   Chosen(GraphBuilder& builder, const ops::Facts& facts, const EncodingSet& frozen)
-      : graph_(builder.graph()), choices_(choose_tensors(graph_, facts, frozen)) {}
+      : graph_(builder.graph()), plan_(choose_tensors(graph_, facts, Options{}, frozen)) {}
 
   /// "observed", "fixed", "frozen", "float", or "as x".
   std::string operator[](const std::string& name) const {
-    const TensorChoice& choice = choices_.tensors[static_cast<std::size_t>(graph::find_value(graph_, name))];
-    switch (choice.source) {
+    const TensorPlan& plan = at(name);
+    switch (plan.source) {
       case Source::kFloat:
         return "float";
       case Source::kObserved:
         return "observed";
       case Source::kFixed:
         return "fixed";
-      case Source::kFrozen:
+      case Source::kImported:
+      case Source::kOverridden:
         return "frozen";
+      case Source::kConstant:
+        return "its values";
+      case Source::kDerived:
+        return "derived";
       case Source::kShared:
-        return "as " + graph_.value(choice.shared_with).name;
+        return "as " + graph_.value(plan.shared_with).name;
     }
     return "";
   }
-  const Choices& all() const { return choices_; }
+  const TensorPlan& at(const std::string& name) const { return plan_.of(graph::find_value(graph_, name)); }
+  const Plan& all() const { return plan_; }
 
  private:
   const graph::Graph& graph_;
-  Choices choices_;
+  Plan plan_;
 };
 
 TensorEncoding frozen_entry() {
@@ -57,8 +63,10 @@ TEST(ChooseTensors, MovementSharesItsInputsEncoding) {
   EXPECT_EQ(chosen["m"], "as c");
   EXPECT_EQ(chosen["r"], "as c");
   EXPECT_EQ(chosen["y"], "fixed");
-  EXPECT_EQ(chosen["w"], "float");
-  EXPECT_EQ(chosen.all().observed.size(), 2U);
+  EXPECT_EQ(chosen["w"], "its values");
+  EXPECT_EQ(chosen.at("w").axis, 0);
+  EXPECT_EQ(chosen.at("c").why, "computed by node 'make_c' (Conv)");
+  EXPECT_EQ(chosen.all().watches().size(), 2U);
 }
 
 TEST(ChooseTensors, AClampedMovementHasItsOwnGrid) {

@@ -1,5 +1,5 @@
-// observation.cpp: merging of statistics.
-#include "calib/observation.hpp"
+// distribution.cpp: measuring and merging of statistics.
+#include "calib/distribution.hpp"
 
 #include <algorithm>
 

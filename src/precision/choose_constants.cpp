@@ -1,0 +1,89 @@
+// choose_constants.cpp: weights, constant data, then the biases that follow from both.
+#include "precision/choose_constants.hpp"
+
+#include "ops/operands.hpp"
+
+namespace halfstep::precision {
+namespace {
+
+using graph::ValueId;
+using ops::OperandRole;
+
+class ConstantChooser {
+ public:
+  ConstantChooser(const graph::Graph& graph, const Options& options, const EncodingSet& imported, Plan& plan)
+      : graph_(graph), options_(options), imported_(imported), plan_(plan) {}
+
+  void choose_weight(const graph::Node& node) {
+    const ValueId weight = ops::weight_of(graph_, node);
+    if (weight == graph::kNoValue) return;
+    TensorPlan* plan = undecided(weight, node, OperandRole::kWeight);
+    if (plan == nullptr) return;
+    plan->source = Source::kConstant;
+    plan->grid = weight_request(options_);
+    if (options_.per_channel) plan->axis = ops::weight_axis(graph_, node);
+  }
+
+  void choose_data(const graph::Node& node) {
+    if (plan_.of(node.outputs[0]).source == Source::kFloat) return;
+    const bool joins = ops::find_op(node)->output_rule == ops::OutputRule::kSameAsInputs && !node.clamp;
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const ValueId id = node.inputs[i];
+      if (graph::constant_of(graph_, id) == nullptr) continue;
+      if (ops::operand_role(graph_, node, i) != OperandRole::kData) continue;
+      TensorPlan* plan = undecided(id, node, OperandRole::kData);
+      if (plan == nullptr) continue;
+      plan->source = joins ? Source::kShared : Source::kConstant;
+      if (joins) plan->shared_with = node.outputs[0];
+      plan->grid = activation_request(options_);
+    }
+  }
+
+  void choose_bias(const graph::Node& node, graph::NodeId id) {
+    const ValueId bias = ops::bias_of(graph_, node);
+    const ValueId weight = ops::weight_of(graph_, node);
+    if (bias == graph::kNoValue || weight == graph::kNoValue) return;
+    if (!has_grid(weight) || !has_grid(node.inputs[0])) return;
+    TensorPlan* plan = undecided(bias, node, OperandRole::kBias);
+    if (plan_.of(bias).node == graph::kNoNode) plan_.of(bias).node = id;
+    if (plan == nullptr) return;
+    plan->source = options_.bias_bits == 32 ? Source::kDerived : Source::kConstant;
+    plan->grid = {.bits = options_.bias_bits, .schema = Schema::kSymmetric, .scale = options_.scale};
+  }
+
+ private:
+  bool has_grid(ValueId id) const { return plan_.of(id).source != Source::kFloat; }
+
+  /// The entry of `id` if nothing decided about it yet; what came with the model is marked on the way.
+  TensorPlan* undecided(ValueId id, const graph::Node& reader, OperandRole role) {
+    TensorPlan& plan = plan_.of(id);
+    if (plan.source != Source::kFloat) return nullptr;
+    plan.role = role;
+    plan.why = "read by " + graph::describe(graph_, reader);
+    if (find_encoding(imported_, graph_.value(id).name) == nullptr) return &plan;
+    plan.source = Source::kImported;
+    return nullptr;
+  }
+
+  const graph::Graph& graph_;
+  const Options& options_;
+  const EncodingSet& imported_;
+  Plan& plan_;
+};
+
+}  // namespace
+
+void choose_constants(const graph::Graph& graph, const ops::Facts& facts, const Options& options,
+                      const EncodingSet& imported, Plan& plan) {
+  ConstantChooser chooser(graph, options, imported, plan);
+  std::vector<graph::NodeId> integer_nodes;
+  for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+    if (ops::is_integer_node(graph.nodes[n], facts)) integer_nodes.push_back(static_cast<graph::NodeId>(n));
+  }
+  // A constant belongs to the first that claims it: unshare_parameters() left it readers of one kind.
+  for (const graph::NodeId id : integer_nodes) chooser.choose_weight(graph.node(id));
+  for (const graph::NodeId id : integer_nodes) chooser.choose_data(graph.node(id));
+  for (const graph::NodeId id : integer_nodes) chooser.choose_bias(graph.node(id), id);
+}
+
+}  // namespace halfstep::precision

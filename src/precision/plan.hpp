@@ -1,0 +1,56 @@
+// plan.hpp: what is decided about every tensor of a graph before any data is looked at.
+//
+// choose_tensors() writes the plan from the graph, the options and what came with the model; assign_encodings() carries
+// it out. Whatever steers precision (overrides, targets, mixed precision) changes entries between the two.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "calib/observe.hpp"
+#include "calib/range_estimators.hpp"
+#include "core/dtype.hpp"
+#include "encoding/range_to_encoding.hpp"
+#include "graph/graph.hpp"
+#include "ops/op_def.hpp"
+
+namespace halfstep::precision {
+
+/// What decides the grid of a tensor.
+enum class Source {
+  kFloat,       ///< It has none: TensorPlan::format says which real numbers.
+  kObserved,    ///< The range that calibration sees.
+  kFixed,       ///< The mathematics of the operator.
+  kShared,      ///< Another tensor, possibly a constant.
+  kConstant,    ///< Its own values: weights, constant data, biases of 8 bits.
+  kDerived,     ///< Input scale times weight scale: biases of 32 bits (E6).
+  kImported,    ///< It came with one, in the model or in a file of encodings.
+  kOverridden,  ///< The user wrote it down.
+};
+
+/// The decision about one tensor. Fields that its source does not name keep their defaults.
+struct TensorPlan {
+  Source source = Source::kFloat;
+  DType format = DType::kFloat32;                   ///< kFloat: kFloat32 or kFloat16.
+  GridRequest grid = {};                            ///< kObserved, kFixed, kConstant, kDerived.
+  calib::RangeRule rule = {};                       ///< kObserved, kConstant.
+  std::optional<int> axis = std::nullopt;           ///< kObserved, kConstant: one grid for each slice along it.
+  graph::ValueId shared_with = graph::kNoValue;     ///< kShared. Of activations never a shared one itself.
+  RealRange fixed_range = {};                       ///< kFixed.
+  graph::NodeId node = graph::kNoNode;              ///< Biases: the linear node that adds it.
+  ops::OperandRole role = ops::OperandRole::kData;  ///< Of constants: what they are to their reader.
+  std::string why = {};                             ///< The rule that decided, as the end of a sentence: "read by ...".
+};
+
+struct Plan {
+  std::vector<TensorPlan> tensors;  ///< By ValueId, constants included.
+
+  const TensorPlan& of(graph::ValueId id) const { return tensors[static_cast<std::size_t>(id)]; }
+  TensorPlan& of(graph::ValueId id) { return tensors[static_cast<std::size_t>(id)]; }
+
+  /// What calibration must look at: the tensors of kObserved, in their order, each with what its rule reads.
+  std::vector<calib::Watch> watches() const;
+};
+
+}  // namespace halfstep::precision

@@ -1,6 +1,9 @@
 // lower.hpp: from a Graph, and encodings if any, to a Program.
 #pragma once
 
+#include <map>
+#include <string>
+
 #include "encoding/encoding_set.hpp"
 #include "graph/graph.hpp"
 #include "halfstep/arithmetic.hpp"
@@ -22,12 +25,16 @@ Result<Program> lower_float(const graph::Graph& graph, const ops::InputShapes& s
 Result<Program> lower_simulated(const graph::Graph& graph, const ops::InputShapes& shapes, const EncodingSet& encodings,
                                 Arithmetic arithmetic = Arithmetic::kFloatHalfEven);
 
+/// Graph inputs that are given as codes, by name, with the grid these are on.
+using CodeInputs = std::map<std::string, Encoding, std::less<>>;
+
 /// Integer steps wherever the operators' integer forms and the encodings allow it,
 /// float steps between quantize and dequantize steps elsewhere (Program::islands, with the reasons).
 /// An encoded tensor exists as codes only; what reads it in float reads its dequantized codes. The
-/// result depends on graph, shapes, encodings and options alone.
-/// Errors: as lower_simulated.
+/// result depends on graph, shapes, encodings and options alone. The Program takes the inputs named in `code_inputs`
+/// in the storage type of their grid, whatever `encodings` say of them: so a part of a model goes on from stored codes.
+/// Errors: as lower_simulated; kInvalidInput if a name in `code_inputs` is no float32 input or its grid does not fit.
 Result<Program> lower_fixed(const graph::Graph& graph, const ops::InputShapes& shapes, const EncodingSet& encodings,
-                            const FixedPointOptions& options);
+                            const FixedPointOptions& options, const CodeInputs& code_inputs = {});
 
 }  // namespace halfstep::lower

@@ -20,9 +20,11 @@ using graph::ValueId;
 
 class FixedLowering {
  public:
-  FixedLowering(const Graph& graph, ops::Facts facts, const EncodingSet& encodings, const FixedPointOptions& options)
+  FixedLowering(const Graph& graph, ops::Facts facts, const EncodingSet& encodings, const FixedPointOptions& options,
+                const CodeInputs& code_inputs)
       : graph_(graph),
         options_(options),
+        code_inputs_(code_inputs),
         node_needed_(needed_nodes(graph, facts)),
         tensors_(graph, std::move(facts), encodings, options.arithmetic),
         steps_(tensors_.steps()),
@@ -31,11 +33,9 @@ class FixedLowering {
   Result<Program> run() {
     std::vector<SlotId> inputs;
     for (const graph::GraphInput& input : graph_.inputs) {
-      inputs.push_back(builder_.add_input(input.value, *steps_.fact(input.value).type));
-      const std::string label = "input " + quoted(graph_.value(input.value).name);
-      if (Result<void> done = tensors_.complete_real(input.value, inputs.back(), label, graph::kNoNode); !done.ok()) {
-        return done.error();
-      }
+      Result<SlotId> slot = lower_input(input.value);
+      if (!slot.ok()) return slot.error();
+      inputs.push_back(*slot);
     }
     for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
       if (!node_needed_[n]) continue;
@@ -54,6 +54,25 @@ class FixedLowering {
 
  private:
   const std::string& name_of(ValueId id) const { return graph_.value(id).name; }
+
+  Result<SlotId> lower_input(ValueId id) {
+    const std::string label = "input " + quoted(name_of(id));
+    const auto codes = code_inputs_.find(name_of(id));
+    if (codes == code_inputs_.end()) {
+      const SlotId slot = builder_.add_input(id, *steps_.fact(id).type);
+      Result<void> done = tensors_.complete_real(id, slot, label, graph::kNoNode);
+      return done.ok() ? Result<SlotId>(slot) : done.error();
+    }
+    if (!steps_.is_float32(id)) return Error{ErrorCode::kInvalidInput, label + " is not float32 and has no codes"};
+    const Shape& shape = steps_.fact(id).type->shape;
+    if (Result<void> fits = check_fits(codes->second, shape); !fits.ok()) return fits.error().at(label);
+    const SlotId slot = builder_.add_input(id, TensorType{storage_dtype(codes->second.grid()), shape});
+    const auto grid = std::make_shared<const Encoding>(codes->second);
+    builder_.set_encoding(slot, grid);
+    tensors_.complete(id, slot, grid);
+    tensors_.mark_complete(slot, label, graph::kNoNode);
+    return slot;
+  }
 
   Result<void> lower_node(NodeId n) {
     const Node& node = graph_.node(n);
@@ -315,6 +334,7 @@ class FixedLowering {
 
   const Graph& graph_;
   FixedPointOptions options_;
+  const CodeInputs& code_inputs_;
   std::vector<bool> node_needed_;
   FixedTensors tensors_;
   FloatSteps& steps_;
@@ -324,10 +344,16 @@ class FixedLowering {
 }  // namespace
 
 Result<Program> lower_fixed(const Graph& graph, const ops::InputShapes& shapes, const EncodingSet& encodings,
-                            const FixedPointOptions& options) {
+                            const FixedPointOptions& options, const CodeInputs& code_inputs) {
+  for (const auto& [name, grid] : code_inputs) {
+    const ValueId id = graph::find_value(graph, name);
+    if (id != kNoValue && std::ranges::find(graph.inputs, id, &graph::GraphInput::value) != graph.inputs.end())
+      continue;
+    return Error{ErrorCode::kInvalidInput, "codes are given for " + quoted(name) + ", which is no input"};
+  }
   Result<ops::Facts> facts = ops::infer_facts(graph, shapes);
   if (!facts.ok()) return facts.error();
-  return FixedLowering(graph, *std::move(facts), encodings, options).run();
+  return FixedLowering(graph, *std::move(facts), encodings, options, code_inputs).run();
 }
 
 }  // namespace halfstep::lower

@@ -44,6 +44,8 @@ void add_precision(CLI::App& app, QuantizationOptions& options, std::string& ste
                                               {"unsignedsymmetric", Schema::kUnsignedSymmetric}};
   const std::map<std::string, ScaleKind> scales{{"affine", ScaleKind::kAffine},
                                                 {"power_of_two", ScaleKind::kPowerOfTwo}};
+  const std::map<std::string, ActPerChannel> channel_choices{{"none", ActPerChannel::kNone},
+                                                             {"depthwise", ActPerChannel::kDepthwise}};
   const char* group = "Precision";
   app.add_option("--act_bitwidth", options.act_bits, "Bits of activations: 8 (default) or 16")
       ->check(CLI::IsMember({8, 16}))
@@ -71,6 +73,11 @@ void add_precision(CLI::App& app, QuantizationOptions& options, std::string& ste
       ->expected(0, 1)
       ->default_str("true")
       ->type_name("BOOL")
+      ->group(group);
+  cli::add_choice(app, "--act_per_channel", options.act_per_channel, channel_choices,
+                  "Activations with a scale for each channel: none (default), or depthwise: those that only depthwise "
+                  "convolutions read, where it costs nothing (ONNX Runtime: with optimizations disabled only)")
+      ->type_name("none|depthwise")
       ->group(group);
   cli::add_choice(app, "--scale", options.scale, scales, "affine (default), or power_of_two: scales 2^n, zero points 0")
       ->type_name("affine|power_of_two")

@@ -28,6 +28,12 @@ enum class ScaleKind {
   kPowerOfTwo,  ///< 2^n, and no zero point.
 };
 
+/// Which activations have a grid for each channel rather than one for the whole tensor.
+enum class ActPerChannel {
+  kNone,
+  kDepthwise,  ///< Those that only depthwise convolutions read: there it costs no instruction.
+};
+
 /// How the range of an activation is chosen.
 enum class RangeMethod {
   kMinMax,  ///< Every observed value is inside.
@@ -41,6 +47,7 @@ struct QuantizationOptions {
   Schema act_schema = Schema::kAsymmetric;
   Schema param_schema = Schema::kSymmetric;
   bool per_channel = true;  ///< Weights of Conv, ConvTranspose, Gemm and MatMul along their output channels.
+  ActPerChannel act_per_channel = ActPerChannel::kNone;
   ScaleKind scale = ScaleKind::kAffine;
   std::optional<IntGrid> restricted_steps;  ///< Replaces the signed grid of weights.
   RangeMethod act_method = RangeMethod::kMinMax;

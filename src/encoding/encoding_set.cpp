@@ -66,9 +66,7 @@ void for_each_run(const Shape& shape, const Encoding& encoding, F&& f) {
   }
 }
 
-}  // namespace
-
-std::string to_string(const Provenance& provenance) {
+std::string origin_text(const Provenance& provenance) {
   const std::string& detail = provenance.detail;
   const std::string in_brackets = detail.empty() ? "" : " (" + detail + ")";
   switch (provenance.origin) {
@@ -88,6 +86,14 @@ std::string to_string(const Provenance& provenance) {
       return "overridden" + in_brackets;
   }
   return "unknown";
+}
+
+}  // namespace
+
+std::string to_string(const Provenance& provenance) {
+  std::string text = origin_text(provenance);
+  for (const std::string& change : provenance.changes) text += ", " + change;
+  return text;
 }
 
 Tensor quantize(const Tensor& real, const Encoding& encoding) {

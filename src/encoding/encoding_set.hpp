@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/tensor.hpp"
 #include "encoding/encoding.hpp"
@@ -28,9 +29,10 @@ enum class Origin {
 struct Provenance {
   Origin origin = Origin::kCalibrated;
   std::string detail;
+  std::vector<std::string> changes = {};  ///< What was done to it since, in order: "bias corrected".
 };
 
-/// "calibrated (min-max)", "same as 'x'", ...
+/// "calibrated (min-max)", "same as 'x'", "calibrated (mse), bias corrected", ...
 std::string to_string(const Provenance& provenance);
 
 /// Everything known of how one tensor is quantized.

@@ -10,11 +10,14 @@
 
 namespace halfstep {
 
+/// Activations have a grid for each channel of [N, C, ...], if not one for all.
+inline constexpr int kActivationChannelAxis = 1;
+
 /// A tensor that an encodings file may name. Files don't say which axis is per channel: the operator that reads it
 /// does.
 struct EncodingTarget {
   TensorRole role = TensorRole::kActivation;
-  std::optional<int> channel_axis;  ///< Of weights and biases.
+  std::optional<int> channel_axis;  ///< Empty: it has none.
   std::optional<Shape> shape;       ///< Of constants: channel counts are checked against it.
 };
 

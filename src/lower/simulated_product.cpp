@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "numerics/factor.hpp"
@@ -52,10 +55,10 @@ double bound_in_steps(float bound, const QuantParams& y, double lowest, double h
   return numerics::round_half_even(std::clamp(static_cast<double>(bound) / y.scale, lowest, highest));
 }
 
-Channel channel_of(const Node& node, const Encoding& x, const Encoding& w, const Encoding& y, std::size_t c) {
+Channel channel_of(const Node& node, const QuantParams& x, const Encoding& w, const Encoding& y, std::size_t c) {
   const QuantParams& out = params_of(y, c);
   Channel channel;
-  channel.factor = x.params()[0].scale * params_of(w, c).scale / out.scale;
+  channel.factor = x.scale * params_of(w, c).scale / out.scale;
   channel.low = static_cast<double>(y.grid().q_min) - out.zero_point;
   channel.high = static_cast<double>(y.grid().q_max) - out.zero_point;
   if (node.clamp) {
@@ -119,6 +122,29 @@ void finish_rows(float* y, const Layout& layout, const std::vector<Channel>& cha
   }
 }
 
+/// How many output channels read each channel of x, if x has a grid for each: then each product must be of one channel
+/// of x, as in a depthwise convolution. With one grid for all: all of them. Empty: products mix grids.
+std::optional<std::int64_t> outputs_per_input(const ops::OpDef& op, const Node& node, const Encoding& x,
+                                              const Shape& input, const Shape& weight) {
+  if (!x.axis()) return std::numeric_limits<std::int64_t>::max();
+  const bool convolves = op.channels.channels_first && op.channels.weight_output_axis(node, weight) == 0;
+  const std::int64_t groups = node.attributes.get_int("group", 1);
+  if (!convolves || *x.axis() != 1 || input.rank() < 2 || groups != input[1] || weight[1] != 1) return std::nullopt;
+  if (static_cast<std::int64_t>(x.params().size()) != groups || weight[0] % groups != 0) return std::nullopt;
+  return weight[0] / groups;
+}
+
+/// The integers q - z behind real values: these are integers times the scale, up to float32 rounding, far from any tie.
+/// `run` elements in a row have one scale.
+void steps_of(std::span<const float> reals, const std::vector<double>& inv_scales, std::size_t run, float* steps) {
+  for (std::size_t first = 0, channel = 0; first < reals.size(); first += run, ++channel) {
+    const double inv_scale = inv_scales[channel % inv_scales.size()];
+    for (std::size_t i = first; i < first + run; ++i) {
+      steps[i] = static_cast<float>(numerics::round_half_even(static_cast<double>(reals[i]) * inv_scale));
+    }
+  }
+}
+
 bool fits_channels(const Encoding& encoding, std::optional<int> axis, std::int64_t channels) {
   if (!encoding.axis()) return true;
   return encoding.axis() == axis && static_cast<std::int64_t>(encoding.params().size()) == channels;
@@ -134,7 +160,7 @@ Result<std::optional<ops::Prepared>> simulated_product(const ops::OpDef& op, con
   const Encoding* x = steps.encoding_of(node.inputs[0]);
   const TensorEncoding* w = steps.entry_of(node.inputs[1]);
   const Encoding* y = steps.encoding_of(node.outputs[0]);
-  if (x == nullptr || x->axis() || w == nullptr || y == nullptr || steps.fact(node.inputs[0]).value) return none;
+  if (x == nullptr || w == nullptr || y == nullptr || steps.fact(node.inputs[0]).value) return none;
   Result<const Tensor*> real_w = steps.known_value(node.inputs[1]);
   if (!real_w.ok()) return real_w.error();
   if (*real_w == nullptr || !steps.is_float32(node.inputs[0])) return none;
@@ -150,9 +176,13 @@ Result<std::optional<ops::Prepared>> simulated_product(const ops::OpDef& op, con
     return none;
   if (weight_channels == 0 || layout.channels % weight_channels != 0) return none;
 
+  const std::optional<std::int64_t> reads =
+      outputs_per_input(op, node, *x, steps.fact(node.inputs[0]).type->shape, weight);
+  if (!reads) return none;
   std::vector<Channel> channels;
   for (std::int64_t c = 0; c < layout.channels; ++c) {
-    channels.push_back(channel_of(node, *x, w->encoding, *y, static_cast<std::size_t>(c)));
+    const QuantParams& params = params_of(*x, static_cast<std::size_t>(c / *reads));
+    channels.push_back(channel_of(node, params, w->encoding, *y, static_cast<std::size_t>(c)));
   }
   const std::optional<std::size_t> bias_input = op.operands.find(ops::OperandRole::kBias);
   if (bias_input && node.inputs.size() > *bias_input && node.inputs[*bias_input] != kNoValue) {
@@ -179,14 +209,14 @@ Result<std::optional<ops::Prepared>> simulated_product(const ops::OpDef& op, con
   ops::Prepared product;
   product.scratch_bytes = x_bytes + inner->scratch_bytes;
   product.clamps = true;
-  product.run = [run = inner->run, weights, channels, layout, rounding, x_bytes,
-                 inv_scale = 1.0 / x->params()[0].scale](const ops::KernelIo& io) -> Result<void> {
+  const std::int64_t x_run =
+      x->axis() ? types[0]->shape.num_elements(*x->axis() + 1, types[0]->shape.rank()) : types[0]->shape.num_elements();
+  std::vector<double> inv_scales;
+  for (const QuantParams& params : x->params()) inv_scales.push_back(1.0 / params.scale);
+  product.run = [run = inner->run, weights, channels, layout, rounding, x_bytes, inv_scales,
+                 x_run](const ops::KernelIo& io) -> Result<void> {
     auto* codes = reinterpret_cast<float*>(io.scratch.data());
-    const std::span<const float> real_x = io.inputs[0].values<float>();
-    // Real values are integers times the scale, up to float32 rounding: far from any tie.
-    for (std::size_t i = 0; i < real_x.size(); ++i) {
-      codes[i] = static_cast<float>(numerics::round_half_even(static_cast<double>(real_x[i]) * inv_scale));
-    }
+    steps_of(io.inputs[0].values<float>(), inv_scales, static_cast<std::size_t>(x_run), codes);
     const std::array<ConstView, 2> inputs{ConstView{io.inputs[0].type, io.scratch.data()}, weights.view()};
     if (Result<void> ran = run({inputs, io.outputs, io.scratch.subspan(x_bytes)}); !ran.ok()) return ran;
     float* real_y = io.outputs[0].data<float>();

@@ -99,7 +99,7 @@ Result<ImportedQdq> import_qdq(Graph graph) {
       node.domain.clear();
     }
   }
-  if (std::ranges::none_of(graph.nodes, is_qdq)) return ImportedQdq{std::move(graph), {}, {}};
+  if (std::ranges::none_of(graph.nodes, is_qdq)) return ImportedQdq{{std::move(graph), {}}, {}};
 
   Result<Graph> folded = fold_qdq_operands(std::move(graph));
   if (!folded.ok()) return folded.error();

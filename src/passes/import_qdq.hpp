@@ -4,16 +4,16 @@
 #include <string>
 #include <vector>
 
-#include "encoding/encoding_set.hpp"
+#include "encoding/quantized_graph.hpp"
 #include "graph/graph.hpp"
 #include "halfstep/result.hpp"
 #include "ops/infer_graph.hpp"
 
 namespace halfstep::passes {
 
-struct ImportedQdq {
-  graph::Graph graph;              ///< In float; every encoded value is pinned.
-  EncodingSet encodings;           ///< Frozen, Origin::kImported; weights and biases with their codes.
+/// The graph is in float, and every encoded value is pinned. Encodings are frozen, Origin::kImported; weights and
+/// biases have their codes.
+struct ImportedQdq : QuantizedGraph {
   std::vector<std::string> notes;  ///< One line for each Q or DQ that stays and whose tensor has no encoding.
 };
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "encoding/encoding_set.hpp"
+#include "encoding/quantized_graph.hpp"
 #include "exec/samples.hpp"
 #include "exec/session.hpp"
 #include "graph/graph.hpp"
@@ -54,12 +54,10 @@ exec::SampleSource source_of(const io::SampleReader& reader);
 /// Shapes of the inputs of the first sample.
 Result<ops::InputShapes> shapes_of_first_sample(const RawModel& model, const io::SampleReader& reader);
 
-/// A model ready for lowering.
-struct PreparedModel {
-  graph::Graph
-      graph;  ///< In float; QuantizeLinear/DequantizeLinear pairs taken out, passes applied, constants
-              ///< that need several encodings cloned (so that names in encodings files mean the same everywhere).
-  EncodingSet encodings;   ///< Those the file carried, frozen.
+/// A model ready for lowering: in float, QuantizeLinear/DequantizeLinear pairs taken out, passes applied, constants
+/// that need several encodings cloned (so that names in encodings files mean the same everywhere). The encodings are
+/// those that the file carried, frozen.
+struct PreparedModel : QuantizedGraph {
   std::string arithmetic;  ///< The rule recorded beside the encodings; empty: none, or one we do not know.
 };
 

@@ -8,6 +8,7 @@
 
 #include "calib/range_estimators.hpp"
 #include "encoding/range_to_encoding.hpp"
+#include "precision/options.hpp"
 
 namespace halfstep::pipeline {
 namespace {
@@ -56,6 +57,9 @@ std::vector<std::pair<std::string, std::string>> options_of(const QuantizeReques
       {"scale", std::string(name_of(o.scale))},
       {"act_quantizer_calibration", std::string(calib::name_of(o.act_method))},
   };
+  if (o.act_per_channel != ActPerChannel::kNone) {
+    options.emplace_back("act_per_channel", std::string(precision::name_of(o.act_per_channel)));
+  }
   if (o.restricted_steps) {
     options.emplace_back("restrict_quantization_steps",
                          std::to_string(o.restricted_steps->q_min) + " " + std::to_string(o.restricted_steps->q_max));

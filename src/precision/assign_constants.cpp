@@ -12,8 +12,12 @@ namespace {
 
 using graph::ValueId;
 
-/// Weights whose scales may still rise.
-using WeightGrids = std::map<ValueId, ParameterGrid>;
+/// A weight whose scales may still rise.
+struct WeightGrid {
+  ParameterGrid grid;
+  bool raised = false;
+};
+using WeightGrids = std::map<ValueId, WeightGrid>;
 
 const Tensor& constant(const Draft& draft, ValueId id) { return *graph::constant_of(draft.graph, id); }
 
@@ -35,7 +39,7 @@ Result<WeightGrids> fit_weights(const Draft& draft) {
       return fitted.error().code == ErrorCode::kUsage ? fitted.error().at("weight " + quoted(draft.name_of(id)))
                                                       : fitted.error();
     }
-    grids.emplace(id, *std::move(fitted));
+    grids.emplace(id, WeightGrid{*std::move(fitted)});
   }
   return grids;
 }
@@ -64,13 +68,14 @@ Result<void> raise_weights(Draft& draft, WeightGrids& grids) {
     if (weight == grids.end()) continue;
     const Tensor& values = constant(draft, bias);
     if (auto finite = largest_magnitude(values, draft.name_of(bias)); !finite.ok()) return finite.error();
-    const auto scales = plain_bias_scales(draft, node, values, weight->second.params.size());
+    ParameterGrid& grid = weight->second.grid;
+    const auto scales = plain_bias_scales(draft, node, values, grid.params.size());
     if (!scales) continue;
-    const RaisedScales raised =
-        raise_for_bias(values, *scales, draft.plan.of(weight->first).grid.scale, weight->second);
+    const RaisedScales raised = raise_for_bias(values, *scales, draft.plan.of(weight->first).grid.scale, grid);
     if (raised.num_channels > 0) {
+      weight->second.raised = true;
       draft.warn(graph::describe(draft.graph, node) + ": the weight scale of " + std::to_string(raised.num_channels) +
-                 " of " + std::to_string(weight->second.params.size()) + " channels was raised, by up to " +
+                 " of " + std::to_string(grid.params.size()) + " channels was raised, by up to " +
                  shown(raised.largest_factor) + ", so that the bias fits in 32 bits");
     }
   }
@@ -162,8 +167,9 @@ Result<void> assign_constants(Draft& draft) {
   Result<WeightGrids> grids = fit_weights(draft);
   if (!grids.ok()) return grids.error();
   if (auto ok = raise_weights(draft, *grids); !ok.ok()) return ok;
-  for (const auto& [id, grid] : *grids) {
-    if (auto ok = add_grid(draft, id, grid, "weight ", TensorRole::kWeight); !ok.ok()) return ok;
+  for (const auto& [id, weight] : *grids) {
+    if (auto ok = add_grid(draft, id, weight.grid, "weight ", TensorRole::kWeight); !ok.ok()) return ok;
+    if (weight.raised) draft.result.encodings.at(draft.name_of(id)).provenance.changes.push_back("raised for its bias");
     ++draft.result.counts.weights;
   }
   return assign_operands(draft);

@@ -2,7 +2,9 @@
 #include "precision/choose_tensors.hpp"
 
 #include <algorithm>
+#include <utility>
 
+#include "encoding/encoding_target.hpp"
 #include "ops/op_def.hpp"
 #include "ops/operands.hpp"
 #include "precision/choose_constants.hpp"
@@ -31,6 +33,7 @@ class Chooser {
         imported_(imported),
         grid_(activation_request(options)),
         rule_{.method = options.act_method},
+        channels_(options.act_per_channel),
         links_(graph::links_of(graph)),
         needed_(graph.values.size()),
         encoded_(graph.values.size()) {
@@ -52,6 +55,7 @@ class Chooser {
     }
     for (std::size_t n = 0; n < graph_.nodes.size(); ++n) share_backwards(n);
     resolve_shares();
+    if (channels_ == ActPerChannel::kDepthwise) split_channels();
     return std::move(plan_);
   }
 
@@ -219,11 +223,46 @@ class Chooser {
     }
   }
 
+  /// Where every product is of one channel, a grid for each channel costs nothing.
+  void split_channels() {
+    std::vector<bool> shares(plan_.tensors.size());
+    for (const TensorPlan& plan : plan_.tensors) {
+      if (plan.source == Source::kShared) shares[at(plan.shared_with)] = true;
+    }
+    for (std::size_t v = 0; v < plan_.tensors.size(); ++v) {
+      const auto id = static_cast<ValueId>(v);
+      if (plan_.of(id).source != Source::kObserved || shares[v] || !may_have_channels(id)) continue;
+      plan_.of(id).axis = kActivationChannelAxis;
+      plan_.of(id).why += ", read by depthwise convolutions only: a grid for each channel";
+    }
+  }
+
+  /// Convolutions can write a grid for each channel, and inputs are put on it by the border in front of their readers.
+  bool may_have_channels(ValueId id) const {
+    const NodeId producer = links_.producer[at(id)];
+    if (producer != graph::kNoNode && !ops::find_op(graph_.node(producer))->channels.channels_first) return false;
+    const std::vector<NodeId>& readers = links_.consumers[at(id)];
+    return !links_.is_output[at(id)] && !readers.empty() &&
+           std::ranges::all_of(readers, [&](NodeId n) { return is_depthwise(graph_.node(n), id); });
+  }
+
+  /// A convolution each of whose output channels reads one channel of `id`.
+  bool is_depthwise(const graph::Node& node, ValueId id) const {
+    const ops::OpDef* op = ops::find_op(node);
+    if (op == nullptr || !op->channels.channels_first || !facts_[at(id)].type) return false;
+    const Tensor* weight = graph::constant_of(graph_, ops::weight_of(graph_, node));
+    const Shape& input = facts_[at(id)].type->shape;
+    if (weight == nullptr || input.rank() < 3 || weight->shape().rank() != input.rank()) return false;
+    return node.inputs[0] == id && op->channels.weight_output_axis(node, weight->shape()) == 0 &&
+           weight->shape()[1] == 1 && node.attributes.get_int("group", 1) == input[1];
+  }
+
   const graph::Graph& graph_;
   const ops::Facts& facts_;
   const EncodingSet& imported_;
   GridRequest grid_;
   calib::RangeRule rule_;
+  ActPerChannel channels_;
   graph::Links links_;
   std::vector<Part> parts_;    // By NodeId.
   std::vector<bool> needed_;   // By ValueId: an operator with integer form reads it, perhaps through data movement.

@@ -18,6 +18,9 @@ namespace halfstep::precision {
 /// - Concat is observed at its output, and what nobody else reads takes that encoding (through data movement, too),
 ///   unless it is fixed or imported;
 /// - what `imported` names keeps its encoding; data moved into such a tensor takes it where nobody else reads it;
+/// - with options.act_per_channel, observed outputs of convolutions and inputs that only depthwise convolutions read
+/// get
+///   a grid for each channel;
 /// - tensors that are not float, or whose type is unknown before running, stay as they are.
 /// Constants of nodes with an integer form:
 /// - weights: weight_request(), per channel where the operator has channels and options.per_channel;

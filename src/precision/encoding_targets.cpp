@@ -9,7 +9,9 @@ EncodingTargets encoding_targets(const graph::Graph& graph) {
   EncodingTargets targets;
   for (const graph::Value& value : graph.values) {
     EncodingTarget target;
+    target.channel_axis = kActivationChannelAxis;
     if (value.constant) {
+      target.channel_axis.reset();
       target.role = TensorRole::kWeight;
       target.shape = value.constant->shape();
     }

@@ -18,6 +18,8 @@ Result<void> check_width(const char* what, int bits, std::initializer_list<int> 
 
 }  // namespace
 
+std::string_view name_of(ActPerChannel choice) { return choice == ActPerChannel::kDepthwise ? "depthwise" : "none"; }
+
 GridRequest activation_request(const Options& options) {
   return {.bits = options.act_bits, .schema = options.act_schema, .scale = options.scale};
 }

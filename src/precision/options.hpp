@@ -1,6 +1,8 @@
 // options.hpp: which options are legal, and the grids they ask for.
 #pragma once
 
+#include <string_view>
+
 #include "encoding/range_to_encoding.hpp"
 #include "halfstep/quantization_options.hpp"
 #include "halfstep/result.hpp"
@@ -12,6 +14,9 @@ using Options = QuantizationOptions;
 /// Errors: kUsage if a width is none of the above, or a schema, scale kind and
 /// restricted steps contradict each other (check_request).
 Result<void> check(const Options& options);
+
+/// "none", "depthwise".
+std::string_view name_of(ActPerChannel choice);
 
 /// The grid activations get; also constant operands of Add, Mul, PRelu and their like.
 GridRequest activation_request(const Options& options);

@@ -16,6 +16,7 @@ import onnx
 
 import agreement
 import cases
+import channel_grids
 import fixed_layers
 import fixed_nodes
 import gemm_biases
@@ -237,6 +238,7 @@ def run_all(checks, tools, work, shared, only):
             checks.run(f"{case.name} {name}", check_option, tools, case, name, folder / name)
         (folder / "imported").mkdir(parents=True, exist_ok=True)
         checks.run("biases of Gemm", gemm_biases.check, tools, folder / "gemm_biases")
+        checks.run("grids by channel", channel_grids.check, tools, folder / "channel_grids")
         checks.run("outputs beyond inputs", range_leavers.check, tools, folder / "range_leavers")
         for variant in imported_qdq.VARIANTS:
             checks.run(f"{case.name} from ORT", imported_qdq.check_variant, tools, case, variant, folder / "imported")

@@ -115,6 +115,7 @@ TEST(AssignEncodings, RaisesWeightScalesSoThatTheBiasFits) {
   ASSERT_EQ(result.warnings.size(), 1U);
   EXPECT_EQ(result.warnings[0].find("node 'make_y' (Conv): the weight scale of 1 of 2 channels was raised, by up to "),
             0U);
+  EXPECT_EQ(to_string(result.encodings.at("w").provenance), "from its values, raised for its bias");
   const std::int64_t code = to_int64s(*result.encodings.at("b").codes)[1];
   EXPECT_LE(code, std::int64_t{1} << 30);
   EXPECT_GE(code, (std::int64_t{1} << 30) - 1000);

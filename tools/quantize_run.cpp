@@ -36,6 +36,16 @@ int main(int argc, char** argv) {
       ->delimiter(',')
       ->allow_extra_args(false)
       ->type_name("all|NAME,...");
+  const auto add_names = [&app](const char* name, std::vector<std::string>& names, const char* help) {
+    app.add_option(name, names, help)->delimiter(',')->allow_extra_args(false)->type_name("NAME,...");
+  };
+  add_names("--from", request.from,
+            "Run only what lies behind these tensors; the input list names files for them, such as <tensor>.raw of an "
+            "earlier run");
+  add_names("--to", request.to, "Run only what these tensors need; they are the outputs");
+  add_names("--quantized_until", request.quantized_until,
+            "Quantize only these tensors and what they are computed from, run the rest in float; needs --mode fixed or "
+            "simulated");
   cli::add_fixed_point(app, request.fixed);
   cli::add_input_dim(app, common);
   cli::add_running(app, common);

@@ -29,7 +29,13 @@ struct RunRequest {
   RunMode mode = RunMode::kFloat;
   FixedPointRequest fixed;                ///< With kFixed.
   std::vector<std::string> dump_tensors;  ///< Names beside the outputs; {"all"}: every tensor.
-  int num_threads = 0;                    ///< 0: one for each processor.
+  /// The part between tensors: the samples are of these tensors (empty: of the model's inputs), and these are the
+  /// outputs (empty: the model's). Shapes are the model's own, or given by ModelSource::input_dims.
+  std::vector<std::string> from;
+  std::vector<std::string> to;
+  /// Not with kFloat: only these tensors, and what they are computed from, are quantized; the rest runs in float.
+  std::vector<std::string> quantized_until;
+  int num_threads = 0;  ///< 0: one for each processor.
 };
 
 struct RunOutcome {
@@ -43,8 +49,10 @@ struct RunOutcome {
 /// become '_'; `#` and `%` lines of the list choose the outputs. In mode kFixed
 /// encoded tensors are written twice: real values as float32 in <tensor>.raw, the
 /// integer codes in the storage type of their grid in <tensor>.codes.raw.
-/// Errors: those of reading; kUsage for a name that is no tensor, or a mode
-/// that has no effect; kInvalidInput if a file can't be written.
+/// Errors: those of reading; kUsage for a name that is no tensor, a part that
+/// depends on more than `from`, or a mode that has no effect; kUnsupported if
+/// `from` names a tensor whose type is decided while running; kInvalidInput if
+/// a file can't be written.
 Result<RunOutcome> run(const RunRequest& request, const Observer& observer = {});
 
 }  // namespace halfstep

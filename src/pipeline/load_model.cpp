@@ -12,7 +12,6 @@
 #include "core/text.hpp"
 #include "io/json/encodings_json.hpp"
 #include "io/onnx/reader.hpp"
-#include "lower/lower.hpp"
 #include "numerics/factor.hpp"
 #include "passes/import_qdq.hpp"
 #include "passes/import_qoperator.hpp"
@@ -235,10 +234,10 @@ exec::Session simulated_session(const graph::Graph& graph, const EncodingSet& en
 }
 
 exec::Session fixed_session(const graph::Graph& graph, const EncodingSet& encodings, const FixedPointOptions& options,
-                            int num_workers) {
+                            int num_workers, const lower::CodeInputs& code_inputs) {
   return {graph,
-          [&graph, &encodings, options](const ops::InputShapes& shapes) {
-            return lower::lower_fixed(graph, shapes, encodings, options);
+          [&graph, &encodings, options, code_inputs](const ops::InputShapes& shapes) {
+            return lower::lower_fixed(graph, shapes, encodings, options, code_inputs);
           },
           num_workers};
 }

@@ -15,6 +15,7 @@
 #include "halfstep/observer.hpp"
 #include "halfstep/result.hpp"
 #include "io/samples/sample_reader.hpp"
+#include "lower/lower.hpp"
 #include "ops/infer_graph.hpp"
 
 namespace halfstep::pipeline {
@@ -78,8 +79,9 @@ Result<PreparedModel> prepare_with_encodings(RawModel model, const ops::InputSha
 exec::Session float_session(const graph::Graph& graph, int num_workers);
 exec::Session simulated_session(const graph::Graph& graph, const EncodingSet& encodings, Arithmetic arithmetic,
                                 int num_workers);
+/// Inputs named in `code_inputs` are fed as codes.
 exec::Session fixed_session(const graph::Graph& graph, const EncodingSet& encodings, const FixedPointOptions& options,
-                            int num_workers);
+                            int num_workers, const lower::CodeInputs& code_inputs = {});
 
 /// The rule and accumulators of a fixed-point run of `model`, see FixedPointRequest.
 /// Errors: kUsage if the rule only shifts and a scale is no power of two (the tensor is named).

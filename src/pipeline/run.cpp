@@ -11,6 +11,7 @@
 #include "core/text.hpp"
 #include "io/samples/raw_writer.hpp"
 #include "pipeline/load_model.hpp"
+#include "pipeline/model_part.hpp"
 
 namespace halfstep {
 namespace {
@@ -46,6 +47,9 @@ Result<Wanted> wanted_tensors(const RunRequest& request, const RawModel& model, 
   if (!listed.ok()) return listed.error();
   Wanted wanted{.names = *std::move(listed)};
   const graph::Graph& graph = model.graph;
+  for (const std::string& name : request.to) {
+    if (std::ranges::find(wanted.names, name) == wanted.names.end()) wanted.names.push_back(name);
+  }
   if (wanted.names.empty()) {
     for (const graph::GraphOutput& output : graph.outputs) wanted.names.push_back(graph.value(output.value).name);
   }
@@ -128,63 +132,162 @@ class ResultWriter {
   mutable std::atomic<std::int64_t> num_files_ = 0;
 };
 
-}  // namespace
+/// A model ready to run, and its samples.
+struct Loaded {
+  PreparedModel model;
+  Wanted wanted;
+  std::optional<io::SampleReader> reader;
+  FixedPointOptions fixed;        ///< Not in mode kFloat.
+  lower::CodeInputs code_inputs;  ///< Inputs that are put onto a grid before they are fed.
 
-Result<RunOutcome> run(const RunRequest& request, const Observer& observer) {
-  Result<RawModel> raw = pipeline::read_model(request.model, observer);
-  if (!raw.ok()) return raw.error();
-  Result<io::SampleReader> reader = pipeline::open_samples(*raw, request.input_list);
-  if (!reader.ok()) return reader.error();
-  Result<ops::InputShapes> shapes = pipeline::shapes_of_first_sample(*raw, *reader);
-  if (!shapes.ok()) return shapes.error();
-  Result<Wanted> wanted = wanted_tensors(request, *raw, reader->list());
-  if (!wanted.ok()) return wanted.error();
-  if (request.mode == RunMode::kFloat && request.encodings) {
-    return Error{ErrorCode::kUsage, "--encodings has no effect with --mode float; use --mode fixed or simulated"};
+  /// Sample i as the session takes it.
+  Result<std::vector<Tensor>> read(std::int64_t i) const {
+    Result<std::vector<Tensor>> inputs = reader->read(i);
+    for (std::size_t k = 0; inputs.ok() && k < inputs->size(); ++k) {
+      const auto grid = code_inputs.find(model.graph.value(model.graph.inputs[k].value).name);
+      if (grid != code_inputs.end()) (*inputs)[k] = quantize((*inputs)[k], grid->second);
+    }
+    return inputs;
   }
+};
+
+bool is_part(const RunRequest& request) { return !request.from.empty() || !request.to.empty(); }
+
+/// Misuse that shows before any work.
+Result<void> check_run(const RunRequest& request, const RawModel& model) {
+  const std::pair<const char*, const std::vector<std::string>*> named[] = {
+      {"--from", &request.from}, {"--to", &request.to}, {"--quantized_until", &request.quantized_until}};
+  for (const auto& [option, names] : named) {
+    for (const std::string& name : *names) {
+      if (Result<void> known = pipeline::check_tensor_name(model, name, option); !known.ok()) return known;
+    }
+  }
+  const char* idle = request.encodings                 ? "--encodings"
+                     : request.quantized_until.empty() ? nullptr
+                                                       : "--quantized_until";
+  if (request.mode != RunMode::kFloat || idle == nullptr) return {};
+  return Error{ErrorCode::kUsage,
+               std::string(idle) + " has no effect with --mode float; use --mode fixed or simulated"};
+}
+
+/// The prepared model, whole. `keep`: tensors that survive.
+Result<PreparedModel> prepare(const RunRequest& request, RawModel raw, const ops::InputShapes& shapes,
+                              const std::vector<std::string>& keep, const Observer& observer) {
   Result<PreparedModel> model =
-      request.encodings
-          ? pipeline::prepare_with_encodings(*std::move(raw), *shapes, wanted->names, *request.encodings, observer)
-          : pipeline::prepare_model(*std::move(raw), *shapes, wanted->names, observer);
-  if (!model.ok()) return model.error();
-  if (request.mode != RunMode::kFloat && model->encodings.empty()) {
+      request.encodings ? pipeline::prepare_with_encodings(std::move(raw), shapes, keep, *request.encodings, observer)
+                        : pipeline::prepare_model(std::move(raw), shapes, keep, observer);
+  if (model.ok() && request.mode != RunMode::kFloat && model->encodings.empty()) {
     return Error{ErrorCode::kUsage,
                  std::string(request.mode == RunMode::kFixed ? "--mode fixed: " : "--mode simulated: ") +
                      request.model.model.string() + " carries no encodings; give a quantized model or --encodings"};
   }
+  return model;
+}
 
-  const int num_threads = pipeline::num_threads_for(request.num_threads, reader->num_samples());
-  std::string arithmetic;
-  FixedPointOptions options;
-  if (request.mode != RunMode::kFloat) {
-    const Result<FixedPointOptions> chosen = pipeline::fixed_options_for(*model, request.fixed);
-    if (!chosen.ok()) return chosen.error();
-    options = *chosen;
-    if (request.mode == RunMode::kFixed) arithmetic = name_of(options.arithmetic);
+/// Leaves of the model what the request is about.
+Result<void> take_part(const RunRequest& request, const ops::InputShapes& shapes, Loaded& loaded) {
+  if (!request.quantized_until.empty()) {
+    if (Result<void> done = pipeline::quantize_until(request.quantized_until, loaded.model); !done.ok()) return done;
   }
+  if (!is_part(request)) return {};
+  const PreparedModel whole = loaded.model;
+  if (Result<void> done = pipeline::cut_model({request.from, request.to}, shapes, loaded.model); !done.ok())
+    return done;
+  for (const std::string& name : loaded.wanted.names) {
+    if (graph::find_value(loaded.model.graph, name) != graph::kNoValue) continue;
+    return Error{ErrorCode::kUsage,
+                 "tensor " + quoted(name) + " is not in the part of the model that --from and --to leave"};
+  }
+  if (request.mode != RunMode::kFixed) return {};
+  Result<lower::CodeInputs> grids = pipeline::inherited_grids(request.from, shapes, whole, loaded.fixed);
+  if (!grids.ok()) return grids.error();
+  loaded.code_inputs = *std::move(grids);
+  return {};
+}
+
+/// Shapes of the model's inputs: those of the first sample, or given where the samples are of other tensors.
+Result<ops::InputShapes> shapes_of(const RunRequest& request, const RawModel& model, const Loaded& loaded) {
+  if (request.from.empty()) return pipeline::shapes_of_first_sample(model, *loaded.reader);
+  ops::InputShapes shapes;
+  for (const auto& [name, dims] : model.input_dims) shapes.insert_or_assign(name, Shape(dims));
+  return shapes;
+}
+
+Result<void> open_samples(const RawModel& model, const io::InputList& list, Loaded& loaded) {
+  Result<io::SampleReader> reader = io::SampleReader::make(list, pipeline::input_specs(model));
+  if (!reader.ok()) return reader.error();
+  loaded.reader = *std::move(reader);
+  return {};
+}
+
+Result<Loaded> load(const RunRequest& request, const Observer& observer) {
+  Loaded loaded;
+  Result<RawModel> raw = pipeline::read_model(request.model, observer);
+  if (!raw.ok()) return raw.error();
+  if (Result<void> valid = check_run(request, *raw); !valid.ok()) return valid.error();
+  const Result<io::InputList> list = io::read_input_list(request.input_list);
+  if (!list.ok()) return list.error();
+  Result<Wanted> wanted = wanted_tensors(request, *raw, *list);
+  if (!wanted.ok()) return wanted.error();
+  loaded.wanted = *std::move(wanted);
+  if (request.from.empty()) {
+    if (Result<void> opened = open_samples(*raw, *list, loaded); !opened.ok()) return opened.error();
+  }
+  const Result<ops::InputShapes> shapes = shapes_of(request, *raw, loaded);
+  if (!shapes.ok()) return shapes.error();
+
+  std::vector<std::string> keep = loaded.wanted.names;
+  for (const auto* names : {&request.from, &request.to, &request.quantized_until}) {
+    keep.insert(keep.end(), names->begin(), names->end());
+  }
+  Result<PreparedModel> model = prepare(request, *std::move(raw), *shapes, keep, observer);
+  if (!model.ok()) return model.error();
+  loaded.model = *std::move(model);
+  if (request.mode != RunMode::kFloat) {
+    const Result<FixedPointOptions> chosen = pipeline::fixed_options_for(loaded.model, request.fixed);
+    if (!chosen.ok()) return chosen.error();
+    loaded.fixed = *chosen;
+  }
+  if (Result<void> taken = take_part(request, *shapes, loaded); !taken.ok()) return taken.error();
+  if (!request.from.empty()) {
+    const RawModel part{loaded.model.graph, {}, request.model.model.string()};
+    if (Result<void> opened = open_samples(part, *list, loaded); !opened.ok()) return opened.error();
+  }
+  return loaded;
+}
+
+}  // namespace
+
+Result<RunOutcome> run(const RunRequest& request, const Observer& observer) {
+  const Result<Loaded> loaded = load(request, observer);
+  if (!loaded.ok()) return loaded.error();
+  const PreparedModel& model = loaded->model;
+  const std::int64_t num_samples = loaded->reader->num_samples();
+  const int num_threads = pipeline::num_threads_for(request.num_threads, num_samples);
   if (Result<void> made = make_folder(request.output_dir); !made.ok()) return made.error();
   exec::Session session =
-      request.mode == RunMode::kFloat ? pipeline::float_session(model->graph, num_threads)
+      request.mode == RunMode::kFloat ? pipeline::float_session(model.graph, num_threads)
       : request.mode == RunMode::kSimulated
-          ? pipeline::simulated_session(model->graph, model->encodings, options.arithmetic, num_threads)
-          : pipeline::fixed_session(model->graph, model->encodings, options, num_threads);
-  const ResultWriter writer(request, model->graph, *wanted);
+          ? pipeline::simulated_session(model.graph, model.encodings, loaded->fixed.arithmetic, num_threads)
+          : pipeline::fixed_session(model.graph, model.encodings, loaded->fixed, num_threads, loaded->code_inputs);
+  const ResultWriter writer(request, model.graph, loaded->wanted);
   const auto produce = [&](std::int64_t i, int worker) -> Result<void> {
-    Result<std::vector<Tensor>> inputs = reader->read(i);
+    Result<std::vector<Tensor>> inputs = loaded->read(i);
     if (!inputs.ok()) return inputs.error();
     Result<exec::Executor*> executor = session.executor(worker, *inputs);
-    if (!executor.ok()) return executor.error().at(reader->place(i));
+    if (!executor.ok()) return executor.error().at(loaded->reader->place(i));
     Result<void> written = writer.write_sample(i, **executor, *inputs);
-    return written.ok() ? written : written.error().at(reader->place(i));
+    return written.ok() ? written : written.error().at(loaded->reader->place(i));
   };
   const auto consume = [&](std::int64_t i, int) -> Result<void> {
-    if (observer.progress) observer.progress("running", i + 1, reader->num_samples());
+    if (observer.progress) observer.progress("running", i + 1, num_samples);
     return {};
   };
-  if (Result<void> done = ordered_parallel_for(reader->num_samples(), num_threads, produce, consume); !done.ok()) {
+  if (Result<void> done = ordered_parallel_for(num_samples, num_threads, produce, consume); !done.ok()) {
     return done.error();
   }
-  return RunOutcome{reader->num_samples(), writer.num_files(), arithmetic};
+  const std::string arithmetic = request.mode == RunMode::kFixed ? std::string(name_of(loaded->fixed.arithmetic)) : "";
+  return RunOutcome{num_samples, writer.num_files(), arithmetic};
 }
 
 }  // namespace halfstep

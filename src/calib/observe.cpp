@@ -17,6 +17,7 @@ namespace {
 struct SampleStats {
   Moments moments;
   std::vector<Moments> channels;
+  RowMaxima rows;
 };
 
 /// One watched tensor. Its histograms are independent of order, so workers merge into them as they go; the sums wait
@@ -59,6 +60,25 @@ std::vector<Moments> measure_channels(const ConstView& x, int axis) {
   for_each_channel_run(x, axis,
                        [&](std::size_t c, std::span<const float> run) { channels[c].merge(measure(run).moments); });
   return channels;
+}
+
+RowMaxima measure_rows(const ConstView& x, int axis) {
+  RowMaxima rows;
+  const Shape& shape = x.shape();
+  if (axis < 0 || axis >= shape.rank()) return rows;
+  rows.extent = shape[axis];
+  const std::int64_t outer = shape.num_elements(0, axis);
+  const std::int64_t inner = shape.num_elements(axis + 1, shape.rank());
+  const float* values = x.data<float>();
+  for (std::int64_t o = 0; o < outer; ++o) {
+    for (std::int64_t i = 0; i < inner; ++i) {
+      const float* row = values + o * rows.extent * inner + i;
+      float largest = row[0];
+      for (std::int64_t k = 1; k < rows.extent; ++k) largest = std::max(largest, row[k * inner]);
+      rows.lowest = std::min(rows.lowest, largest);
+    }
+  }
+  return rows;
 }
 
 class Observer {
@@ -137,6 +157,7 @@ class Observer {
     stats->moments = run.moments;
     const std::optional<int> axis = watched.watch.channel_axis;
     if (axis) stats->channels = measure_channels(x, *axis);
+    if (watched.watch.row_axis) stats->rows = measure_rows(x, *watched.watch.row_axis);
     if (watched.watch.histogram) count(watched, x, run.moments);
     return {};
   }
@@ -159,6 +180,7 @@ class Observer {
     const bool first = observation.samples.num_samples == 0;
     observation.moments.merge(stats.moments);
     observation.samples.add(stats.moments);
+    observation.rows.merge(stats.rows);
     if (!watched.watch.channel_axis || watched.channels_disagree) return;
     if (first) {
       observation.channels.resize(stats.channels.size());

@@ -33,6 +33,7 @@ inline const Observation* find_observation(const Observations& observations, std
 struct Watch {
   graph::ValueId value = graph::kNoValue;
   bool histogram = false;                          ///< Of the tensor, and of each channel.
+  std::optional<int> row_axis = std::nullopt;      ///< Set: also fill Observation::rows.
   std::optional<int> channel_axis = std::nullopt;  ///< Set: also fill Observation::channels.
 };
 

@@ -174,6 +174,7 @@ class Lowering {
     step.outputs = outputs;
     const std::string label = step.label;
     builder_.add_step(std::move(step));
+    if (op->partial && on_grids(node)) add_in_place_step(label, n, outputs[0], nan_to_zero_kernel());
     if (node.clamp && !clamps) add_in_place_step(label, n, outputs[0], ops::clamp_kernel(*node.clamp));
     for (ValueId id : node.outputs) {
       if (id == kNoValue) continue;
@@ -184,6 +185,13 @@ class Lowering {
       }
     }
     return {};
+  }
+
+  /// Output and operands have grids: the integer form decides what a value that is not defined is.
+  bool on_grids(const Node& node) const {
+    return steps_.encoding_of(node.outputs[0]) != nullptr && std::ranges::all_of(node.inputs, [&](ValueId id) {
+             return id == kNoValue || steps_.fact(id).value || steps_.encoding_of(id) != nullptr;
+           });
   }
 
   void add_in_place_step(const std::string& label, NodeId n, SlotId slot, ops::Kernel kernel) {

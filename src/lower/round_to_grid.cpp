@@ -1,6 +1,7 @@
 // round_to_grid.cpp: prepared fake quantization.
 #include "lower/round_to_grid.hpp"
 
+#include <cmath>
 #include <vector>
 
 #include "encoding/encoding_set.hpp"
@@ -64,6 +65,15 @@ ops::Kernel round_to_grid_kernel(const Encoding& encoding, numerics::Rounding ro
     kernels::quantize_dequantize_per_channel(x.data<float>(), x.data<float>(), x.shape().num_elements(0, axis),
                                              x.shape()[axis], x.shape().num_elements(axis + 1, x.shape().rank()),
                                              scales.data(), zero_points.data(), bounds);
+    return {};
+  };
+}
+
+ops::Kernel nan_to_zero_kernel() {
+  return [](const ops::KernelIo& io) -> Result<void> {
+    const MutableView& x = io.outputs[0];
+    float* values = x.data<float>();
+    for (std::int64_t i = 0; i < x.num_elements(); ++i) values[i] = std::isnan(values[i]) ? 0.0F : values[i];
     return {};
   };
 }

@@ -12,4 +12,7 @@ namespace halfstep::lower {
 /// encoding fits; a shape it does not fit is a data error. Halves by `rounding`.
 ops::Kernel round_to_grid_kernel(const Encoding& encoding, numerics::Rounding rounding);
 
+/// Replaces NaN by 0, in place: what integer forms make of 0 / 0 and the root of a negative number.
+ops::Kernel nan_to_zero_kernel();
+
 }  // namespace halfstep::lower

@@ -161,6 +161,16 @@ struct OpDef {
   /// The result depends on the order of the float operands' values only (comparisons, ArgMax): codes on one grid
   /// give the same result as the real numbers they stand for.
   bool compares_values = false;
+  /// Finite operands can give NaN (0 / 0, the root of a negative number). On grids that is 0: integer forms and
+  /// simulated runs say so alike.
+  bool partial = false;
+  /// Output 0 is the sum of the data operands (Add, Sum), or the first less the second (Sub).
+  bool sums = false;
+  /// The operand that divides: 0 there gives infinity or NaN. Empty: none.
+  std::optional<std::size_t> divisor = std::nullopt;
+  /// The axis of the rows of which each value counts by its distance from the largest, exponentially: values far below
+  /// it may be raised without changing output 0 (Softmax). nullptr: there are no such rows.
+  int (*row_axis)(const graph::Node&, int rank) = nullptr;
   /// The same operands give different results each time: never folded.
   bool nondeterministic = false;
 

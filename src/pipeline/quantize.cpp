@@ -52,13 +52,13 @@ Result<OutputPaths> output_paths(const QuantizeRequest& request) {
   return paths;
 }
 
-Result<calib::Observations> calibrate(const PreparedModel& model, const precision::Plan& plan,
+Result<calib::Observations> calibrate(const PreparedModel& model, std::vector<calib::Watch> watches,
                                       const io::SampleReader& reader, int num_threads, const Observer& observer) {
   exec::Session session = pipeline::float_session(model.graph, num_threads);
   calib::ObserveRequest request;
   request.num_samples = reader.num_samples();
   request.num_threads = num_threads;
-  request.watches = plan.watches();
+  request.watches = std::move(watches);
   request.load = [&](std::int64_t i) { return reader.read(i); };
   request.sample_name = [&](std::int64_t i) { return reader.place(i); };
   request.executor = [&](int worker, std::span<const Tensor> inputs) { return session.executor(worker, inputs); };
@@ -175,7 +175,8 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   // Observe, then decide.
   const precision::Plan plan = precision::choose_tensors(model.graph, *facts, request.options, model.encodings);
   const int num_threads = pipeline::num_threads_for(request.num_threads, reader->num_samples());
-  Result<calib::Observations> observations = calibrate(model, plan, *reader, num_threads, observer);
+  Result<calib::Observations> observations =
+      calibrate(model, precision::watches_of(model.graph, *facts, plan), *reader, num_threads, observer);
   if (!observations.ok()) return observations.error();
   Result<precision::Assignment> assignment =
       precision::assign_encodings(model.graph, *facts, plan, *observations, model.encodings);
@@ -215,7 +216,7 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   pipeline::count_encodings(model.encodings, story.report);
   story.num_nodes = model.graph.nodes.size();
   story.num_threads = num_threads;
-  story.num_observed = observations->size();
+  story.num_observed = static_cast<std::size_t>(assignment->counts.observed);
   if (Result<void> judged = validate(request, model, *reader, observer, story); !judged.ok()) return judged.error();
   if (Result<void> written = write_files(request, *version, *paths, model, story); !written.ok())
     return written.error();

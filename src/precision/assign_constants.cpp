@@ -1,4 +1,5 @@
 // assign_constants.cpp: the stages about weights, constant data and biases.
+#include <algorithm>
 #include <map>
 #include <optional>
 
@@ -21,9 +22,20 @@ using WeightGrids = std::map<ValueId, WeightGrid>;
 
 const Tensor& constant(const Draft& draft, ValueId id) { return *graph::constant_of(draft.graph, id); }
 
+/// The tensor itself if nothing lies below, or everything does.
+Tensor raised_to(const Tensor& values, double floor) {
+  const std::span<const float> reals = values.values<float>();
+  const auto below = [&](float x) { return static_cast<double>(x) < floor; };
+  if (std::ranges::none_of(reals, below) || std::ranges::all_of(reals, below)) return values;
+  Tensor raised(values.type());
+  std::ranges::transform(reals, raised.mutable_data<float>(),
+                         [&](float x) { return std::max(x, static_cast<float>(floor)); });
+  return raised;
+}
+
 Result<ParameterGrid> fit_constant(const Draft& draft, ValueId id) {
   const TensorPlan& plan = draft.plan.of(id);
-  const Tensor& values = constant(draft, id);
+  const Tensor values = raised_to(constant(draft, id), draft.floor_of(id));
   return plan.axis ? fit_channels(values, *plan.axis, plan.grid, plan.rule, draft.name_of(id))
                    : fit_tensor(values, plan.grid, plan.rule, draft.name_of(id));
 }

@@ -8,14 +8,12 @@
 #include "precision/draft.hpp"
 #include "precision/find_losses.hpp"
 #include "precision/parameter_grids.hpp"
+#include "precision/value_floors.hpp"
 
 namespace halfstep::precision {
 namespace {
 
 using graph::ValueId;
-
-/// No network computes with activations this large; masks for Softmax are (-1e9, the lowest float32).
-constexpr double kSuspiciousRange = 1e6;
 
 std::string shown_range(const Encoding& encoding) {
   return "[" + shown(encoding.real_min()) + ", " + shown(encoding.real_max()) + "]";
@@ -96,11 +94,14 @@ Result<void> assign_observed(Draft& draft, ValueId id, const calib::Observations
     draft.warn(place + " has no axis " + std::to_string(*plan.axis) +
                " of the same extent in every sample: one grid for all of it");
   }
-  const RealRange range = never_seen ? RealRange{} : calib::estimate_range(*observation, plan.grid, plan.rule);
+  RealRange range = never_seen ? RealRange{} : calib::estimate_range(*observation, plan.grid, plan.rule);
+  const bool cut = draft.floor_of(id) > range.min && draft.floor_of(id) < range.max;
+  if (cut) range.min = draft.floor_of(id);
   const Result<FittedGrid> fitted = fit_grid(range, plan.grid);
   if (!fitted.ok()) return fitted.error().at(place);
   const Provenance provenance{Origin::kCalibrated, std::string(calib::name_of(plan.rule.method))};
   if (auto ok = add_fitted(draft, id, *fitted, provenance); !ok.ok()) return ok;
+  if (cut) draft.note_floor(id);
   const std::string covers = "its grid covers " + shown_range(draft.encoding_of(id)->encoding);
   if (never_seen) {
     draft.warn(place + " had no element in any sample: " + covers);
@@ -109,10 +110,6 @@ Result<void> assign_observed(Draft& draft, ValueId id, const calib::Observations
   } else if (fitted->widened) {
     draft.warn(place + " stays within [" + shown(range.min) + ", " + shown(range.max) + "], widened to " +
                shown(kMinRange) + ": " + covers);
-  } else if (range.max - range.min > kSuspiciousRange) {
-    draft.warn(place + " spans " + shown(range.min) + " to " + shown(range.max) +
-               ", as attention masks make it: one step is " + shown(fitted->params.scale) +
-               ", and smaller values are lost; a mask of about -100 does the same to Softmax");
   }
   return {};
 }
@@ -158,13 +155,13 @@ Result<void> assign_shared(Draft& draft) {
 //   biases       b stands on s_x * s_w: needs both as they are now
 Result<Assignment> assign_encodings(const graph::Graph& graph, const ops::Facts& facts, const Plan& plan,
                                     const calib::Observations& observations, const EncodingSet& imported) {
-  Draft draft{.graph = graph, .plan = plan};
+  Draft draft{.graph = graph, .plan = plan, .floors = value_floors(graph, facts, plan, observations, imported)};
   if (auto ok = keep_imported(draft, imported); !ok.ok()) return ok.error();
   if (auto ok = assign_activations(draft, observations); !ok.ok()) return ok.error();
   if (auto ok = assign_constants(draft); !ok.ok()) return ok.error();
   if (auto ok = assign_shared(draft); !ok.ok()) return ok.error();
   if (auto ok = assign_biases(draft); !ok.ok()) return ok.error();
-  for (std::string& line : find_losses(graph, facts, draft.result.encodings)) draft.warn(std::move(line));
+  for (std::string& line : find_losses(graph, facts, observations, draft.result.encodings)) draft.warn(std::move(line));
   return std::move(draft.result);
 }
 

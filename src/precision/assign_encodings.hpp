@@ -31,7 +31,8 @@ struct Assignment {
 };
 
 /// Carries out `plan`: encodings of everything it gives a grid, codes of weights, operands and biases filled.
-/// `observations` holds what plan.watches() asks for.
+/// `observations` holds what watches_of() asks for.
+/// - Grids end where only Softmax would look below (value_floors()).
 /// - A weight's scale is raised where its node's bias would not fit in 32 bits (raise_for_bias()).
 /// - A bias of 32 bits that can't stand on (E6) stays float, and so does one that came with another grid: runtimes add
 ///   its integers to the accumulators as they are.

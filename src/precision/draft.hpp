@@ -4,16 +4,25 @@
 #include <cstdio>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/text.hpp"
 #include "precision/assign_encodings.hpp"
 
 namespace halfstep::precision {
 
+/// "0.25", in warnings.
+inline std::string shown(double x) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.6g", x);
+  return text;
+}
+
 /// The encodings so far. Stages only add; each says which ones it needs to be there.
 struct Draft {
   const graph::Graph& graph;
   const Plan& plan;
+  std::vector<double> floors;  ///< value_floors(): no grid need reach below.
   Assignment result = {};
 
   const std::string& name_of(graph::ValueId id) const { return graph.value(id).name; }
@@ -33,15 +42,13 @@ struct Draft {
     if (const Tensor* constant = graph::constant_of(graph, id)) entry.codes = quantize(*constant, entry.encoding);
     result.encodings.insert_or_assign(name_of(id), std::move(entry));
   }
+  double floor_of(graph::ValueId id) const { return floors[static_cast<std::size_t>(id)]; }
+  /// Says in the provenance of `id` that its grid ends at the floor.
+  void note_floor(graph::ValueId id) {
+    result.encodings.at(name_of(id)).provenance.changes.push_back("cut at " + shown(floor_of(id)) + " for Softmax");
+  }
   void warn(std::string text) { result.warnings.push_back(std::move(text)); }
 };
-
-/// "0.25", in warnings.
-inline std::string shown(double x) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%.6g", x);
-  return text;
-}
 
 /// Weights, constant data and biases on grids from their own values; then biases on (E6), which may raise a weight's
 /// scale. Needs the encodings of activations (shared ones by their origin) and imported ones.

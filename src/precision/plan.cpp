@@ -1,18 +1,66 @@
 // plan.cpp: what a plan asks of calibration.
 #include "precision/plan.hpp"
 
-namespace halfstep::precision {
+#include "ops/operands.hpp"
 
-std::vector<calib::Watch> Plan::watches() const {
-  std::vector<calib::Watch> watches;
-  for (std::size_t v = 0; v < tensors.size(); ++v) {
-    const TensorPlan& plan = tensors[v];
-    if (plan.source != Source::kObserved) continue;
-    watches.push_back({.value = static_cast<graph::ValueId>(v),
-                       .histogram = calib::needs_histogram(plan.rule),
-                       .channel_axis = plan.axis});
+namespace halfstep::precision {
+namespace {
+
+bool is_data(const graph::Graph& graph, const graph::Node& node, std::size_t operand) {
+  return ops::operand_role(graph, node, operand) == ops::OperandRole::kData &&
+         graph::constant_of(graph, node.inputs[operand]) == nullptr;
+}
+
+/// By ValueId; `value` is kNoValue where nothing is to be watched.
+class WatchList {
+ public:
+  WatchList(const graph::Graph& graph, const ops::Facts& facts) : graph_(graph), facts_(facts), all_(facts.size()) {}
+
+  calib::Watch& at(graph::ValueId id) {
+    calib::Watch& watch = all_[static_cast<std::size_t>(id)];
+    watch.value = id;
+    return watch;
   }
-  return watches;
+
+  void add_for(const graph::Node& node) {
+    if (!ops::is_integer_node(node, facts_)) return;
+    const ops::OpDef& op = *ops::find_op(node);
+    if (op.row_axis != nullptr) {
+      at(node.inputs[0]).row_axis =
+          op.row_axis(node, facts_[static_cast<std::size_t>(node.inputs[0])].type->shape.rank());
+    }
+    const bool joins = op.output_rule == ops::OutputRule::kSameAsInputs;
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      if (!is_data(graph_, node, i)) continue;
+      if (op.sums || joins) at(node.inputs[i]);
+      if (op.divisor == i) at(node.inputs[i]).histogram = true;
+    }
+  }
+
+  std::vector<calib::Watch> take() {
+    std::erase_if(all_, [](const calib::Watch& watch) { return watch.value == graph::kNoValue; });
+    return std::move(all_);
+  }
+
+ private:
+  const graph::Graph& graph_;
+  const ops::Facts& facts_;
+  std::vector<calib::Watch> all_;
+};
+
+}  // namespace
+
+std::vector<calib::Watch> watches_of(const graph::Graph& graph, const ops::Facts& facts, const Plan& plan) {
+  WatchList list(graph, facts);
+  for (std::size_t v = 0; v < plan.tensors.size(); ++v) {
+    const TensorPlan& planned = plan.tensors[v];
+    if (planned.source != Source::kObserved) continue;
+    calib::Watch& watch = list.at(static_cast<graph::ValueId>(v));
+    watch.histogram = calib::needs_histogram(planned.rule);
+    watch.channel_axis = planned.axis;
+  }
+  for (const graph::Node& node : graph.nodes) list.add_for(node);
+  return list.take();
 }
 
 }  // namespace halfstep::precision

@@ -13,6 +13,7 @@
 #include "core/dtype.hpp"
 #include "encoding/range_to_encoding.hpp"
 #include "graph/graph.hpp"
+#include "ops/infer_graph.hpp"
 #include "ops/op_def.hpp"
 
 namespace halfstep::precision {
@@ -48,9 +49,10 @@ struct Plan {
 
   const TensorPlan& of(graph::ValueId id) const { return tensors[static_cast<std::size_t>(id)]; }
   TensorPlan& of(graph::ValueId id) { return tensors[static_cast<std::size_t>(id)]; }
-
-  /// What calibration must look at: the tensors of kObserved, in their order, each with what its rule reads.
-  std::vector<calib::Watch> watches() const;
 };
+
+/// What calibration must look at, in the order of values: the tensors of kObserved with what their rules read, the rows
+/// of what Softmax reads (value_floors()), and what find_losses() judges: addends, divisors, inputs of Concat.
+std::vector<calib::Watch> watches_of(const graph::Graph& graph, const ops::Facts& facts, const Plan& plan);
 
 }  // namespace halfstep::precision

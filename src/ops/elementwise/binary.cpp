@@ -60,6 +60,21 @@ constexpr OpDef arithmetic(std::string_view type, Result<Prepared> (*lower)(cons
           .lower_fixed = lower_fixed};
 }
 
+constexpr OpDef sum(std::string_view type, Result<Prepared> (*lower)(const LowerArgs&),
+                    Result<FixedForm> (*lower_fixed)(const FixedArgs&)) {
+  OpDef op = arithmetic(type, lower, lower_fixed);
+  op.sums = true;
+  return op;
+}
+
+constexpr OpDef division(std::string_view type, Result<Prepared> (*lower)(const LowerArgs&),
+                         Result<FixedForm> (*lower_fixed)(const FixedArgs&)) {
+  OpDef op = arithmetic(type, lower, lower_fixed);
+  op.partial = true;
+  op.divisor = 1;
+  return op;
+}
+
 }  // namespace
 
 Result<Inferred> infer_binary(const NodeArgs& args, const DTypeSet& types) {
@@ -89,10 +104,10 @@ Result<void> check_divisor(const ConstView& divisor, std::string_view operation)
 std::span<const OpDef> binary_ops() {
   static const std::vector<OpDef> all = [] {
     std::vector<OpDef> ops = {
-        arithmetic("Add", lower_binary<AddFunction>, lower_add_fixed),
-        arithmetic("Sub", lower_binary<SubFunction>, lower_sub_fixed),
+        sum("Add", lower_binary<AddFunction>, lower_add_fixed),
+        sum("Sub", lower_binary<SubFunction>, lower_sub_fixed),
         arithmetic("Mul", lower_binary<MulFunction>, lower_mul_fixed),
-        arithmetic("Div", lower_div, lower_div_fixed),
+        division("Div", lower_div, lower_div_fixed),
         {.type = "PRelu",
          .since_opset = 7,
          .output_rule = OutputRule::kObserved,

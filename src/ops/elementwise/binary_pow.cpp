@@ -163,6 +163,7 @@ std::span<const OpDef> pow_ops() {
        .output_rule = OutputRule::kObserved,
        .has_integer_form = true,
        .in_place = true,
+       .partial = true,
        .infer = infer_pow,
        .lower_float = lower_pow,
        .lower_fixed = lower_unary_fixed},

@@ -76,13 +76,21 @@ constexpr OpDef variadic(std::string_view type, Result<Inferred> (*infer)(const 
           .lower_fixed = lower_fixed};
 }
 
+constexpr OpDef variadic_sum(std::string_view type, Result<Inferred> (*infer)(const NodeArgs&),
+                             Result<Prepared> (*lower)(const LowerArgs&),
+                             Result<FixedForm> (*lower_fixed)(const FixedArgs&)) {
+  OpDef op = variadic(type, infer, lower, lower_fixed);
+  op.sums = true;
+  return op;
+}
+
 }  // namespace
 
 std::span<const OpDef> variadic_ops() {
   static const OpDef ops[] = {
       variadic("Min", infer_variadic<kNumbers>, lower_fold<MinFunction>, lower_min_fixed),
       variadic("Max", infer_variadic<kNumbers>, lower_fold<MaxFunction>, lower_max_fixed),
-      variadic("Sum", infer_variadic<kFloatOnly>, lower_fold<AddFunction>, lower_sum_fixed),
+      variadic_sum("Sum", infer_variadic<kFloatOnly>, lower_fold<AddFunction>, lower_sum_fixed),
       variadic("Mean", infer_variadic<kFloatOnly>, lower_mean, lower_mean_fixed),
   };
   return ops;

@@ -120,13 +120,24 @@ Result<Prepared> lower_not(const LowerArgs&) {
 
 }  // namespace
 
+/// Not defined for every real number.
+constexpr OpDef partial(OpDef op) {
+  op.partial = true;
+  return op;
+}
+
+constexpr OpDef divides(OpDef op) {
+  op.divisor = 0;
+  return op;
+}
+
 std::span<const OpDef> math_ops() {
   static const OpDef ops[] = {
       unary_function("Erf", 9, -1.0F, 1.0F, infer_unary<kFloatOnly>, lower_map<vm::erf>),
       unary_function("Exp", 6, infer_unary<kFloatOnly>, lower_map<vm::exp>),
-      unary_function("Log", 6, infer_unary<kFloatOnly>, lower_map<vm::log>),
-      unary_function("Sqrt", 6, infer_unary<kFloatOnly>, lower_map<square_root>),
-      unary_function("Reciprocal", 6, infer_unary<kFloatOnly>, lower_map<reciprocal>),
+      partial(unary_function("Log", 6, infer_unary<kFloatOnly>, lower_map<vm::log>)),
+      partial(unary_function("Sqrt", 6, infer_unary<kFloatOnly>, lower_map<square_root>)),
+      divides(unary_function("Reciprocal", 6, infer_unary<kFloatOnly>, lower_map<reciprocal>)),
       unary_function("Abs", 6, infer_unary<kNumbers>, lower_numbers<AbsFunction>),
       unary_function("Neg", 6, infer_unary<kSignedNumbers>, lower_numbers<NegFunction>),
       unary_function("Sign", 9, infer_unary<kNumbers>, lower_numbers<SignFunction>),
@@ -136,14 +147,14 @@ std::span<const OpDef> math_ops() {
       unary_function("Sin", 7, -1.0F, 1.0F, infer_unary<kFloatOnly>, lower_map<sine>),
       unary_function("Cos", 7, -1.0F, 1.0F, infer_unary<kFloatOnly>, lower_map<cosine>),
       unary_function("Tan", 7, infer_unary<kFloatOnly>, lower_map<tangent>),
-      unary_function("Asin", 7, infer_unary<kFloatOnly>, lower_map<arc_sine>),
-      unary_function("Acos", 7, infer_unary<kFloatOnly>, lower_map<arc_cosine>),
+      partial(unary_function("Asin", 7, infer_unary<kFloatOnly>, lower_map<arc_sine>)),
+      partial(unary_function("Acos", 7, infer_unary<kFloatOnly>, lower_map<arc_cosine>)),
       unary_function("Atan", 7, infer_unary<kFloatOnly>, lower_map<arc_tangent>),
       unary_function("Sinh", 9, infer_unary<kFloatOnly>, lower_map<hyperbolic_sine>),
       unary_function("Cosh", 9, infer_unary<kFloatOnly>, lower_map<hyperbolic_cosine>),
       unary_function("Asinh", 9, infer_unary<kFloatOnly>, lower_map<area_sine>),
-      unary_function("Acosh", 9, infer_unary<kFloatOnly>, lower_map<area_cosine>),
-      unary_function("Atanh", 9, infer_unary<kFloatOnly>, lower_map<area_tangent>),
+      partial(unary_function("Acosh", 9, infer_unary<kFloatOnly>, lower_map<area_cosine>)),
+      partial(unary_function("Atanh", 9, infer_unary<kFloatOnly>, lower_map<area_tangent>)),
       {.type = "IsNaN",
        .since_opset = 9,
        .keeps_channels_apart = true,

@@ -140,6 +140,11 @@ Result<Prepared> lower_along_axis(const LowerArgs& args) {
       .run = run, .scratch_bytes = static_cast<std::size_t>(columns * e.extent) * sizeof(float), .clamps = false};
 }
 
+int row_axis(const graph::Node& node, int rank) {
+  const auto axis = static_cast<int>(node.attributes.get_int("axis", -1));
+  return axis < 0 ? axis + rank : axis;
+}
+
 }  // namespace
 
 std::span<const OpDef> softmax_ops() {
@@ -151,6 +156,7 @@ std::span<const OpDef> softmax_ops() {
             .fixed_max = 1.0F,
             .has_integer_form = true,
             .in_place = true,
+            .row_axis = &row_axis,
             .infer = &infer_along_axis,
             .lower_float = &lower_along_axis<SoftmaxRow>,
             .lower_fixed = &lower_softmax_fixed},

@@ -26,7 +26,7 @@ Options options_with(F&& edit) {
 /// Observations as if every observed tensor ranged over [min, max].
 calib::Observations observed(const graph::Graph& graph, const Plan& plan, float min, float max) {
   calib::Observations observations;
-  for (const calib::Watch& watch : plan.watches()) {
+  for (const calib::Watch& watch : watches_of(graph, float_facts(graph), plan)) {
     calib::Observation& observation = observations[graph.value(watch.value).name];
     observation.moments.count = 2;
     observation.moments.min = min;

@@ -66,7 +66,12 @@ TEST(ChooseTensors, MovementSharesItsInputsEncoding) {
   EXPECT_EQ(chosen["w"], "its values");
   EXPECT_EQ(chosen.at("w").axis, 0);
   EXPECT_EQ(chosen.at("c").why, "computed by node 'make_c' (Conv)");
-  EXPECT_EQ(chosen.all().watches().size(), 2U);
+  const std::vector<calib::Watch> watches = watches_of(g.graph(), float_facts(g.graph()), chosen.all());
+  ASSERT_EQ(watches.size(), 3U);  // x, c, and the rows that Softmax reads.
+  for (const calib::Watch& watch : watches) {
+    EXPECT_EQ(watch.row_axis.has_value(), watch.value == g.value("r"));
+    EXPECT_FALSE(watch.histogram);
+  }
 }
 
 TEST(ChooseTensors, AClampedMovementHasItsOwnGrid) {

@@ -154,7 +154,11 @@ Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shap
                                     const std::vector<std::string>& keep, const Observer& observer) {
   for (const std::string& name : keep) {
     const graph::ValueId id = graph::find_value(model.graph, name);
-    if (id != graph::kNoValue) model.graph.value(id).pinned = true;
+    // Outputs survive anyway. Pinned, a copy of a tensor could not become one with it and would have the encoding
+    // alone.
+    const bool is_output =
+        std::ranges::find(model.graph.outputs, id, &graph::GraphOutput::value) != model.graph.outputs.end();
+    if (id != graph::kNoValue && !is_output) model.graph.value(id).pinned = true;
   }
   Result<passes::ImportedQOperator> in_pairs = passes::import_qoperator(std::move(model.graph));
   if (!in_pairs.ok()) return in_pairs.error().at(model.path);

@@ -76,7 +76,7 @@ void add_precision(CLI::App& app, QuantizationOptions& options, std::string& ste
       ->group(group);
   cli::add_choice(app, "--act_per_channel", options.act_per_channel, channel_choices,
                   "Activations with a scale for each channel: none (default), or depthwise: those that only depthwise "
-                  "convolutions read, where it costs nothing (ONNX Runtime: with optimizations disabled only)")
+                  "convolutions read, where it costs nothing")
       ->type_name("none|depthwise")
       ->group(group);
   cli::add_choice(app, "--scale", options.scale, scales, "affine (default), or power_of_two: scales 2^n, zero points 0")

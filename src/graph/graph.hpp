@@ -56,12 +56,24 @@ struct Value {
   bool pinned = false;
 };
 
-/// A clamp the node applies to its output 0 (Relu, Relu6, Clip fused into it).
+/// Bounds of a clamp for each channel: what scaling the channels of a layer in front of its Relu6 leaves.
+struct ChannelBounds {
+  std::vector<float> min;  ///< [C]
+  std::vector<float> max;  ///< [C]
+  int inner_axes = 0;      ///< Axes behind the channels': 2 for [N, C, H, W].
+  friend bool operator==(const ChannelBounds&, const ChannelBounds&) = default;
+};
+
+/// A clamp the node applies to its output 0 (Relu, Relu6, Clip, Max and Min with constants fused into it).
 struct FusedClamp {
-  float min = 0.0F;       ///< -infinity: no lower bound.
-  float max = 0.0F;       ///< +infinity: no upper bound.
+  float min = 0.0F;       ///< -infinity: no lower bound. With `channels`: the lowest of theirs.
+  float max = 0.0F;       ///< +infinity: no upper bound. With `channels`: the highest of theirs.
   std::string node_name;  ///< Of the activation that was fused; kept for export.
   std::string pre_name;   ///< Name of the tensor between the two; kept for export.
+  std::optional<ChannelBounds> channels = std::nullopt;
+
+  float min_of(std::size_t channel) const { return channels ? channels->min[channel] : min; }
+  float max_of(std::size_t channel) const { return channels ? channels->max[channel] : max; }
   friend bool operator==(const FusedClamp&, const FusedClamp&) = default;
 };
 

@@ -48,7 +48,7 @@ Result<ops::Prepared> FloatSteps::prepare(const ops::OpDef& op, const Node& node
   }
   std::vector<TensorType> outputs;
   for (ValueId id : node.outputs) outputs.push_back(id == kNoValue ? TensorType{} : *fact(id).type);
-  return op.lower_float(ops::LowerArgs{{node, types, values}, outputs});
+  return ops::prepare_float(op, ops::LowerArgs{{node, types, values}, outputs});
 }
 
 }  // namespace halfstep::lower

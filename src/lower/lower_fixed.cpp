@@ -106,6 +106,9 @@ class FixedLowering {
 
   Result<void> lower_integer(const ops::OpDef& op, NodeId n) {
     const Node& node = graph_.node(n);
+    if (node.clamp && node.clamp->channels && op.channels.weight_output_axis == nullptr) {
+      return Error{ErrorCode::kUnsupported, "a clamp with bounds for each channel"};
+    }
     std::vector<const TensorType*> types;
     std::vector<const Tensor*> values;
     std::vector<SharedEncoding> grids;

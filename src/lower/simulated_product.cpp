@@ -64,8 +64,8 @@ Channel channel_of(const Node& node, const QuantParams& x, const Encoding& w, co
   if (node.clamp) {
     const double lowest = channel.low;
     const double highest = channel.high;
-    channel.low = bound_in_steps(node.clamp->min, out, lowest, highest);
-    channel.high = bound_in_steps(node.clamp->max, out, lowest, highest);
+    channel.low = bound_in_steps(node.clamp->min_of(c), out, lowest, highest);
+    channel.high = bound_in_steps(node.clamp->max_of(c), out, lowest, highest);
   }
   channel.scale = static_cast<float>(out.scale);
   return channel;

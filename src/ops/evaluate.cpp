@@ -27,7 +27,31 @@ Result<Inferred> checked_infer(const OpDef& op, const NodeArgs& args) {
   return inferred;
 }
 
+Result<Prepared> prepare_float(const OpDef& op, const LowerArgs& args) {
+  Result<Prepared> prepared = op.lower_float(args);
+  if (prepared.ok() && args.node.clamp && args.node.clamp->channels) prepared->clamps = false;
+  return prepared;
+}
+
 Kernel clamp_kernel(const graph::FusedClamp& clamp) {
+  if (clamp.channels) {
+    return [bounds = *clamp.channels](const KernelIo& io) -> Result<void> {
+      const Shape& shape = io.outputs[0].shape();
+      const int axis = shape.rank() - 1 - bounds.inner_axes;
+      const auto num_channels = static_cast<std::int64_t>(bounds.min.size());
+      if (axis < 0 || shape[axis] != num_channels) {
+        return Error{ErrorCode::kInvalidInput, "a clamp with bounds for " + std::to_string(num_channels) +
+                                                   " channels does not fit the output's shape " + to_string(shape)};
+      }
+      const std::int64_t inner = shape.num_elements(axis + 1, shape.rank());
+      float* values = io.outputs[0].data<float>();
+      for (std::int64_t run = 0; run < shape.num_elements(0, axis + 1); ++run, values += inner) {
+        const auto channel = static_cast<std::size_t>(run % num_channels);
+        kernels::clamp_in_place(values, inner, bounds.min[channel], bounds.max[channel]);
+      }
+      return {};
+    };
+  }
   return [min = clamp.min, max = clamp.max](const KernelIo& io) -> Result<void> {
     kernels::clamp_in_place(io.outputs[0].data<float>(), io.outputs[0].num_elements(), min, max);
     return {};
@@ -36,7 +60,7 @@ Kernel clamp_kernel(const graph::FusedClamp& clamp) {
 
 Result<std::vector<Tensor>> run_with_known_operands(const OpDef& op, const NodeArgs& args, const Inferred& inferred) {
   const LowerArgs lower_args{{args.node, args.inputs, args.values}, inferred.outputs};
-  Result<Prepared> prepared = op.lower_float(lower_args);
+  Result<Prepared> prepared = prepare_float(op, lower_args);
   if (!prepared.ok()) return prepared.error();
 
   std::vector<ConstView> inputs;

@@ -26,4 +26,8 @@ Result<std::vector<Tensor>> evaluate(const graph::Node& node, const std::vector<
 /// float32, in place (input 0 and output 0 are the same storage).
 Kernel clamp_kernel(const graph::FusedClamp& clamp);
 
+/// op.lower_float(). Float kernels that clamp know one pair of bounds: with bounds for each channel the prepared kernel
+/// says that it does not clamp, and clamp_kernel() follows.
+Result<Prepared> prepare_float(const OpDef& op, const LowerArgs& args);
+
 }  // namespace halfstep::ops

@@ -109,7 +109,10 @@ class Printer {
     for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
       const graph::Node& node = graph_.nodes[n];
       std::string op = node.domain.empty() ? node.op_type : node.domain + "." + node.op_type;
-      if (node.clamp) op += "+clamp[" + number(node.clamp->min) + ", " + number(node.clamp->max) + "]";
+      if (node.clamp) {
+        op += "+clamp[" + number(node.clamp->min) + ", " + number(node.clamp->max) + "]";
+        if (node.clamp->channels) op += " by channel";
+      }
       text_ += padded("  " + std::to_string(n), 7) + padded(op, 26) + " " + node.name + "\n";
       for (ValueId id : node.inputs) {
         if (id == kNoValue) continue;

@@ -70,5 +70,35 @@ class ChannelGrids(tool_test.ToolTest):
             self.assertLessEqual(different, count // 100, name)
 
 
+class ChannelClamps(tool_test.ToolTest):
+    """x -> Conv -> Max [3, 1, 1] -> Min [3, 1, 1] -> Conv -> y"""
+
+    def test_one_step_that_reads_back_as_it_was_written(self):
+        nodes = [wire.node("Conv", ["x", "w1"], ["c"]), wire.node("Max", ["c", "lo"], ["m"]),
+                 wire.node("Min", ["m", "hi"], ["a"]), wire.node("Conv", ["a", "w2"], ["y"])]
+        model = self.write("m.onnx", wire.model(wire.graph(
+            nodes, [wire.value_info("x", [1, 2, 5, 5])], [wire.value_info("y")],
+            [wire.tensor("w1", [3, 2, 1, 1], [math.sin(i) for i in range(6)]),
+             wire.tensor("lo", [3, 1, 1], [0.0, -0.25, 0.1]), wire.tensor("hi", [3, 1, 1], [0.5, 1.0, 0.75]),
+             wire.tensor("w2", [2, 3, 1, 1], [math.cos(i) for i in range(6)])])))
+        self.write_floats("0.raw", [math.sin(0.37 * k) * 2 for k in range(50)])
+        samples = self.write("list.txt", "0.raw\n")
+        self.assert_succeeds("quantize", "--quiet", "--input_list", samples, "--output_path", "q.onnx", model)
+        self.assertGreater(json.loads((self.work / "q.report.json").read_text())["outputs"][0]["sqnr_db"], 33)
+        shown = [self.assert_succeeds("quantize-inspect", name).stdout for name in (model, "q.onnx")]
+        for text in shown:
+            self.assertIn("Conv+clamp[-0.25, 1] by channel", text)
+            self.assertNotIn("Max", text)
+        outputs = []
+        for arguments in (["q.onnx"], ["--encodings", "q.encodings.json", model]):
+            for mode in ("fixed", "simulated"):
+                folder = f"{mode}{len(arguments)}"
+                self.assert_succeeds("quantize-run", "--quiet", "--input_list", samples, "--mode", mode, "--output_dir",
+                                     folder, *arguments)
+                (file,) = (self.work / folder).rglob("y.raw")
+                outputs.append(file.read_bytes())
+        self.assertEqual(len(set(outputs)), 1)
+
+
 if __name__ == "__main__":
     tool_test.main()

@@ -1,7 +1,9 @@
 // qdq_graph.cpp: insertion of QuantizeLinear/DequantizeLinear pairs.
 #include "io/onnx/qdq_graph.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <unordered_set>
 
 #include "core/text.hpp"
@@ -108,6 +110,39 @@ void add_pair(Editor& editor, ValueId id, const Encoding& encoding, bool is_outp
   readers_of[static_cast<std::size_t>(id)] = back;
 }
 
+/// Max or Min of `input` and one bound a channel, [C, 1, ...]; ONNX's Clip takes numbers only.
+Node channel_bound_node(Editor& editor, const char* op_type, std::string name, ValueId input, ValueId output,
+                        const std::vector<float>& bounds, int inner_axes) {
+  Shape shape{static_cast<std::int64_t>(bounds.size())};
+  for (int axis = 0; axis < inner_axes; ++axis) shape.push_back(1);
+  Tensor constant(TensorType{DType::kFloat32, shape});
+  std::ranges::copy(bounds, constant.mutable_data<float>());
+  Node node;
+  node.op_type = op_type;
+  node.name = std::move(name);
+  const char* suffix = node.op_type == "Max" ? "_min" : "_max";
+  node.inputs = {input, editor.add_constant(editor.name_of(output) + suffix, std::move(constant))};
+  node.outputs = {output};
+  return node;
+}
+
+void add_channel_clamp(Editor& editor, const graph::FusedClamp& clamp, ValueId before, ValueId after,
+                       std::vector<Node>& nodes) {
+  const graph::ChannelBounds& channels = *clamp.channels;
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const bool has_min = std::ranges::any_of(channels.min, [](float x) { return x > -kInfinity; });
+  const bool has_max = std::ranges::any_of(channels.max, [](float x) { return x < kInfinity; });
+  const ValueId between = has_min && has_max ? editor.add(editor.name_of(after) + "_above_min") : after;
+  if (has_min) {
+    nodes.push_back(channel_bound_node(editor, "Max", has_max ? clamp.node_name + "_min" : clamp.node_name, before,
+                                       between, channels.min, channels.inner_axes));
+  }
+  if (has_max) {
+    nodes.push_back(channel_bound_node(editor, "Min", clamp.node_name, has_min ? between : before, after, channels.max,
+                                       channels.inner_axes));
+  }
+}
+
 /// Splits Node::clamp off as a node of its own, written to `nodes` behind `node`.
 void add_clamp_node(Editor& editor, Node& node, std::vector<Node>& nodes) {
   const graph::FusedClamp clamp = *node.clamp;
@@ -116,6 +151,10 @@ void add_clamp_node(Editor& editor, Node& node, std::vector<Node>& nodes) {
   const ValueId before = editor.add(clamp.pre_name.empty() ? editor.name_of(after) + "_pre_clamp" : clamp.pre_name);
   node.outputs[0] = before;
   nodes.push_back(node);
+  if (clamp.channels) {
+    add_channel_clamp(editor, clamp, before, after, nodes);
+    return;
+  }
   Node activation;
   activation.name = clamp.node_name;
   activation.inputs = {before};
@@ -133,6 +172,21 @@ void add_clamp_node(Editor& editor, Node& node, std::vector<Node>& nodes) {
     while (activation.inputs.back() == kNoValue) activation.inputs.pop_back();
   }
   nodes.push_back(std::move(activation));
+}
+
+/// ONNX Runtime makes a QLinearConv of a Conv between DequantizeLinear and QuantizeLinear, also behind a Clip that the
+/// grid implies; but its QLinearConv takes no activation with a grid for each channel. A Max that limits nothing keeps
+/// it a Conv of real numbers; reading takes it out again. On return `node` is that Max, with the clamp of the Conv.
+void keep_real(Editor& editor, Node& node, std::vector<Node>& nodes) {
+  const ValueId after = node.outputs[0];
+  const ValueId real = editor.add(editor.name_of(after) + "_real");
+  Node keeper = channel_bound_node(editor, "Max", node.name + "_keep_real", real, after,
+                                   {-std::numeric_limits<float>::infinity()}, 0);
+  keeper.clamp = std::move(node.clamp);
+  node.clamp.reset();
+  node.outputs[0] = real;
+  nodes.push_back(std::move(node));
+  node = std::move(keeper);
 }
 
 }  // namespace
@@ -166,11 +220,18 @@ Result<Graph> insert_qdq(const Graph& source, const EncodingSet& encodings) {
     nodes.push_back(*std::move(node));
   }
   for (const graph::GraphInput& input : source.inputs) add_activation(input.value);
+  const auto has_channel_grid = [&](ValueId id) {
+    const TensorEncoding* entry = id == kNoValue ? nullptr : entries[static_cast<std::size_t>(id)];
+    return entry != nullptr && entry->role == TensorRole::kActivation && entry->encoding.axis();
+  };
   for (Node node : source.nodes) {
+    const bool stays_real = node.op_type == "Conv" && node.domain.empty() &&
+                            (has_channel_grid(node.inputs[0]) || has_channel_grid(node.outputs[0]));
     for (ValueId& id : node.inputs) {
       if (id != kNoValue) id = readers_of[static_cast<std::size_t>(id)];
     }
     const std::vector<ValueId> outputs = node.outputs;
+    if (stays_real) keep_real(editor, node, nodes);
     if (node.clamp) {
       add_clamp_node(editor, node, nodes);
     } else {

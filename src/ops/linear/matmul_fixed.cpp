@@ -51,6 +51,7 @@ Result<FixedForm> finish_linear(const FixedArgs& args, const ProductSpec& spec, 
 }
 
 Result<FixedForm> finish_matmul(const FixedArgs& args, std::int64_t k, double alpha, IntMatMul mm) {
+  if (args.node.clamp && args.node.clamp->channels) return unsupported("a clamp with bounds for each channel");
   const Encoding& a = *args.input_encoding(0);
   const Encoding& b = *args.input_encoding(1);
   FixedForm form;

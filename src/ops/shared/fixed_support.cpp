@@ -68,8 +68,9 @@ CodeBounds output_bounds(const FixedArgs& args, std::size_t channel) {
   const Encoding& encoding = *args.output_encoding();
   CodeBounds bounds{encoding.grid().q_min, encoding.grid().q_max};
   if (args.node.clamp) {
-    bounds.q_min = code_of(static_cast<double>(args.node.clamp->min), encoding, channel);
-    bounds.q_max = std::max(bounds.q_min, code_of(static_cast<double>(args.node.clamp->max), encoding, channel));
+    bounds.q_min = code_of(static_cast<double>(args.node.clamp->min_of(channel)), encoding, channel);
+    bounds.q_max =
+        std::max(bounds.q_min, code_of(static_cast<double>(args.node.clamp->max_of(channel)), encoding, channel));
   }
   return bounds;
 }

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "conv_run_node.hpp"
+#include "ops/operands.hpp"
 
 namespace halfstep::ops {
 namespace {
@@ -178,11 +179,11 @@ TEST(Gemm, RefusesWhatDoesNotFit) {
 
 TEST(MatMulWeights, ChannelAxisFollowsTheLayout) {
   graph::Node node = make_node("Gemm", 2);
-  EXPECT_EQ(find_op("", "Gemm")->weights.channel_axis(node, Shape{3, 4}), 1);
+  EXPECT_EQ(weight_channel_axis(*find_op("", "Gemm"), node, Shape{3, 4}), 1);
   node.attributes.set("transB", std::int64_t{1});
-  EXPECT_EQ(find_op("", "Gemm")->weights.channel_axis(node, Shape{3, 4}), 0);
-  EXPECT_EQ(find_op("", "MatMul")->weights.channel_axis(node, Shape{2, 3, 4}), 2);
-  EXPECT_EQ(find_op("", "MatMul")->weights.channel_axis(node, Shape{3}), -1);
+  EXPECT_EQ(weight_channel_axis(*find_op("", "Gemm"), node, Shape{3, 4}), 0);
+  EXPECT_EQ(weight_channel_axis(*find_op("", "MatMul"), node, Shape{2, 3, 4}), 2);
+  EXPECT_EQ(weight_channel_axis(*find_op("", "MatMul"), node, Shape{3}), std::nullopt);
 }
 
 }  // namespace

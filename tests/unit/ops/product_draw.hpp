@@ -174,6 +174,15 @@ struct Draw {
       const double reach = scale * (static_cast<double>(grid.q_max) - grid.q_min);
       p.node.clamp = graph::FusedClamp{draw(rng, 0, 1) == 0 ? 0.0F : -std::numeric_limits<float>::infinity(),
                                        static_cast<float>(reach * 0.3), "clip", "pre"};
+      if (extent > 0 && draw(rng, 0, 1) == 0) {
+        graph::ChannelBounds bounds;
+        bounds.inner_axes = p.y_shape.rank() - 1 - channel_axis;
+        for (std::int64_t c = 0; c < extent; ++c) {
+          bounds.min.push_back(static_cast<float>(-reach * 0.01 * static_cast<double>(draw(rng, 0, 20))));
+          bounds.max.push_back(static_cast<float>(reach * 0.01 * static_cast<double>(draw(rng, 0, 40))));
+        }
+        p.node.clamp->channels = std::move(bounds);
+      }
     }
   }
 };

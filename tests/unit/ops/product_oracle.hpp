@@ -226,8 +226,13 @@ class Oracle {
         return std::clamp(half_even(static_cast<double>(real) / y.scale) + y.zero_point,
                           static_cast<double>(p_.y->grid().q_min), static_cast<double>(p_.y->grid().q_max));
       };
-      low = bound(p_.node.clamp->min);
-      high = bound(p_.node.clamp->max);
+      const auto& channels = p_.node.clamp->channels;
+      const int inner_axes = channels ? channels->inner_axes : 0;
+      const int rank = p_.y_shape.rank();
+      const std::int64_t run = out / p_.y_shape.num_elements(rank - inner_axes, rank);
+      const auto c = static_cast<std::size_t>(channels ? run % p_.y_shape[rank - 1 - inner_axes] : 0);
+      low = bound(p_.node.clamp->min_of(c));
+      high = bound(p_.node.clamp->max_of(c));
     }
     return static_cast<std::int64_t>(std::clamp(q, static_cast<Wide>(low), static_cast<Wide>(high)));
   }

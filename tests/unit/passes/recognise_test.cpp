@@ -233,6 +233,48 @@ TEST(FuseClamp, ReluAndClipJoinTheirProducer) {
   EXPECT_EQ(after.nodes[1].clamp->max, 6.0F);
 }
 
+TEST(FuseClamp, BoundsOfEachChannelJoinALinearOperator) {
+  for (const Ints& dims : {Ints{3, 1, 1}, Ints{1, 3, 1, 1}}) {
+    Model m;
+    const ValueId x = m.input("x", {-1, 2, 4, 4});
+    const ValueId c = m.node("Conv", {x, m.random("w", {3, 2, 1, 1})}, "c");
+    const ValueId low = m.node("Max", {c, m.random("lo", Shape(dims), -0.5F, 0.0F)}, "low");
+    m.output(m.node("Min", {m.random("hi", Shape(dims), 0.0F, 0.5F), low}, "y"));
+    const Graph after = apply(fuse_clamp, m.graph);
+    EXPECT_EQ(operators(after), "Conv");
+    ASSERT_TRUE(after.nodes[0].clamp && after.nodes[0].clamp->channels);
+    const graph::ChannelBounds& bounds = *after.nodes[0].clamp->channels;
+    EXPECT_EQ(bounds.inner_axes, 2);
+    EXPECT_EQ(bounds.min.size(), 3U);
+    EXPECT_EQ(after.nodes[0].clamp->max, *std::ranges::max_element(bounds.max));
+    EXPECT_EQ(after.nodes[0].clamp->pre_name, "c");
+  }
+}
+
+TEST(FuseClamp, AClampBehindAClampIsOne) {
+  Model m;
+  const ValueId x = m.input("x", {-1, 3});
+  const ValueId g = m.node("Gemm", {x, m.random("w", {3, 5})}, "g");
+  const ValueId above = m.node("Max", {m.scalar("zero", 0.0F), g}, "above");
+  const ValueId below = m.node("Min", {above, m.random("hi", {5}, 0.0F, 0.5F)}, "below");
+  m.output(m.node("Clip", {below, m.scalar("lo", 0.1F), kNoValue}, "y"));
+  const Graph after = apply(fuse_clamp, m.graph);
+  EXPECT_EQ(operators(after), "Gemm");
+  EXPECT_EQ(after.nodes[0].clamp->node_name, "y_node");
+  EXPECT_EQ(after.nodes[0].clamp->pre_name, "g");
+  EXPECT_EQ(after.nodes[0].clamp->channels->inner_axes, 0);
+  EXPECT_GE(after.nodes[0].clamp->min, 0.1F);
+}
+
+TEST(FuseClamp, BoundsAlongAnotherAxisStay) {
+  Model m;
+  const ValueId x = m.input("x", {-1, 3, 3, 3});
+  const ValueId c = m.node("Conv", {x, m.random("w", {3, 3, 1, 1})}, "c");
+  m.output(m.node("Max", {c, m.random("columns", {3}, -0.5F, 0.0F)}, "columns_y"));
+  m.output(m.node("Min", {m.node("Neg", {x}, "n"), m.random("hi", {3, 1, 1}, 0.0F, 0.5F)}, "not_linear_y"));
+  EXPECT_EQ(operators(apply(fuse_clamp, m.graph)), "Conv Max Neg Min");
+}
+
 TEST(FuseClamp, StaysWhereTheTensorBetweenIsNeeded) {
   for (const int kind : {0, 1, 2, 3}) {
     Model m;

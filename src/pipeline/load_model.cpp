@@ -16,6 +16,7 @@
 #include "passes/import_qdq.hpp"
 #include "passes/import_qoperator.hpp"
 #include "passes/prepare.hpp"
+#include "passes/restore_clamps.hpp"
 #include "passes/unshare_parameters.hpp"
 #include "precision/encoding_targets.hpp"
 
@@ -45,6 +46,10 @@ namespace {
 
 void warn(const Observer& observer, const std::string& text) {
   if (observer.warning) observer.warning(text);
+}
+
+bool is_written_by_us(const graph::Graph& graph) {
+  return std::ranges::any_of(graph.metadata, [](const auto& entry) { return entry.first == kVersionKey; });
 }
 
 }  // namespace
@@ -165,6 +170,7 @@ Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shap
   for (const std::string& note : in_pairs->notes) warn(observer, model.path + ": " + note);
   Result<passes::ImportedQdq> imported = passes::import_qdq(std::move(in_pairs->graph));
   if (!imported.ok()) return imported.error().at(model.path);
+  if (!is_written_by_us(imported->graph)) imported = passes::restore_clamps(*std::move(imported));
   for (const std::string& note : imported->notes) warn(observer, model.path + ": " + note);
   // Operands that do not fit are reported as they stand in the file, before any pass meets them.
   Result<ops::Facts> facts = ops::infer_facts(imported->graph, shapes);

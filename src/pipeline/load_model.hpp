@@ -23,6 +23,9 @@ namespace halfstep::pipeline {
 /// Key of the metadata entry in which a model records the rule it is to be run with.
 inline constexpr const char* kArithmeticKey = "halfstep.arithmetic";
 
+/// Key of the metadata entry that every model quantize wrote carries.
+inline constexpr const char* kVersionKey = "halfstep.version";
+
 /// A model as read, before its shapes are known.
 struct RawModel {
   graph::Graph graph;
@@ -62,7 +65,8 @@ struct PreparedModel : QuantizedGraph {
   std::string arithmetic;  ///< The rule recorded beside the encodings; empty: none, or one we do not know.
 };
 
-/// Imports Q/DQ pairs and runs all passes. Values named in `keep` survive.
+/// Imports Q/DQ pairs, restores activations that another quantizer left to saturation (passes::restore_clamps; quantize
+/// itself leaves none) and runs all passes. Values named in `keep` survive.
 /// Errors: those of import_qdq and prepare, the model's path in front.
 Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shapes,
                                     const std::vector<std::string>& keep, const Observer& observer);

@@ -111,7 +111,7 @@ Result<void> write_files(const QuantizeRequest& request, io::EncodingsVersion ve
 
   io::WriteOptions options;
   options.tool_version = kVersion;
-  options.metadata = {{"halfstep.version", kVersion},
+  options.metadata = {{pipeline::kVersionKey, kVersion},
                       {pipeline::kArithmeticKey, std::string(name_of(story.fixed.arithmetic))}};
   std::string settings;
   for (const auto& [name, value] : pipeline::options_of(request)) {

@@ -6,6 +6,7 @@
 #include "calib/observe.hpp"
 #include "core/atomic_file.hpp"
 #include "core/text.hpp"
+#include "halfstep/options.hpp"
 #include "halfstep/version.hpp"
 #include "io/json/encodings_json.hpp"
 #include "io/onnx/writer.hpp"
@@ -97,7 +98,7 @@ io::EncodingsHeader header_of(const QuantizeRequest& request, io::EncodingsVersi
   header.weight_bits = request.options.weight_bits;
   header.symmetric_params = request.options.param_schema == Schema::kSymmetric;
   header.per_channel = request.options.per_channel;
-  header.options = pipeline::options_of(request);
+  header.options = settings_of(request.options);
   return header;
 }
 
@@ -114,7 +115,7 @@ Result<void> write_files(const QuantizeRequest& request, io::EncodingsVersion ve
   options.metadata = {{pipeline::kVersionKey, kVersion},
                       {pipeline::kArithmeticKey, std::string(name_of(story.fixed.arithmetic))}};
   std::string settings;
-  for (const auto& [name, value] : pipeline::options_of(request)) {
+  for (const auto& [name, value] : settings_of(request.options)) {
     settings += (settings.empty() ? "" : " ") + name + "=" + value;
   }
   options.metadata.emplace_back("halfstep.options", settings);
@@ -206,7 +207,7 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   story.report.input_list = request.input_list.string();
   story.report.mode = "fixed";
   story.report.arithmetic = name_of(story.fixed.arithmetic);
-  story.report.options = pipeline::options_of(request);
+  story.report.options = settings_of(request.options);
   story.report.num_calibration_samples = reader->num_samples();
   const Result<lower::Program> program = lower::lower_fixed(model.graph, *shapes, model.encodings, story.fixed);
   if (!program.ok()) return program.error().at(place);

@@ -8,7 +8,6 @@
 
 #include "calib/range_estimators.hpp"
 #include "encoding/range_to_encoding.hpp"
-#include "precision/options.hpp"
 
 namespace halfstep::pipeline {
 namespace {
@@ -44,28 +43,6 @@ std::string precision_line(const QuantizationOptions& options) {
 }
 
 }  // namespace
-
-std::vector<std::pair<std::string, std::string>> options_of(const QuantizeRequest& request) {
-  const QuantizationOptions& o = request.options;
-  std::vector<std::pair<std::string, std::string>> options{
-      {"act_bitwidth", std::to_string(o.act_bits)},
-      {"weights_bitwidth", std::to_string(o.weight_bits)},
-      {"bias_bitwidth", std::to_string(o.bias_bits)},
-      {"act_quantizer_schema", std::string(name_of(o.act_schema))},
-      {"param_quantizer_schema", std::string(name_of(o.param_schema))},
-      {"use_per_channel_quantization", o.per_channel ? "true" : "false"},
-      {"scale", std::string(name_of(o.scale))},
-      {"act_quantizer_calibration", std::string(calib::name_of(o.act_method))},
-  };
-  if (o.act_per_channel != ActPerChannel::kNone) {
-    options.emplace_back("act_per_channel", std::string(precision::name_of(o.act_per_channel)));
-  }
-  if (o.restricted_steps) {
-    options.emplace_back("restrict_quantization_steps",
-                         std::to_string(o.restricted_steps->q_min) + " " + std::to_string(o.restricted_steps->q_max));
-  }
-  return options;
-}
 
 bool asks_for_precision(const QuantizationOptions& options) { return !(options == QuantizationOptions{}); }
 

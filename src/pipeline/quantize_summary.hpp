@@ -25,9 +25,6 @@ struct QuantizeStory {
   report::Report report;
 };
 
-/// Option names and values as the command line spells them, in a fixed order.
-std::vector<std::pair<std::string, std::string>> options_of(const QuantizeRequest& request);
-
 /// True if any option differs from its default.
 bool asks_for_precision(const QuantizationOptions& options);
 

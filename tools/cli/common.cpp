@@ -56,21 +56,23 @@ void add_running(CLI::App& app, CommonOptions& options) {
   app.add_flag("--quiet", options.quiet, "No progress on stderr");
 }
 
-void add_fixed_point(CLI::App& app, FixedPointRequest& request) {
-  std::map<std::string, std::optional<Arithmetic>> rules;
-  std::string words;
-  for (const ArithmeticName& entry : kArithmeticNames) {
-    rules.emplace(entry.name, entry.arithmetic);
-    words += (words.empty() ? "" : "|") + std::string(entry.name);
+void describe_row(CLI::Option& option, std::string_view help, std::string_view default_text) {
+  std::string text(help);
+  std::string shown(default_text);
+  std::erase(text, '`');
+  std::erase(shown, '`');
+  text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
+  if (shown.find(' ') == std::string::npos) {
+    option.default_str(shown);
+  } else {
+    text += " (default: " + shown + ")";
   }
-  add_choice(app, "--arithmetic", request.arithmetic, rules,
-             "Requantization rule of fixed-point runs, docs/numerics.md section 6 (default: as recorded with the "
-             "encodings, else q31_single, or shift_half_up where all scales are powers of two)")
-      ->type_name(words);
-  app.add_option("--accumulator_bits", request.accumulator_bits,
-                 "64 (default): accumulators that may exceed 32 bits are widened; 32: the weight scale is raised")
-      ->check(CLI::IsMember({32, 64}))
-      ->type_name("32|64");
+  option.description(text);
+}
+
+void add_fixed_point(CLI::App& app, FixedPointRequest& request) {
+  static std::set<std::string, std::less<>> given;  // The tools ask `app` what was given.
+  add_rows(app, fixed_point_options(), request, given);
 }
 
 Result<InputDims> input_dims_of(const CommonOptions& options) {

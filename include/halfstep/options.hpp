@@ -1,0 +1,62 @@
+// options.hpp: what the user may set, one row an option, for the command line, recipes, reports, --help and README.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "halfstep/arithmetic.hpp"
+#include "halfstep/quantization_options.hpp"
+#include "halfstep/quantize.hpp"
+#include "halfstep/result.hpp"
+
+namespace halfstep {
+
+/// What the text of a value looks like.
+enum class OptionKind {
+  kWord,     ///< One of OptionRow::values.
+  kBoolean,  ///< true or false; on the command line the name alone means true.
+  kNumber,   ///< An integer of at least 0.
+  kText,     ///< Anything: file names, pairs of numbers.
+};
+
+/// One option of a `Request`. Names are those of the command line without its dashes, of recipes and of reports.
+template <class Request>
+struct OptionRow {
+  std::string_view name;
+  OptionKind kind = OptionKind::kText;
+  std::vector<std::string_view> values = {};  ///< kWord: what is legal, the default first.
+  std::string_view type = "";                 ///< Else: "FILE", "N".
+  std::string_view default_text = "";         ///< As a person reads it.
+  std::string_view help;                      ///< One line, without the default.
+  /// Errors: kUsage, naming the option, if `text` is not legal.
+  Result<void> (*set)(Request&, const std::string& text) = nullptr;
+  /// The value as set() takes it; empty: not set, or not worth a line in reports.
+  std::optional<std::string> (*get)(const Request&) = nullptr;
+};
+
+/// Grids and precision: what a recipe holds, and reports and encodings files record.
+std::span<const OptionRow<QuantizationOptions>> precision_options();
+/// How fixed-point runs compute; all four tools.
+std::span<const OptionRow<FixedPointRequest>> fixed_point_options();
+/// Files that quantize writes, and its check at the end.
+std::span<const OptionRow<QuantizeRequest>> quantize_options();
+
+/// Sets one option of a recipe or command line.
+/// Errors: kUsage for an unknown name, with the nearest one, and for a value that is not legal, with those that are.
+Result<void> set_option(QuantizationOptions& options, std::string_view name, const std::string& text);
+
+/// What follows from other options where the user said nothing: power-of-two scales have no zero point, so the schema
+/// of activations is then unsignedsymmetric. `given`: the names that were set.
+void settle_defaults(QuantizationOptions& options, const std::set<std::string, std::less<>>& given);
+
+/// (name, value) of every precision option with a value, in the order of the rows.
+std::vector<std::pair<std::string, std::string>> settings_of(const QuantizationOptions& options);
+
+/// README's table of quantize's options, in Markdown.
+std::string options_markdown();
+
+}  // namespace halfstep

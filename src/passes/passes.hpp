@@ -26,6 +26,9 @@ struct PassContext {
   std::int64_t max_growth_bytes = std::int64_t{64} << 20;
   /// Told, in one line, what the user should know. May be empty.
   std::function<void(const std::string&)> note;
+  /// Told that the first tensor goes on under the name of the second, a graph output that was a copy of it. May be
+  /// empty.
+  std::function<void(const std::string&, const std::string&)> renamed;
 };
 
 /// Inlines the branch of every If whose condition is known, first those known

@@ -21,6 +21,15 @@ using graph::Node;
 using graph::NodeId;
 using graph::ValueId;
 
+/// bypass(), and whoever asked is told of a name that changes.
+bool skip_node(Edit& edit, NodeId n, ValueId source, const PassContext& context) {
+  const ValueId output = edit.node(n).outputs[0];
+  const bool renames = edit.links.is_output[index(output)];
+  if (!bypass(edit, n, source)) return false;
+  if (renames && context.renamed) context.renamed(edit.graph.value(source).name, edit.graph.value(output).name);
+  return true;
+}
+
 bool is_reshape_like(const Node& node) {
   for (const char* type : {"Reshape", "Flatten", "Squeeze", "Unsqueeze"}) {
     if (plain(node, type)) return true;
@@ -64,14 +73,14 @@ bool skip_earlier_reshape(Edit& edit, NodeId n) {
 }
 
 /// Walks up a chain of Reshape and its like to a value of the same shape.
-bool cancel_reshapes(Edit& edit, NodeId n, const ops::Facts& facts) {
+bool cancel_reshapes(Edit& edit, NodeId n, const ops::Facts& facts, const PassContext& context) {
   if (!is_reshape_like(edit.node(n))) return false;
   const TensorType* target = type_of(facts, edit.node(n).outputs[0]);
   NodeId at = n;
   while (target != nullptr) {
     const ValueId source = edit.node(at).inputs[0];
     const TensorType* type = type_of(facts, source);
-    if (type != nullptr && same_after_reshape(*type, *target)) return bypass(edit, n, source);
+    if (type != nullptr && same_after_reshape(*type, *target)) return skip_node(edit, n, source, context);
     at = edit.producer(source);
     if (at == kNoNode || !is_reshape_like(edit.node(at)) || edit.graph.value(source).pinned) return false;
   }
@@ -81,10 +90,10 @@ bool cancel_reshapes(Edit& edit, NodeId n, const ops::Facts& facts) {
 }  // namespace
 
 Result<graph::Graph> remove_no_ops(graph::Graph graph, const PassContext& context) {
-  return rewrite(std::move(graph), context, [](Edit& edit, NodeId n, const ops::Facts& facts) {
+  return rewrite(std::move(graph), context, [&context](Edit& edit, NodeId n, const ops::Facts& facts) {
     const ValueId source = unchanged_input(edit, edit.node(n), facts);
-    if (source != kNoValue && bypass(edit, n, source)) return true;
-    return merge_transposes(edit, n) || cancel_reshapes(edit, n, facts) || skip_earlier_reshape(edit, n);
+    if (source != kNoValue && skip_node(edit, n, source, context)) return true;
+    return merge_transposes(edit, n) || cancel_reshapes(edit, n, facts, context) || skip_earlier_reshape(edit, n);
   });
 }
 

@@ -48,6 +48,10 @@ void warn(const Observer& observer, const std::string& text) {
   if (observer.warning) observer.warning(text);
 }
 
+bool is_output(const graph::Graph& graph, graph::ValueId id) {
+  return std::ranges::find(graph.outputs, id, &graph::GraphOutput::value) != graph.outputs.end();
+}
+
 bool is_written_by_us(const graph::Graph& graph) {
   return std::ranges::any_of(graph.metadata, [](const auto& entry) { return entry.first == kVersionKey; });
 }
@@ -155,15 +159,20 @@ Result<ops::InputShapes> shapes_of_first_sample(const RawModel& model, const io:
   return shapes;
 }
 
-Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shapes,
-                                    const std::vector<std::string>& keep, const Observer& observer) {
+namespace {
+
+/// Old name to new name.
+using Renamed = std::map<std::string, std::string>;
+
+/// prepare_model() that says which tensors go on under the name of a graph output.
+Result<PreparedModel> prepare_and_tell(RawModel model, const ops::InputShapes& shapes,
+                                       const std::vector<std::string>& keep, const Observer& observer,
+                                       Renamed& renamed) {
   for (const std::string& name : keep) {
     const graph::ValueId id = graph::find_value(model.graph, name);
     // Outputs survive anyway. Pinned, a copy of a tensor could not become one with it and would have the encoding
     // alone.
-    const bool is_output =
-        std::ranges::find(model.graph.outputs, id, &graph::GraphOutput::value) != model.graph.outputs.end();
-    if (id != graph::kNoValue && !is_output) model.graph.value(id).pinned = true;
+    if (id != graph::kNoValue && !is_output(model.graph, id)) model.graph.value(id).pinned = true;
   }
   Result<passes::ImportedQOperator> in_pairs = passes::import_qoperator(std::move(model.graph));
   if (!in_pairs.ok()) return in_pairs.error().at(model.path);
@@ -179,6 +188,7 @@ Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shap
   passes::PassContext context;
   context.shapes = shapes;
   context.note = [&](const std::string& note) { warn(observer, model.path + ": " + note); };
+  context.renamed = [&](const std::string& from, const std::string& to) { renamed[from] = to; };
   Result<graph::Graph> graph = passes::prepare(std::move(imported->graph), context);
   if (!graph.ok()) return graph.error().at(model.path);
   PreparedModel prepared;
@@ -188,6 +198,34 @@ Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shap
   prepared.graph = passes::unshare_parameters(*std::move(graph), imported->encodings);
   prepared.encodings = std::move(imported->encodings);
   return prepared;
+}
+
+/// A tensor that survives only because it is in `keep` would else be one with an output that copies it: it has that
+/// output's encoding, so that asking for a tensor changes no result.
+Result<void> share_with_copies(const RawModel& model, const ops::InputShapes& shapes,
+                               const std::vector<std::string>& keep, EncodingSet& encodings) {
+  const auto is_free = [&](const std::string& name) {
+    return !encodings.contains(name) && !is_output(model.graph, graph::find_value(model.graph, name));
+  };
+  if (std::ranges::none_of(keep, is_free)) return {};
+  Renamed renamed;
+  const Result<PreparedModel> unpinned = prepare_and_tell(model, shapes, {}, {}, renamed);
+  if (!unpinned.ok()) return unpinned.error();
+  for (const std::string& name : keep) {
+    const auto copy = renamed.find(name);
+    if (copy == renamed.end() || encodings.contains(name)) continue;
+    const TensorEncoding* shared = find_encoding(encodings, copy->second);
+    if (shared != nullptr) encodings.emplace(name, *shared);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shapes,
+                                    const std::vector<std::string>& keep, const Observer& observer) {
+  Renamed renamed;
+  return prepare_and_tell(std::move(model), shapes, keep, observer, renamed);
 }
 
 Result<PreparedModel> prepare_with_encodings(RawModel model, const ops::InputShapes& shapes,
@@ -211,7 +249,7 @@ Result<PreparedModel> prepare_with_encodings(RawModel model, const ops::InputSha
   if (!removed.empty()) {
     removed.insert(removed.end(), keep.begin(), keep.end());
     // Everything worth a warning was said the first time.
-    prepared = prepare_model(std::move(model), shapes, removed, {});
+    prepared = prepare_model(model, shapes, removed, {});
     if (!prepared.ok()) return prepared;
   }
   std::size_t num_left_out = 0;
@@ -227,6 +265,9 @@ Result<PreparedModel> prepare_with_encodings(RawModel model, const ops::InputSha
   }
   prepared->encodings = std::move(file->encodings);
   prepared->arithmetic = file->arithmetic;
+  if (Result<void> shared = share_with_copies(model, shapes, keep, prepared->encodings); !shared.ok()) {
+    return shared.error();
+  }
   return prepared;
 }
 

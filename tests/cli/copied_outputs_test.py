@@ -81,8 +81,8 @@ class CopiedOutputs(tool_test.ToolTest):
                              mode, *model)
         return {path.name: path.read_bytes() for path in (self.work / folder).rglob("*.raw")}
 
-    def check(self, producer, copy, reader, first):
-        """Both ways to the quantized model give the same outputs."""
+    def check(self, producer, copy, reader, first, asked=None):
+        """Both ways to the quantized model give the same outputs, and the tensor that is asked for is its copy."""
         model = self.model(producer, copy, reader, first)
         self.samples = self.write_list()
         self.assert_succeeds("quantize", "--quiet", "--validate", "0", "--input_list", self.samples, "--output_path",
@@ -90,7 +90,12 @@ class CopiedOutputs(tool_test.ToolTest):
         for mode in ("fixed", "simulated"):
             written = self.outputs(mode, "q.onnx")
             self.assertGreaterEqual(len(written), 2)
-            self.assertEqual(self.outputs(mode, "--encodings", "q.encodings.json", model), written)
+            ask = ["--dump_tensors", asked] if asked else []
+            found = self.outputs(mode, "--encodings", "q.encodings.json", *ask, model)
+            if asked:
+                self.assertEqual(found.pop(asked + ".raw"), written["y.raw"])
+                found.pop(asked + ".codes.raw", None)
+            self.assertEqual(found, written)
 
     def test_every_copy_and_producer(self):
         for producer, copy in itertools.product(PRODUCERS, COPIES):
@@ -101,6 +106,11 @@ class CopiedOutputs(tool_test.ToolTest):
         for reader, copy, first in itertools.product(READERS, ("Identity", "Reshape and back"), (True, False)):
             with self.subTest(reader=reader, copy=copy, first=first):
                 self.check("Erf", copy, reader, first)
+
+    def test_asking_for_the_tensor_changes_nothing(self):
+        for producer, copy in itertools.product(PRODUCERS, COPIES):
+            with self.subTest(producer=producer, copy=copy):
+                self.check(producer, copy, "Conv", True, "t")
 
 
 if __name__ == "__main__":

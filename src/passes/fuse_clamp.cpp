@@ -25,7 +25,7 @@ using graph::Node;
 using graph::NodeId;
 using graph::ValueId;
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kUnbounded = std::numeric_limits<float>::infinity();
 
 /// The bounds of one side, one number or one a channel.
 struct Bounds {
@@ -72,8 +72,8 @@ struct Clamp {
 
 std::optional<Clamp> max_or_min_of(const Edit& edit, const Node& node) {
   if (node.inputs.size() != 2) return std::nullopt;
-  const Bounds none_below{{-kInfinity}};
-  const Bounds none_above{{kInfinity}};
+  const Bounds none_below{{-kUnbounded}};
+  const Bounds none_above{{kUnbounded}};
   for (const std::size_t i : {0U, 1U}) {
     const std::optional<Bounds> bounds = bounds_of(edit, input_of(node, i));
     if (!bounds) continue;
@@ -86,14 +86,14 @@ std::optional<Clamp> max_or_min_of(const Edit& edit, const Node& node) {
 /// A Relu, a float Clip with constant bounds, or a Max or Min with a constant.
 std::optional<Clamp> clamp_of(const Edit& edit, const Node& node) {
   if (plain(node, "Max") || plain(node, "Min")) return max_or_min_of(edit, node);
-  if (plain(node, "Relu")) return Clamp{clamp_between({{0.0F}}, {{kInfinity}}), node.inputs[0]};
+  if (plain(node, "Relu")) return Clamp{clamp_between({{0.0F}}, {{kUnbounded}}), node.inputs[0]};
   if (!plain(node, "Clip")) return std::nullopt;
   const auto bound = [&](std::size_t i, float absent) {
     return input_of(node, i) == kNoValue ? std::optional(static_cast<double>(absent))
                                          : scalar_of(edit.graph, node.inputs[i]);
   };
-  const std::optional<double> low = bound(1, -kInfinity);
-  const std::optional<double> high = bound(2, kInfinity);
+  const std::optional<double> low = bound(1, -kUnbounded);
+  const std::optional<double> high = bound(2, kUnbounded);
   if (!low || !high || !(*low <= *high)) return std::nullopt;
   return Clamp{clamp_between({{static_cast<float>(*low)}}, {{static_cast<float>(*high)}}), node.inputs[0]};
 }

@@ -13,7 +13,7 @@ using graph::kNoValue;
 using graph::Node;
 using graph::ValueId;
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kBeyondAll = std::numeric_limits<float>::infinity();
 
 struct Case {
   const Edit& edit;
@@ -172,8 +172,8 @@ ValueId unchanged_input(const Edit& edit, const Node& node, const ops::Facts& fa
   if (node.op_type == "Div") return unchanged_operand(c, 1.0F, false);
   if (node.op_type == "Add") return unchanged_operand(c, 0.0F, true);
   if (node.op_type == "Sub") return unchanged_operand(c, 0.0F, false);
-  if (node.op_type == "Max" && node.inputs.size() == 2) return unchanged_operand(c, -kInfinity, true);
-  if (node.op_type == "Min" && node.inputs.size() == 2) return unchanged_operand(c, kInfinity, true);
+  if (node.op_type == "Max" && node.inputs.size() == 2) return unchanged_operand(c, -kBeyondAll, true);
+  if (node.op_type == "Min" && node.inputs.size() == 2) return unchanged_operand(c, kBeyondAll, true);
   if (node.op_type == "Split") {
     return node.outputs.size() == 1 && same_known_type(c.type(0), c.output()) ? node.inputs[0] : kNoValue;
   }

@@ -50,17 +50,17 @@ Result<graph::Graph> eliminate_common(graph::Graph graph, const PassContext& con
 /// Pad moves into the pads of the Conv, AveragePool or MaxPool behind it.
 Result<graph::Graph> fuse_pad(graph::Graph graph, const PassContext& context);
 
-/// ReduceMean, Sub, Pow, ... become one LayerNormalization.
+/// ReduceMean, Sub, Pow, ... become one LayerNormalization; without the mean one RMSNormalization.
 Result<graph::Graph> recognise_layer_norm(graph::Graph graph, const PassContext& context);
 
-/// The erf and the tanh form become one Gelu.
-Result<graph::Graph> recognise_gelu(graph::Graph graph, const PassContext& context);
+/// Formulas of activations become one operator: Sigmoid, Swish, Softplus, Gelu, HardSwish, LeakyRelu, PRelu, ...
+Result<graph::Graph> recognise_functions(graph::Graph graph, const PassContext& context);
 
-/// x * clip(x + 3, 0, 6) / 6 and its relatives become HardSwish or HardSigmoid.
-Result<graph::Graph> recognise_hard_swish(graph::Graph graph, const PassContext& context);
+/// exp(x) / sum(exp(x)) and its logarithm become Softmax and LogSoftmax, with or without the subtracted maximum.
+Result<graph::Graph> recognise_softmax(graph::Graph graph, const PassContext& context);
 
-/// x * sigmoid(x) becomes Swish, x * tanh(softplus(x)) becomes Mish.
-Result<graph::Graph> recognise_swish(graph::Graph graph, const PassContext& context);
+/// InstanceNormalization between Reshapes, and the scale and bias behind it, become one GroupNormalization.
+Result<graph::Graph> recognise_group_norm(graph::Graph graph, const PassContext& context);
 
 /// BatchNormalization moves into the Conv, ConvTranspose, Gemm or MatMul before or behind it.
 Result<graph::Graph> fold_batch_norm(graph::Graph graph, const PassContext& context);

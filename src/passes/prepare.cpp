@@ -19,12 +19,18 @@ struct NamedPass {
 /// One round. Constants first, since all others look at them; formulas are
 /// recognised before their constants could move into a neighbour's weights.
 constexpr std::array kRound = {
-    NamedPass{"fold_constants", fold_constants},     NamedPass{"remove_no_ops", remove_no_ops},
-    NamedPass{"eliminate_common", eliminate_common}, NamedPass{"recognise_layer_norm", recognise_layer_norm},
-    NamedPass{"recognise_gelu", recognise_gelu},     NamedPass{"recognise_hard_swish", recognise_hard_swish},
-    NamedPass{"recognise_swish", recognise_swish},   NamedPass{"fuse_pad", fuse_pad},
-    NamedPass{"fold_batch_norm", fold_batch_norm},   NamedPass{"fuse_matmul_add", fuse_matmul_add},
-    NamedPass{"spread_bias", spread_bias},           NamedPass{"fold_scale_shift", fold_scale_shift},
+    NamedPass{"fold_constants", fold_constants},
+    NamedPass{"remove_no_ops", remove_no_ops},
+    NamedPass{"eliminate_common", eliminate_common},
+    NamedPass{"recognise_layer_norm", recognise_layer_norm},
+    NamedPass{"recognise_softmax", recognise_softmax},
+    NamedPass{"recognise_group_norm", recognise_group_norm},
+    NamedPass{"recognise_functions", recognise_functions},
+    NamedPass{"fuse_pad", fuse_pad},
+    NamedPass{"fold_batch_norm", fold_batch_norm},
+    NamedPass{"fuse_matmul_add", fuse_matmul_add},
+    NamedPass{"spread_bias", spread_bias},
+    NamedPass{"fold_scale_shift", fold_scale_shift},
 };
 
 /// Models seen so far settle in two rounds.

@@ -4,8 +4,11 @@
 //            y = d / sqrt(ReduceMean(d^2, axes) + epsilon) * gamma + beta
 //   after:   y = LayerNormalization(x, gamma, beta, axis, epsilon)
 //
-// also with d * d for d^2, with Reciprocal and Mul for the division, with d
-// computed twice, and without beta or gamma (which is then 1).
+//   before:  y = x / sqrt(ReduceMean(x^2, axes) + epsilon) * gamma
+//   after:   y = RMSNormalization(x, gamma, axis, epsilon)
+//
+// also with d * d for d^2, with Reciprocal, Pow and Mul for division and root, with a sum divided by the number of
+// elements for the mean, with d computed twice, and without beta or gamma (which is then 1).
 // Conditions: axes are the last ones and their extents are known; gamma and
 // beta are constants of exactly these extents; nothing between is read
 // elsewhere, pinned or a graph output. y keeps its name.
@@ -28,6 +31,7 @@ struct Match {
   int axis = 0;      ///< First normalized axis.
   Shape normalized;  ///< Extents from `axis` on.
   double epsilon = 0.0;
+  bool centred = true;        ///< False: the mean is not taken out (RMS).
   std::vector<NodeId> nodes;  ///< What one operator replaces; the last computes the result.
 };
 
@@ -37,47 +41,87 @@ class Matcher {
 
   /// Matches from the division at `n` upwards.
   std::optional<Match> match(NodeId n) {
-    const auto [centered, deviation] = split_division(n);
-    if (centered == kNoValue) return std::nullopt;
-    if (!match_deviation(deviation) || !match_centered(centered)) return std::nullopt;
-    // The squared difference may have been computed by a Sub of its own.
-    if (squared_ != centered) {
+    const auto [centered, variance] = split_division(n);
+    if (centered == kNoValue || !match_variance(variance)) return std::nullopt;
+    const std::vector<NodeId> before = match_.nodes;
+    if (!match_centered(centered)) {
+      // Squares of x itself: there is no mean to take out.
+      match_.nodes = before;
+      match_.x = centered;
+      match_.centred = false;
+      match_.normalized = Shape();
+      if (squared_ != centered || !match_axes(variance_mean_)) return std::nullopt;
+    } else if (squared_ != centered) {
+      // The squared difference may have been computed by a Sub of its own.
       const ValueId x = match_.x;
       if (!match_centered(squared_) || match_.x != x) return std::nullopt;
+    }
+    if (mean_factor_ != 1.0 && !nearly(mean_factor_, 1.0 / static_cast<double>(match_.normalized.num_elements()))) {
+      return std::nullopt;
     }
     match_.nodes.push_back(n);
     return match_;
   }
 
  private:
-  /// d and sqrt(...) of d / sqrt(...) or d * Reciprocal(sqrt(...)).
-  std::pair<ValueId, ValueId> split_division(NodeId n) {
-    const Node& node = edit_.node(n);
-    if (plain(node, "Div")) return {node.inputs[0], node.inputs[1]};
-    if (!plain(node, "Mul")) return {kNoValue, kNoValue};
-    for (const std::size_t i : {0U, 1U}) {
-      const NodeId reciprocal = private_producer(edit_, node.inputs[i], "Reciprocal");
-      if (reciprocal == kNoNode) continue;
-      match_.nodes.push_back(reciprocal);
-      return {node.inputs[1 - i], edit_.node(reciprocal).inputs[0]};
+  /// v of sqrt(v), or of v^0.5; appends the node.
+  ValueId under_root(ValueId root) {
+    NodeId n = private_producer(edit_, root, "Sqrt");
+    if (n == kNoNode) {
+      n = private_producer(edit_, root, "Pow");
+      if (n == kNoNode || scalar_of(edit_.graph, input_of(edit_.node(n), 1)) != 0.5) return kNoValue;
     }
-    return {kNoValue, kNoValue};
+    match_.nodes.push_back(n);
+    return edit_.node(n).inputs[0];
   }
 
-  bool match_deviation(ValueId deviation) {
-    const NodeId root = private_producer(edit_, deviation, "Sqrt");
-    if (root == kNoNode) return false;
-    const std::optional<Sum> sum = sum_at(edit_, edit_.node(root).inputs[0]);
-    if (!sum || sum->product.factors.size() != 1 || sum->product.coefficient != 1.0) return false;
-    if (!(sum->constant >= 0.0)) return false;
-    const NodeId mean = private_producer(edit_, sum->product.factors[0], "ReduceMean");
+  /// v of 1 / sqrt(v), or of v^-0.5; appends the nodes.
+  ValueId under_inverse_root(ValueId inverse) {
+    if (const NodeId pow = private_producer(edit_, inverse, "Pow"); pow != kNoNode) {
+      if (scalar_of(edit_.graph, input_of(edit_.node(pow), 1)) != -0.5) return kNoValue;
+      match_.nodes.push_back(pow);
+      return edit_.node(pow).inputs[0];
+    }
+    NodeId n = private_producer(edit_, inverse, "Reciprocal");
+    std::size_t operand = 0;
+    if (n == kNoNode) {
+      n = private_producer(edit_, inverse, "Div");
+      if (n == kNoNode || scalar_of(edit_.graph, edit_.node(n).inputs[0]) != 1.0) return kNoValue;
+      operand = 1;
+    }
+    match_.nodes.push_back(n);
+    return under_root(edit_.node(n).inputs[operand]);
+  }
+
+  /// d and v of d / sqrt(v), however it is written.
+  std::pair<ValueId, ValueId> split_division(NodeId n) {
+    const Node& node = edit_.node(n);
+    const std::pair<ValueId, ValueId> none{kNoValue, kNoValue};
+    if (plain(node, "Div")) {
+      const ValueId variance = under_root(node.inputs[1]);
+      return variance == kNoValue ? none : std::pair(node.inputs[0], variance);
+    }
+    if (!plain(node, "Mul")) return none;
+    for (const std::size_t i : {0U, 1U}) {
+      match_.nodes.clear();
+      const ValueId variance = under_inverse_root(node.inputs[i]);
+      if (variance != kNoValue) return {node.inputs[1 - i], variance};
+    }
+    return none;
+  }
+
+  /// `variance` is the mean of squares plus epsilon.
+  bool match_variance(ValueId variance) {
+    const std::optional<Sum> sum = sum_at(edit_, variance);
+    if (!sum || sum->product.factors.size() != 1 || !(sum->constant >= 0.0)) return false;
+    mean_factor_ = sum->product.coefficient;
+    NodeId mean = private_producer(edit_, sum->product.factors[0], mean_factor_ == 1.0 ? "ReduceMean" : "ReduceSum");
     if (mean == kNoNode || !edit_.is_private(edit_.node(mean).inputs[0])) return false;
     const Product square = product_at(edit_, edit_.node(mean).inputs[0]);
     if (square.factors.size() != 2 || square.factors[0] != square.factors[1] || square.coefficient != 1.0) return false;
     squared_ = square.factors[0];
     variance_mean_ = mean;
     match_.epsilon = sum->constant;
-    match_.nodes.push_back(root);
     match_.nodes.push_back(mean);
     append(match_.nodes, sum->product.nodes);
     append(match_.nodes, square.nodes);
@@ -124,6 +168,7 @@ class Matcher {
   Match match_;
   ValueId squared_ = kNoValue;
   NodeId variance_mean_ = kNoNode;
+  double mean_factor_ = 1.0;  ///< 1: ReduceMean; else what a ReduceSum is multiplied by.
 };
 
 /// The constant operand of the Mul or Add that alone reads `value`, if it has
@@ -160,7 +205,7 @@ bool fuse_layer_norm_at(Edit& edit, NodeId n, const ops::Facts& facts) {
     match->nodes.push_back(consumer);
     y = edit.node(consumer).outputs[0];
   }
-  const ValueId beta = parameter_behind(edit, y, "Add", match->normalized, consumer);
+  const ValueId beta = match->centred ? parameter_behind(edit, y, "Add", match->normalized, consumer) : kNoValue;
   if (beta != kNoValue) {
     if (graph::constant_of(edit.graph, beta)->shape().rank() > x_type->shape.rank()) return false;
     match->nodes.push_back(consumer);
@@ -168,7 +213,7 @@ bool fuse_layer_norm_at(Edit& edit, NodeId n, const ops::Facts& facts) {
   }
 
   Node norm;
-  norm.op_type = "LayerNormalization";
+  norm.op_type = match->centred ? "LayerNormalization" : "RMSNormalization";
   norm.attributes.set("axis", std::int64_t{match->axis - x_type->shape.rank()});
   norm.attributes.set("epsilon", static_cast<float>(match->epsilon));
   norm.inputs = {match->x, gamma};

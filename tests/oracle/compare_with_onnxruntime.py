@@ -20,6 +20,7 @@ import channel_clamps
 import channel_grids
 import fixed_layers
 import fixed_nodes
+import formulas
 import gemm_biases
 import imported_qdq
 import layers
@@ -239,6 +240,7 @@ def run_all(checks, tools, work, shared, only):
             checks.run(f"{case.name} {name}", check_option, tools, case, name, folder / name)
         (folder / "imported").mkdir(parents=True, exist_ok=True)
         checks.run("biases of Gemm", gemm_biases.check, tools, folder / "gemm_biases")
+        checks.run("formulas", formulas.check, tools, folder / "formulas")
         checks.run("clamps by channel", channel_clamps.check, tools, folder / "channel_clamps")
         checks.run("grids by channel", channel_grids.check, tools, folder / "channel_grids")
         checks.run("outputs beyond inputs", range_leavers.check, tools, folder / "range_leavers")

@@ -29,6 +29,17 @@ class Speller {
     return graph::add_constant(graph_, base() + "_const", Tensor::of<float>(Shape{}, {value}));
   }
 
+  ValueId integers(const std::vector<std::int64_t>& values) {
+    return graph::add_constant(graph_, base() + "_shape",
+                               Tensor::of<std::int64_t>(Shape{static_cast<std::int64_t>(values.size())},
+                                                        std::span<const std::int64_t>(values)));
+  }
+  ValueId vector(const std::vector<float>& values) {
+    return graph::add_constant(
+        graph_, base() + "_vector",
+        Tensor::of<float>(Shape{static_cast<std::int64_t>(values.size())}, std::span<const float>(values)));
+  }
+
   /// One node; its output is the original's when `last`.
   ValueId node(const char* op_type, std::vector<ValueId> inputs,
                std::vector<std::pair<std::string, Attribute>> attributes = {}, bool last = false) {
@@ -110,6 +121,44 @@ void spell_layer_normalization(Graph& graph, const Node& node, Speller& speller)
   speller.last("Add", {speller.node("Mul", {normalized, node.inputs[1]}), node.inputs[2]});
 }
 
+void spell_rms_normalization(Graph& graph, const Node& node, Speller& speller) {
+  const ValueId x = node.inputs[0];
+  // Recognised patterns normalize trailing axes; as many as the scale has.
+  const std::int64_t axis = node.attributes.get_int("axis", -1);
+  const Tensor* scale = graph::constant_of(graph, node.inputs[1]);
+  const std::int64_t first = axis < 0 ? axis : -(scale == nullptr ? 1 : scale->shape().rank());
+  std::vector<std::int64_t> axes;
+  for (std::int64_t a = first; a < 0; ++a) axes.push_back(a);
+  const ValueId squares = speller.node("Mul", {x, x});
+  const ValueId mean = speller.node("ReduceMean", {squares}, {{"axes", axes}, {"keepdims", std::int64_t{1}}});
+  const ValueId epsilon = speller.scalar(node.attributes.get_float("epsilon", 1e-5F));
+  const ValueId root = speller.node("Sqrt", {speller.node("Add", {mean, epsilon})});
+  speller.last("Mul", {speller.node("Div", {x, root}), node.inputs[1]});
+}
+
+/// Requires: scale and bias are constants (opset_for() sees to it). The channels of a group lie together: [N, C, ...]
+/// is [N, G, -1] to InstanceNormalization and [N, C, -1] to the scale.
+void spell_group_normalization(Graph& graph, const Node& node, Speller& speller) {
+  const ValueId x = node.inputs[0];
+  const std::int64_t groups = node.attributes.get_int("num_groups", 1);
+  const Tensor scale = *graph::constant_of(graph, node.inputs[1]);  // By value: adding constants moves them.
+  const Tensor bias = *graph::constant_of(graph, node.inputs[2]);
+  const std::int64_t channels = scale.num_elements();
+  const Attribute epsilon = node.attributes.get_float("epsilon", 1e-5F);
+  const ValueId grouped = speller.node("Reshape", {x, speller.integers({0, groups, -1})});
+  const ValueId ones = speller.vector(std::vector<float>(static_cast<std::size_t>(groups), 1.0F));
+  const ValueId zeros = speller.vector(std::vector<float>(static_cast<std::size_t>(groups), 0.0F));
+  const ValueId normalized = speller.node("InstanceNormalization", {grouped, ones, zeros}, {{"epsilon", epsilon}});
+  ValueId y = speller.node("Reshape", {normalized, speller.integers({0, channels, -1})});
+  const auto column = [&](const Tensor& values) {
+    return graph::add_constant(graph, graph.value(node.outputs[0]).name + "_column",
+                               values.reshaped(Shape{channels, 1}));
+  };
+  y = speller.node("Mul", {y, column(scale)});
+  y = speller.node("Add", {y, column(bias)});
+  speller.last("Reshape", {y, speller.node("Shape", {x})});
+}
+
 /// An operator some opsets lack, and how to say it without.
 struct Spelling {
   std::string_view op_type;
@@ -118,9 +167,11 @@ struct Spelling {
 };
 constexpr Spelling kSpellings[] = {
     {"Gelu", 20, &spell_gelu},
+    {"GroupNormalization", 21, &spell_group_normalization},
     {"HardSwish", 14, &spell_hard_swish},
     {"LayerNormalization", 17, &spell_layer_normalization},
     {"Mish", 18, &spell_mish},
+    {"RMSNormalization", 23, &spell_rms_normalization},
     {"Swish", 24, &spell_swish},
 };
 
@@ -152,7 +203,11 @@ int opset_for(const Graph& graph) {
   int opset = std::max(graph.opset, kOldestWritten);
   for (const Node& node : graph.nodes) {
     if (!node.domain.empty()) continue;
-    if (needs_wide_grid(graph, node) || node.op_type == "GroupNormalization") opset = std::max(opset, kWideGridOpset);
+    // Spelling it out takes a scale and a bias that are known.
+    const bool computed_groups =
+        node.op_type == "GroupNormalization" &&
+        (graph::constant_of(graph, node.inputs[1]) == nullptr || graph::constant_of(graph, node.inputs[2]) == nullptr);
+    if (needs_wide_grid(graph, node) || computed_groups) opset = std::max(opset, kWideGridOpset);
   }
   return opset;
 }

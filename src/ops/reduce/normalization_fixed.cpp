@@ -1,4 +1,4 @@
-// normalization_fixed.cpp: integer forms of LayerNormalization and InstanceNormalization.
+// normalization_fixed.cpp: integer forms of Layer-, RMS-, Instance- and GroupNormalization.
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -118,12 +118,8 @@ FixedForm finished(IntNormPlan plan, const std::string& kind) {
   return form;
 }
 
-}  // namespace
-
-Result<FixedForm> lower_layer_normalization_fixed(const FixedArgs& args) {
-  if (!args.wants_output(0) || args.wants_output(1) || args.wants_output(2)) {
-    return unsupported("Mean or InvStdDev is wanted, which have no integer form");
-  }
+/// Rows along the trailing axes, with scale and perhaps bias (operand 2) of these axes.
+Result<FixedForm> lower_trailing_axes(const FixedArgs& args, bool takes_mean, const std::string& kind) {
   const Shape& shape = args.shape(0);
   const auto axis = normalize_axis(args.attributes().get_int("axis", -1), shape.rank());
   if (!axis.ok()) return axis.error();
@@ -131,6 +127,7 @@ Result<FixedForm> lower_layer_normalization_fixed(const FixedArgs& args) {
   plan.rows = shape.num_elements(0, *axis);
   plan.columns = shape.num_elements(*axis, shape.rank());
   if (auto set = set_grids(args, plan); !set.ok()) return set.error();
+  if (!takes_mean) plan.centre = args.input_encoding(0)->params()[0].zero_point;
   const auto scale = constant_of(args, 1);
   if (!scale.ok()) return scale.error();
   const auto gamma = by_column(shape, *axis, args.shape(1), *scale);
@@ -144,22 +141,47 @@ Result<FixedForm> lower_layer_normalization_fixed(const FixedArgs& args) {
     beta = *columns;
   }
   if (auto set = set_affine(args, *gamma, beta, plan); !set.ok()) return set.error();
-  return finished(std::move(plan), "layer");
+  return finished(std::move(plan), kind);
 }
 
-Result<FixedForm> lower_instance_normalization_fixed(const FixedArgs& args) {
+/// Each of `groups` groups of channels is a row, with a scale and bias for each channel.
+Result<FixedForm> lower_groups(const FixedArgs& args, std::int64_t groups, const std::string& kind) {
   const Shape& shape = args.shape(0);
   IntNormPlan plan;
-  plan.affine = NormAffine::kByRow;
-  plan.rows = shape.num_elements(0, 2);
-  plan.columns = shape.num_elements(2, shape.rank());
+  plan.affine = NormAffine::kByRun;
+  plan.rows = shape[0] * groups;
+  plan.run = shape.num_elements(2, shape.rank());
+  plan.columns = shape[1] / groups * plan.run;
   if (auto set = set_grids(args, plan); !set.ok()) return set.error();
   const auto gamma = constant_of(args, 1);
   if (!gamma.ok()) return gamma.error();
   const auto beta = constant_of(args, 2);
   if (!beta.ok()) return beta.error();
   if (auto set = set_affine(args, *gamma, *beta, plan); !set.ok()) return set.error();
-  return finished(std::move(plan), "instance");
+  return finished(std::move(plan), kind);
+}
+
+}  // namespace
+
+Result<FixedForm> lower_layer_normalization_fixed(const FixedArgs& args) {
+  if (!args.wants_output(0) || args.wants_output(1) || args.wants_output(2)) {
+    return unsupported("Mean or InvStdDev is wanted, which have no integer form");
+  }
+  return lower_trailing_axes(args, true, "layer");
+}
+
+Result<FixedForm> lower_rms_normalization_fixed(const FixedArgs& args) {
+  return lower_trailing_axes(args, false, "root mean square");
+}
+
+Result<FixedForm> lower_instance_normalization_fixed(const FixedArgs& args) {
+  return lower_groups(args, args.shape(0)[1], "instance");
+}
+
+Result<FixedForm> lower_group_normalization_fixed(const FixedArgs& args) {
+  const std::int64_t groups = args.attributes().get_int("num_groups", 1);
+  if (args.type(1).shape.num_elements() != args.shape(0)[1]) return unsupported("the scale is not one a channel");
+  return lower_groups(args, groups, "group");
 }
 
 }  // namespace halfstep::ops

@@ -59,6 +59,15 @@ Uint128 squared_distances(const T* x, std::int64_t count, std::int64_t sum) {
   return n * (n * squares - magnitude * magnitude);
 }
 
+/// V around z: N^2 * sum of (q - z)^2.
+template <class T>
+Uint128 squared_distances_from(std::int64_t z, const T* x, std::int64_t count) {
+  std::uint64_t squares = 0;  // Below 2^20 * 2^32.
+  for (std::int64_t i = 0; i < count; ++i) squares += static_cast<std::uint64_t>((x[i] - z) * (x[i] - z));
+  const auto n = static_cast<Uint128>(count);
+  return n * n * squares;
+}
+
 /// What is the same for a whole row.
 struct RowState {
   std::int64_t sum = 0;
@@ -70,8 +79,9 @@ struct RowState {
 template <class T>
 RowState state_of(const IntNormPlan& plan, const T* x) {
   RowState row;
-  row.sum = sum_of(x, plan.columns);
-  const Uint128 squares = squared_distances(x, plan.columns, row.sum);
+  row.sum = plan.centre ? plan.columns * *plan.centre : sum_of(x, plan.columns);
+  const Uint128 squares =
+      plan.centre ? squared_distances_from(*plan.centre, x, plan.columns) : squared_distances(x, plan.columns, row.sum);
   InverseDeviation inverse;
   if (squares != 0) inverse = inverse_deviation(plan.columns, (squares << kNormEpsilonBits) + plan.epsilon);
   row.root = inverse.root;
@@ -92,32 +102,44 @@ std::int32_t normalized(const IntNormPlan& plan, const RowState& row, std::int64
   return static_cast<std::int32_t>(std::clamp<std::int64_t>(code, plan.q_min, plan.q_max));
 }
 
-/// A row whose elements all take one gamma and beta, and which has more 8-bit codes than there are different ones.
+/// Elements that all take one gamma and beta, and are more 8-bit codes than there are different ones.
 template <numerics::Rounding kRounding, class T, class Y>
-void normalize_by_table(const IntNormPlan& plan, const RowState& row, std::size_t entry, const T* x, Y* y) {
+void normalize_by_table(const IntNormPlan& plan, const RowState& row, std::size_t entry, const T* x, std::int64_t count,
+                        Y* y) {
   constexpr std::int64_t kLowest = std::numeric_limits<T>::lowest();
   std::array<Y, 256> table;
   for (std::size_t i = 0; i < table.size(); ++i) {
     table[i] = static_cast<Y>(normalized<kRounding>(plan, row, static_cast<std::int64_t>(i) + kLowest, entry));
   }
-  for (std::int64_t i = 0; i < plan.columns; ++i) y[i] = table[static_cast<std::size_t>(x[i] - kLowest)];
+  for (std::int64_t i = 0; i < count; ++i) y[i] = table[static_cast<std::size_t>(x[i] - kLowest)];
+}
+
+/// The runs of one row, the first of which takes entry `entry`.
+template <numerics::Rounding kRounding, class T, class Y>
+void normalize_runs(const IntNormPlan& plan, const RowState& row, std::size_t entry, const T* x, Y* y) {
+  for (std::int64_t done = 0; done < plan.columns; done += plan.run, x += plan.run, y += plan.run) {
+    const std::size_t at = entry % plan.gamma.size();
+    ++entry;
+    if constexpr (sizeof(T) == 1) {
+      if (plan.run > 256) {
+        normalize_by_table<kRounding>(plan, row, at, x, plan.run, y);
+        continue;
+      }
+    }
+    for (std::int64_t i = 0; i < plan.run; ++i) y[i] = static_cast<Y>(normalized<kRounding>(plan, row, x[i], at));
+  }
 }
 
 template <numerics::Rounding kRounding, class T, class Y>
 void normalize_rows(const IntNormPlan& plan, const T* x, Y* y) {
-  const bool by_column = plan.affine == NormAffine::kByColumn;
   for (std::int64_t r = 0; r < plan.rows; ++r, x += plan.columns, y += plan.columns) {
     const RowState row = state_of(plan, x);
-    const std::size_t row_entry = static_cast<std::size_t>(r) % plan.gamma.size();
-    if constexpr (sizeof(T) == 1) {
-      if (!by_column && plan.columns > 256) {
-        normalize_by_table<kRounding>(plan, row, row_entry, x, y);
-        continue;
-      }
+    if (plan.affine == NormAffine::kByRun) {
+      normalize_runs<kRounding>(plan, row, static_cast<std::size_t>(r * (plan.columns / plan.run)), x, y);
+      continue;
     }
     for (std::int64_t i = 0; i < plan.columns; ++i) {
-      const std::size_t entry = by_column ? static_cast<std::size_t>(i) : row_entry;
-      y[i] = static_cast<Y>(normalized<kRounding>(plan, row, x[i], entry));
+      y[i] = static_cast<Y>(normalized<kRounding>(plan, row, x[i], static_cast<std::size_t>(i)));
     }
   }
 }

@@ -1,8 +1,10 @@
-// normalization_int.hpp: LayerNormalization and InstanceNormalization on codes.
+// normalization_int.hpp: LayerNormalization, RMSNormalization, InstanceNormalization and GroupNormalization on codes.
 //
 // A row holds N codes that are normalized together. Exactly, without the zero point, which cancels:
 //
 //   D_i = N * q_i - sum of q,    V = sum of D_i^2
+//
+// RMSNormalization takes no mean out: there D_i = N * (q_i - z_x), and all else is the same.
 //
 // The real result is gamma * (x_i - mean) / sqrt(variance + epsilon) + beta with x_i - mean = s_x * D_i / N and
 // variance = s_x^2 * V / N^3. In steps of the output that is
@@ -27,6 +29,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "numerics/fixed_point.hpp"
@@ -42,7 +45,7 @@ inline constexpr int kNormBetaBits = 20;     ///< Fractional bits of B.
 /// Which gamma and beta an element takes.
 enum class NormAffine {
   kByColumn,  ///< Element i of a row takes entry i: LayerNormalization.
-  kByRow,     ///< Row r takes entry r % size: InstanceNormalization.
+  kByRun,     ///< Each `run` elements in a row take the next entry, over and over: InstanceNormalization and groups.
 };
 
 struct IntNormPlan {
@@ -51,10 +54,12 @@ struct IntNormPlan {
   DType x_dtype = DType::kInt8;
   DType y_dtype = DType::kInt8;
   NormAffine affine = NormAffine::kByColumn;
-  Uint128 epsilon = 0;              ///< E
-  std::vector<std::int32_t> gamma;  ///< G
-  int gamma_bits = 24;              ///< g, 0 to 24.
-  std::vector<std::int64_t> beta;   ///< B, below 2^38.
+  std::int64_t run = 1;                     ///< kByRun; divides `columns`.
+  std::optional<std::int32_t> centre = {};  ///< Set: z_x stands for the mean (RMSNormalization).
+  Uint128 epsilon = 0;                      ///< E
+  std::vector<std::int32_t> gamma;          ///< G
+  int gamma_bits = 24;                      ///< g, 0 to 24.
+  std::vector<std::int64_t> beta;           ///< B, below 2^38.
   std::int32_t zero_point = 0;
   std::int32_t q_min = 0;
   std::int32_t q_max = 0;

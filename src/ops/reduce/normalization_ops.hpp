@@ -13,6 +13,8 @@ Result<Prepared> lower_batch_normalization(const LowerArgs& args);
 Result<Inferred> infer_instance_normalization(const NodeArgs& args);
 Result<Prepared> lower_instance_normalization(const LowerArgs& args);
 Result<FixedForm> lower_instance_normalization_fixed(const FixedArgs& args);
+Result<FixedForm> lower_group_normalization_fixed(const FixedArgs& args);
+Result<FixedForm> lower_rms_normalization_fixed(const FixedArgs& args);
 Result<Inferred> infer_group_normalization(const NodeArgs& args);
 Result<Prepared> lower_group_normalization(const LowerArgs& args);
 

@@ -1,4 +1,4 @@
-// normalization_fixed_test.cpp: contract under test: Layer- and InstanceNormalization on codes,
+// normalization_fixed_test.cpp: contract under test: Layer-, RMS-, Instance- and GroupNormalization on codes,
 // src/ops/normalization_int.hpp.
 #include "ops/reduce/normalization_int.hpp"
 #include "unit/ops/code_run.hpp"
@@ -30,6 +30,8 @@ struct Constants {
   double largest_gamma;  ///< Of the whole node.
 };
 
+bool is_rms(const CodeNode& c) { return c.type == "RMSNormalization"; }
+
 /// The formulas of normalization_int.hpp with 128-bit integers and linear searches.
 std::vector<std::int32_t> row_oracle(const CodeNode& c, const Row& row, const Constants& constants) {
   const auto n = static_cast<Wide>(row.codes.size());
@@ -37,7 +39,7 @@ std::vector<std::int32_t> row_oracle(const CodeNode& c, const Row& row, const Co
   const double scale_x = c.x->params()[0].scale;
   const double scale_y = c.y->params()[0].scale;
   Wide sum = 0;
-  for (const std::int32_t q : row.codes) sum += q;
+  for (const std::int32_t q : row.codes) sum += is_rms(c) ? c.x->params()[0].zero_point : q;
   Wide variance = 0;
   for (const std::int32_t q : row.codes) variance += (n * q - sum) * (n * q - sum);
   const double weight = constants.epsilon / scale_x / scale_x * real_n * real_n * real_n;
@@ -83,10 +85,11 @@ std::vector<double> row_steps(const CodeNode& c, const Row& row, const Constants
   const auto n = static_cast<long double>(row.codes.size());
   const long double scale = c.x->params()[0].scale;
   long double mean = 0;
-  for (const std::int32_t q : row.codes) mean += scale * q / n;
+  for (const std::int32_t q : row.codes) mean += scale * (is_rms(c) ? c.x->params()[0].zero_point : q) / n;
   long double variance = 0;
   for (const std::int32_t q : row.codes) variance += (scale * q - mean) * (scale * q - mean) / n;
-  const bool equal = std::ranges::count(row.codes, row.codes[0]) == std::ssize(row.codes);
+  const std::int32_t centre = is_rms(c) ? c.x->params()[0].zero_point : row.codes[0];
+  const bool equal = std::ranges::count(row.codes, centre) == std::ssize(row.codes);
   std::vector<double> steps;
   for (std::size_t i = 0; i < row.codes.size(); ++i) {
     const long double square = variance + static_cast<long double>(constants.epsilon);
@@ -277,6 +280,52 @@ TEST(InstanceNormalizationFixed, LargePlanesAtSixteenBits) {
                    kOutputs[2]};
   const auto codes = random_codes(c.x->grid(), 2 * 224 * 224, 8);
   expect_rows(c, 224 * 224, codes, [](std::int64_t r, std::int64_t) { return r; });
+}
+
+TEST(RmsNormalizationFixed, MatchesBothOraclesAndTheFloatForm) {
+  std::uint32_t seed = 1;
+  for (const std::int64_t columns : {1, 7, 64, 769}) {
+    for (const Encoding& x : kInputs) {
+      for (const Encoding& y : kOutputs) {
+        const CodeNode c{"RMSNormalization", {}, {3, columns}, {floats({columns}, reals(columns, -2, 2, seed))}, x, y};
+        auto codes = random_codes(x.grid(), 3 * columns, seed++);
+        std::fill_n(codes.begin() + columns, columns, x.params()[0].zero_point);  // A row of zeros.
+        expect_rows(c, columns, codes, [](std::int64_t, std::int64_t i) { return i; });
+        if (columns > 1) expect_steps(run_codes(c, codes), float_steps(c, codes), 0.6);
+      }
+    }
+  }
+}
+
+// Real 3, 4 with root mean square 5 / sqrt(2): 0.6 sqrt(2) = 0.8485 and 0.8 sqrt(2) = 1.1314, in steps of 0.1 8 and 11.
+TEST(RmsNormalizationFixed, ThreeAndFour) {
+  const CodeNode c{
+      "RMSNormalization",          {{"epsilon", 0.0F}}, {1, 2}, {floats({2}, {1, 1})}, grid_of(unsigned_grid(8), 1, 10),
+      grid_of(signed_grid(8), 0.1)};
+  EXPECT_THAT(run_codes(c, {13, 14}), ElementsAre(8, 11));
+}
+
+TEST(GroupNormalizationFixed, MatchesBothOraclesAndTheFloatForm) {
+  std::uint32_t seed = 1;
+  for (const Shape& shape : {Shape{2, 6, 5, 7}, Shape{1, 4, 33}, Shape{2, 4, 17, 19}}) {
+    for (const std::int64_t groups : {std::int64_t{1}, std::int64_t{2}, shape[1]}) {
+      const std::int64_t run = shape.num_elements(2, shape.rank());
+      const std::int64_t columns = shape[1] / groups * run;
+      for (const Encoding& x : kInputs) {
+        const CodeNode c{
+            "GroupNormalization",
+            {{"num_groups", groups}},
+            shape,
+            {floats({shape[1]}, reals(shape[1], -2, 2, seed)), floats({shape[1]}, reals(shape[1], -1, 1, seed + 1))},
+            x,
+            kOutputs[seed % 3]};
+        const auto codes = random_codes(x.grid(), shape.num_elements(), seed++);
+        expect_rows(c, columns, codes,
+                    [&](std::int64_t r, std::int64_t i) { return r % groups * (shape[1] / groups) + i / run; });
+        expect_steps(run_codes(c, codes), float_steps(c, codes), storage_bits(c.y->grid()) == 8 ? 0.501 : 0.6);
+      }
+    }
+  }
 }
 
 TEST(IntegerSquareRoot, IsTheFloor) {

@@ -41,15 +41,6 @@ void FixedTensors::add_step(StepKind kind, const std::string& label, NodeId n, s
   builder_.add_step(std::move(step));
 }
 
-void FixedTensors::mark_complete(SlotId slot, const std::string& label, NodeId n) {
-  Step done;
-  done.label = label;
-  done.node = n;
-  done.kind = StepKind::kAlias;
-  done.completes = {slot};
-  builder_.add_step(std::move(done));
-}
-
 Result<void> FixedTensors::complete_real(ValueId id, SlotId real, const std::string& label, NodeId n) {
   Forms& tensor = forms(id);
   const Encoding* encoding = steps_.encoding_of(id);
@@ -60,7 +51,7 @@ Result<void> FixedTensors::complete_real(ValueId id, SlotId real, const std::str
     tensor.codes = builder_.add_codes(id, shape, own);
     tensor.encoding = own;
     add_step(StepKind::kQuantize, label, n, {real}, {tensor.codes}, *std::move(form));
-    mark_complete(tensor.codes, label, n);
+    builder_.mark_complete(tensor.codes, label, n);
     return {};
   }
   // A type that is decided while running: the codes exist only in passing.
@@ -71,7 +62,7 @@ Result<void> FixedTensors::complete_real(ValueId id, SlotId real, const std::str
     add_step(StepKind::kQuantize, label, n, {real}, {real}, std::move(form));
   }
   tensor.real = real;
-  mark_complete(real, label, n);
+  builder_.mark_complete(real, label, n);
   return {};
 }
 

@@ -53,8 +53,6 @@ class FixedTensors {
 
   void add_step(StepKind kind, const std::string& label, graph::NodeId n, std::vector<SlotId> inputs,
                 std::vector<SlotId> outputs, ops::FixedForm form);
-  /// Taps see `slot` from here on.
-  void mark_complete(SlotId slot, const std::string& label, graph::NodeId n);
 
  private:
   /// The forms in which one tensor exists so far.

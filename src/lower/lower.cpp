@@ -6,6 +6,7 @@
 #include "core/text.hpp"
 #include "lower/float_steps.hpp"
 #include "lower/needed_nodes.hpp"
+#include "lower/outline.hpp"
 #include "lower/program_builder.hpp"
 #include "lower/round_to_grid.hpp"
 #include "lower/simulated_product.hpp"
@@ -37,40 +38,82 @@ std::vector<int> last_reads(const Graph& graph, const std::vector<bool>& node_ne
   return last;
 }
 
-class Lowering {
+/// The stages of lower_graph() for float32. With encodings, a tensor is complete once it has been rounded onto its
+/// grid.
+class FloatStages {
  public:
-  Lowering(const Graph& graph, ops::Facts facts, const EncodingSet* encodings, numerics::Rounding rounding)
+  FloatStages(const Graph& graph, const std::vector<bool>& node_needed, ops::Facts facts, const EncodingSet* encodings,
+              numerics::Rounding rounding)
       : graph_(graph),
-        node_needed_(needed_nodes(graph, facts)),
         steps_(graph, std::move(facts), encodings),
         builder_(graph),
-        rounding_(rounding) {}
+        rounding_(rounding),
+        last_read_(last_reads(graph, node_needed)),
+        group_last_read_(last_read_) {}
 
-  Result<Program> run() {
-    last_read_ = last_reads(graph_, node_needed_);
-    group_last_read_ = last_read_;
-    std::vector<SlotId> inputs;
-    for (const graph::GraphInput& input : graph_.inputs) {
-      inputs.push_back(builder_.add_input(input.value, *steps_.fact(input.value).type));
-      if (Result<void> rounded = round_to_grid(input.value, "input " + quoted(graph_.value(input.value).name));
-          !rounded.ok()) {
-        return rounded.error();
-      }
+  ProgramBuilder& builder() { return builder_; }
+
+  Result<SlotId> lower_input(ValueId id, const std::string& label) {
+    const SlotId slot = builder_.add_input(id, *steps_.fact(id).type);
+    if (Result<void> rounded = round_to_grid(id, label); !rounded.ok()) return rounded.error();
+    return slot;
+  }
+
+  Result<void> lower_node(const ops::OpDef& op, NodeId n) {
+    const Node& node = graph_.node(n);
+    Step step;
+    step.label = graph::describe(graph_, node);
+    step.node = n;
+    const bool all_typed = steps_.all_typed(node);
+    for (ValueId id : node.inputs) {
+      Result<SlotId> slot = operand(id);
+      if (!slot.ok()) return slot.error();
+      step.inputs.push_back(*slot);
     }
-    for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
-      if (!node_needed_[n]) continue;
-      if (Result<void> lowered = lower_node(static_cast<NodeId>(n)); !lowered.ok()) {
-        return lowered.error().at(graph::describe(graph_, graph_.nodes[n]));
-      }
+
+    if (all_typed && !node.outputs.empty() && try_alias(op, n, step)) return {};
+    bool clamps = true;
+    bool on_grid = false;
+    if (all_typed) {
+      Result<std::optional<ops::Prepared>> product = simulated_product(op, node, steps_, rounding_);
+      if (!product.ok()) return product.error();
+      on_grid = product->has_value();
+      Result<ops::Prepared> prepared = on_grid ? **std::move(product) : steps_.prepare(op, node);
+      if (!prepared.ok()) return prepared.error();
+      step.prepared = *std::move(prepared);
+      clamps = step.prepared.clamps;
+    } else {
+      step.late = true;
+      step.late_node = node;
     }
     std::vector<SlotId> outputs;
-    for (const graph::GraphOutput& output : graph_.outputs) {
-      Result<SlotId> slot = operand(output.value);
-      if (!slot.ok()) return slot.error();
-      outputs.push_back(*slot);
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+      const ValueId id = node.outputs[i];
+      if (id == kNoValue) {
+        outputs.push_back(kNoSlot);
+      } else if (all_typed) {
+        outputs.push_back(place_output(op, n, i, step));
+      } else {
+        outputs.push_back(builder_.add_variable(id, std::nullopt));
+      }
     }
-    return builder_.finish(std::move(inputs), std::move(outputs));
+    step.outputs = outputs;
+    const std::string label = step.label;
+    builder_.add_step(std::move(step));
+    if (op.partial && on_grids(node)) builder_.add_in_place_step(label, n, outputs[0], nan_to_zero_kernel());
+    if (node.clamp && !clamps) builder_.add_in_place_step(label, n, outputs[0], ops::clamp_kernel(*node.clamp));
+    for (ValueId id : node.outputs) {
+      if (id == kNoValue) continue;
+      if (on_grid) {
+        builder_.mark_complete(builder_.slot_of(id), label, n);
+      } else if (Result<void> rounded = round_to_grid(id, label, n); !rounded.ok()) {
+        return rounded;
+      }
+    }
+    return {};
   }
+
+  Result<SlotId> output_slot(ValueId id) { return operand(id); }
 
  private:
   static std::size_t index(ValueId id) { return static_cast<std::size_t>(id); }
@@ -121,70 +164,8 @@ class Lowering {
     const ValueId root_value = builder_.slot(builder_.root(source)).value;
     group_last_read_[index(root_value)] = std::max(group_last_read_[index(root_value)], last_read_[index(output)]);
     const SlotId slot = builder_.add_alias(output, type, source);
-    step.inputs = {source};
-    step.outputs = {slot};
-    step.completes = {slot};
-    builder_.add_step(std::move(step));
+    builder_.add_alias_step(std::move(step.label), n, source, slot);
     return true;
-  }
-
-  Result<void> lower_node(NodeId n) {
-    const Node& node = graph_.node(n);
-    const ops::OpDef* op = ops::find_op(node);
-    if (op == nullptr) {
-      return Error{ErrorCode::kUnsupported,
-                   "operator is not supported (opset " + std::to_string(node.file_opset) + ")"};
-    }
-    Step step;
-    step.label = graph::describe(graph_, node);
-    step.node = n;
-    const bool all_typed = steps_.all_typed(node);
-    for (ValueId id : node.inputs) {
-      Result<SlotId> slot = operand(id);
-      if (!slot.ok()) return slot.error();
-      step.inputs.push_back(*slot);
-    }
-
-    if (all_typed && !node.outputs.empty() && try_alias(*op, n, step)) return {};
-    bool clamps = true;
-    bool on_grid = false;
-    if (all_typed) {
-      Result<std::optional<ops::Prepared>> product = simulated_product(*op, node, steps_, rounding_);
-      if (!product.ok()) return product.error();
-      on_grid = product->has_value();
-      Result<ops::Prepared> prepared = on_grid ? **std::move(product) : steps_.prepare(*op, node);
-      if (!prepared.ok()) return prepared.error();
-      step.prepared = *std::move(prepared);
-      clamps = step.prepared.clamps;
-    } else {
-      step.late = true;
-      step.late_node = node;
-    }
-    std::vector<SlotId> outputs;
-    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
-      const ValueId id = node.outputs[i];
-      if (id == kNoValue) {
-        outputs.push_back(kNoSlot);
-      } else if (all_typed) {
-        outputs.push_back(place_output(*op, n, i, step));
-      } else {
-        outputs.push_back(builder_.add_variable(id, std::nullopt));
-      }
-    }
-    step.outputs = outputs;
-    const std::string label = step.label;
-    builder_.add_step(std::move(step));
-    if (op->partial && on_grids(node)) add_in_place_step(label, n, outputs[0], nan_to_zero_kernel());
-    if (node.clamp && !clamps) add_in_place_step(label, n, outputs[0], ops::clamp_kernel(*node.clamp));
-    for (ValueId id : node.outputs) {
-      if (id == kNoValue) continue;
-      if (on_grid) {
-        mark_complete(builder_.slot_of(id), label, n);
-      } else if (Result<void> rounded = round_to_grid(id, label, n); !rounded.ok()) {
-        return rounded;
-      }
-    }
-    return {};
   }
 
   /// Output and operands have grids: the integer form decides what a value that is not defined is.
@@ -192,16 +173,6 @@ class Lowering {
     return steps_.encoding_of(node.outputs[0]) != nullptr && std::ranges::all_of(node.inputs, [&](ValueId id) {
              return id == kNoValue || steps_.fact(id).value || steps_.encoding_of(id) != nullptr;
            });
-  }
-
-  void add_in_place_step(const std::string& label, NodeId n, SlotId slot, ops::Kernel kernel) {
-    Step step;
-    step.label = label;
-    step.node = n;
-    step.inputs = {slot};
-    step.outputs = {slot};
-    step.prepared.run = std::move(kernel);
-    builder_.add_step(std::move(step));
   }
 
   /// Rounds `id` in place if it has an encoding, and marks it complete.
@@ -216,25 +187,15 @@ class Lowering {
           return fits.error().at("tensor " + quoted(graph_.value(id).name));
         }
       }
-      add_in_place_step(
+      builder_.add_in_place_step(
           label, n, slot,
           round_to_grid_kernel(*encoding, n == graph::kNoNode ? numerics::Rounding::kHalfEven : rounding_));
     }
-    mark_complete(slot, label, n);
+    builder_.mark_complete(slot, label, n);
     return {};
   }
 
-  /// Taps see `slot` from here on.
-  void mark_complete(SlotId slot, const std::string& label, NodeId n) {
-    Step done;
-    done.label = label;
-    done.node = n;
-    done.completes = {slot};
-    builder_.add_step(std::move(done));
-  }
-
   const Graph& graph_;
-  std::vector<bool> node_needed_;
   FloatSteps steps_;
   ProgramBuilder builder_;
   numerics::Rounding rounding_;
@@ -246,7 +207,9 @@ Result<Program> lower_with(const Graph& graph, const ops::InputShapes& shapes, c
                            numerics::Rounding rounding) {
   Result<ops::Facts> facts = ops::infer_facts(graph, shapes);
   if (!facts.ok()) return facts.error();
-  return Lowering(graph, *std::move(facts), encodings, rounding).run();
+  const std::vector<bool> node_needed = needed_nodes(graph, *facts);
+  FloatStages stages(graph, node_needed, *std::move(facts), encodings, rounding);
+  return lower_graph(graph, node_needed, stages.builder(), stages);
 }
 
 }  // namespace

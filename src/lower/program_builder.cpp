@@ -62,6 +62,36 @@ Step& ProgramBuilder::add_step(Step step) {
   return program_.steps.back();
 }
 
+void ProgramBuilder::add_alias_step(std::string label, graph::NodeId n, SlotId source, SlotId output) {
+  Step step;
+  step.label = std::move(label);
+  step.node = n;
+  step.kind = StepKind::kAlias;
+  step.inputs = {source};
+  step.outputs = {output};
+  step.completes = {output};
+  add_step(std::move(step));
+}
+
+void ProgramBuilder::add_in_place_step(std::string label, graph::NodeId n, SlotId slot, ops::Kernel kernel) {
+  Step step;
+  step.label = std::move(label);
+  step.node = n;
+  step.inputs = {slot};
+  step.outputs = {slot};
+  step.prepared.run = std::move(kernel);
+  add_step(std::move(step));
+}
+
+void ProgramBuilder::mark_complete(SlotId slot, std::string label, graph::NodeId n) {
+  Step step;
+  step.label = std::move(label);
+  step.node = n;
+  step.kind = StepKind::kAlias;
+  step.completes = {slot};
+  add_step(std::move(step));
+}
+
 Program ProgramBuilder::finish(std::vector<SlotId> inputs, std::vector<SlotId> outputs) {
   const int last = static_cast<int>(program_.steps.size());
   std::vector<Block> lives(program_.slots.size(), Block{.size_bytes = 0, .first_step = last, .last_step = -1});

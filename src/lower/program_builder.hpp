@@ -35,6 +35,12 @@ class ProgramBuilder {
 
   const Slot& slot(SlotId id) const { return program_.slots[static_cast<std::size_t>(id)]; }
   Step& add_step(Step step);
+  /// Nothing runs: `output` is `source`'s storage under another shape, and complete.
+  void add_alias_step(std::string label, graph::NodeId n, SlotId source, SlotId output);
+  /// A float step on one slot, in place.
+  void add_in_place_step(std::string label, graph::NodeId n, SlotId slot, ops::Kernel kernel);
+  /// Taps see `slot` from here on.
+  void mark_complete(SlotId slot, std::string label, graph::NodeId n);
   void add_island(Island island) { program_.islands.push_back(std::move(island)); }
   void add_warning(std::string text) { program_.warnings.push_back(std::move(text)); }
   void set_encoding(SlotId slot, std::shared_ptr<const Encoding> encoding) {

@@ -24,7 +24,7 @@ void SampleExtremes::add(const Moments& sample) {
 }
 
 MeasuredRun measure(std::span<const float> values) {
-  const kernels::Moments found = kernels::minmax_sum(values.data(), static_cast<std::int64_t>(values.size()));
+  const kernels::FiniteSums found = kernels::minmax_sum(values.data(), static_cast<std::int64_t>(values.size()));
   return {.moments = {.count = found.count - found.num_nonfinite,
                       .min = found.min,
                       .max = found.max,

@@ -81,9 +81,9 @@ RowMaxima measure_rows(const ConstView& x, int axis) {
   return rows;
 }
 
-class Observer {
+class SampleWatcher {
  public:
-  Observer(const graph::Graph& graph, const ObserveRequest& request, int num_workers)
+  SampleWatcher(const graph::Graph& graph, const ObserveRequest& request, int num_workers)
       : graph_(graph), request_(request), index_of_(graph.values.size(), kUnwatched), pending_(num_workers) {
     for (const Watch& watch : request.watches) {
       index_of_[static_cast<std::size_t>(watch.value)] = static_cast<int>(watched_.size());
@@ -96,7 +96,7 @@ class Observer {
   Result<void> run_sample(std::int64_t sample, int worker) {
     auto& stats = pending_[static_cast<std::size_t>(worker)];
     for (auto& slot : stats) slot.reset();
-    const Result<std::vector<Tensor>> inputs = request_.load(sample);
+    const Result<std::vector<Tensor>> inputs = request_.samples.load(sample);
     if (!inputs.ok()) return inputs.error();
     const Result<exec::Executor*> executor = request_.executor(worker, *inputs);
     if (!executor.ok()) return executor.error().at(name_of(sample));
@@ -121,7 +121,7 @@ class Observer {
     for (std::size_t i = 0; i < watched_.size(); ++i) {
       if (stats[i]) merge_sample(*watched_[i], *stats[i]);
     }
-    if (request_.progress) request_.progress(sample + 1, request_.num_samples);
+    if (request_.progress) request_.progress(sample + 1, request_.samples.count);
   }
 
   Observations take() {
@@ -140,7 +140,7 @@ class Observer {
   static constexpr int kUnwatched = -1;
 
   std::string name_of(std::int64_t sample) const {
-    return request_.sample_name ? request_.sample_name(sample) : "sample " + std::to_string(sample + 1);
+    return request_.samples.place ? request_.samples.place(sample) : "sample " + std::to_string(sample + 1);
   }
 
   Result<void> look(Watched& watched, const ConstView& x, std::int64_t sample,
@@ -205,20 +205,20 @@ class Observer {
 }  // namespace
 
 Result<Observations> observe(const graph::Graph& graph, const ObserveRequest& request) {
-  if (request.num_samples <= 0) {
+  if (request.samples.count <= 0) {
     return Error{ErrorCode::kCalibration, "there are no samples to calibrate with"};
   }
   const int num_workers = std::max(1, request.num_threads);
-  Observer observer(graph, request, num_workers);
+  SampleWatcher watcher(graph, request, num_workers);
   const Result<void> ran = ordered_parallel_for(
-      request.num_samples, num_workers,
-      [&](std::int64_t sample, int worker) { return observer.run_sample(sample, worker); },
+      request.samples.count, num_workers,
+      [&](std::int64_t sample, int worker) { return watcher.run_sample(sample, worker); },
       [&](std::int64_t sample, int worker) -> Result<void> {
-        observer.consume(sample, worker);
+        watcher.consume(sample, worker);
         return {};
       });
   if (!ran.ok()) return ran.error();
-  return observer.take();
+  return watcher.take();
 }
 
 }  // namespace halfstep::calib

@@ -13,6 +13,7 @@
 #include "calib/observation.hpp"
 #include "core/tensor.hpp"
 #include "exec/executor.hpp"
+#include "exec/samples.hpp"
 #include "graph/graph.hpp"
 #include "halfstep/result.hpp"
 
@@ -39,13 +40,9 @@ struct Watch {
 
 /// What to run and what to look at.
 struct ObserveRequest {
-  std::int64_t num_samples = 0;
+  exec::SampleSource samples;
   int num_threads = 1;
   std::vector<Watch> watches;  ///< Each value once.
-  /// The inputs of sample i, in the order of Graph::inputs. Thread-safe.
-  std::function<Result<std::vector<Tensor>>(std::int64_t)> load;
-  /// How messages call sample i: "calib.txt line 3". Empty: "sample 3", counted from 1.
-  std::function<std::string(std::int64_t)> sample_name;
   /// An executor of the float Program that only `worker` uses until it asks again. Thread-safe.
   std::function<Result<exec::Executor*>(int worker, std::span<const Tensor>)> executor;
   /// Called after each sample, in order: done so far, total. May be empty.

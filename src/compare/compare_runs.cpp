@@ -7,7 +7,7 @@
 
 namespace halfstep::compare {
 
-Result<Compared> compare_runs(const CompareRequest& request) {
+Result<RunsOutcome> compare_runs(const RunsRequest& request) {
   if (request.reference.graph->outputs.size() != request.other.graph->outputs.size()) {
     return Error{ErrorCode::kInvalidInput,
                  "the float model has " + std::to_string(request.reference.graph->outputs.size()) +
@@ -37,7 +37,7 @@ Result<Compared> compare_runs(const CompareRequest& request) {
   };
   Result<void> outcome = ordered_parallel_for(request.samples.count, request.num_threads, produce, consume);
   if (!outcome.ok()) return outcome.error();
-  Compared compared{summarize(request, watched, main), std::nullopt};
+  RunsOutcome compared{summarize(request, watched, main), std::nullopt};
   if (request.simulated != nullptr) {
     compared.simulated = summarize(request, watched, main, &simulated);
     compared.comparison.simulated_agreement_percent = between.agreement_percent();

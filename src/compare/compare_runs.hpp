@@ -29,24 +29,29 @@ struct Layer {
   const Encoding* encoding = nullptr;  ///< Its grid in `other`; nullptr: not rounded. Must outlive the run.
 };
 
-struct CompareRequest {
-  Side reference;
-  Side other;  ///< Simulated or fixed point.
-  /// Set: a simulated Program of `other.graph` that is compared with the reference as well, and with the codes of
-  /// `other`, which is fixed point then.
-  exec::Session* simulated = nullptr;
-  /// One more run of `other` a sample, in which every encoded layer, once compared, is overwritten by the
+/// What to measure over which samples, whatever the sides are.
+struct CompareOptions {
+  exec::SampleSource samples;
+  int num_threads = 1;
+  /// One more run of the quantized side a sample, in which every encoded layer, once compared, is overwritten by the
   /// reference's values on its grid: fills TensorError::isolated.
   bool isolated = false;
-  exec::SampleSource samples;
-  int num_threads = 1;               ///< All sessions have at least as many workers.
-  std::vector<Layer> layers;         ///< To compare beside the outputs.
   std::vector<std::int64_t> labels;  ///< Class index by sample; empty: no labels.
   MaskSource masks;                  ///< Empty: no segmentation metric. Not beside labels.
   /// The user asked for top-1 agreement: a first output that holds no scores is an error then.
   bool needs_scores = false;
   /// Called once a sample, when both sides have run; from several threads at a time. May be empty.
   std::function<Result<void>(std::int64_t sample, const exec::Executor& reference, const exec::Executor& other)> seen;
+};
+
+/// Sides that are ready to run. All sessions have at least num_threads workers.
+struct RunsRequest : CompareOptions {
+  Side reference;
+  Side other;  ///< Simulated or fixed point.
+  /// Set: a simulated Program of `other.graph` that is compared with the reference as well, and with the codes of
+  /// `other`, which is fixed point then.
+  exec::Session* simulated = nullptr;
+  std::vector<Layer> layers;  ///< To compare beside the outputs.
   std::function<void(std::int64_t done, std::int64_t total)> progress;
 };
 
@@ -54,6 +59,6 @@ struct CompareRequest {
 /// Errors: those of loading, running and `seen`, the sample's place in front;
 /// kInvalidInput if outputs differ in type, or labels or masks do not fit the
 /// first output; kUsage if the first output holds no scores and needs_scores is set.
-Result<Compared> compare_runs(const CompareRequest& request);
+Result<RunsOutcome> compare_runs(const RunsRequest& request);
 
 }  // namespace halfstep::compare

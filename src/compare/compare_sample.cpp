@@ -11,7 +11,7 @@ namespace {
 
 class SampleComparison {
  public:
-  SampleComparison(const CompareRequest& request, const Watched& watched, SampleWork& work)
+  SampleComparison(const RunsRequest& request, const Watched& watched, SampleWork& work)
       : request_(request), watched_(watched), work_(work) {}
 
   Result<void> run(std::int64_t i, int worker) {
@@ -171,14 +171,14 @@ class SampleComparison {
     return request_.reference.graph->outputs.size() == 1 && is_class_scores(a) && is_class_scores(b);
   }
 
-  const CompareRequest& request_;
+  const RunsRequest& request_;
   const Watched& watched_;
   SampleWork& work_;
 };
 
 }  // namespace
 
-Result<void> compare_sample(const CompareRequest& request, const Watched& watched, std::int64_t i, int worker,
+Result<void> compare_sample(const RunsRequest& request, const Watched& watched, std::int64_t i, int worker,
                             SampleWork& work) {
   return SampleComparison(request, watched, work).run(i, worker);
 }

@@ -22,7 +22,7 @@ struct SampleWork {
 /// other side, compared on the way; the simulated one, compared with both; last, where isolated errors are asked for,
 /// the other side again, each tensor overwritten by the kept one once it has been compared. Thread-safe for different
 /// workers. Errors: those of compare_runs(), without the sample's place.
-Result<void> compare_sample(const CompareRequest& request, const Watched& watched, std::int64_t i, int worker,
+Result<void> compare_sample(const RunsRequest& request, const Watched& watched, std::int64_t i, int worker,
                             SampleWork& work);
 
 }  // namespace halfstep::compare

@@ -53,7 +53,7 @@ struct Comparison {
 };
 
 /// What compare_runs() found.
-struct Compared {
+struct RunsOutcome {
   Comparison comparison;                ///< Reference against `other`.
   std::optional<Comparison> simulated;  ///< Reference against `simulated`.
 };

@@ -8,7 +8,7 @@ namespace {
 
 /// What every tensor's entry is made from.
 struct Tallied {
-  const CompareRequest& request;
+  const RunsRequest& request;
   const Watched& watched;
   const Tally& main;
   std::vector<graph::NodeId> producers;  ///< Of the other graph, by ValueId.
@@ -34,7 +34,7 @@ TensorError error_of(const Tallied& all, const TensorTally& tally, std::size_t w
 
 }  // namespace
 
-Comparison summarize(const CompareRequest& request, const Watched& watched, const Tally& main, const Tally* simulated) {
+Comparison summarize(const RunsRequest& request, const Watched& watched, const Tally& main, const Tally* simulated) {
   const graph::Graph& graph = *request.reference.graph;
   const graph::Graph& other = *request.other.graph;
   const Tallied all{request, watched, main, graph::links_of(other).producer, simulated == nullptr};

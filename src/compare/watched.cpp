@@ -5,7 +5,7 @@
 
 namespace halfstep::compare {
 
-Watched::Watched(const CompareRequest& request) : layers(request.layers) {
+Watched::Watched(const RunsRequest& request) : layers(request.layers) {
   const graph::Graph& reference = *request.reference.graph;
   const graph::Graph& other = *request.other.graph;
   for (std::size_t o = 0; o < reference.outputs.size(); ++o) {

@@ -10,7 +10,7 @@ namespace halfstep::compare {
 
 /// The request's layers, then the outputs that are no layers: only a tap sees the isolated error of these.
 struct Watched {
-  explicit Watched(const CompareRequest& request);
+  explicit Watched(const RunsRequest& request);
 
   std::vector<Layer> layers;
   std::vector<std::size_t> layer_of_output;  ///< Index into `layers`, by output.

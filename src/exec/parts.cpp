@@ -76,7 +76,7 @@ Result<lower::CodeInputs> Parts::code_grids(std::span<const std::string> names, 
   for (const graph::GraphInput& input : graph_.inputs) model_inputs.push_back(graph_.value(input.value).name);
   const Result<Graph> above = between(model_inputs, names);
   if (!above.ok()) return above.error();
-  const Result<lower::Program> program = lower::lower_fixed(*above, {}, encodings, options);
+  const Result<lower::Program> program = lower::fixed_program(*above, {}, encodings, options);
   if (!program.ok()) return program.error();
   lower::CodeInputs grids;
   for (const lower::Step& step : program->steps) {

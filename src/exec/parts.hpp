@@ -20,7 +20,7 @@ namespace halfstep::exec {
 ///
 ///   Result<Parts> parts = Parts::make(graph, shapes);                         // once
 ///   Result<graph::Graph> layer = parts->between({"conv1"}, {"conv2"});       // cheap, for each part
-///   Result<lower::Program> program = lower::lower_simulated(*layer, {}, encodings);
+///   Result<lower::Program> program = lower::simulated_program(*layer, {}, encodings);
 class Parts {
  public:
   /// `graph` as it is for inputs of these `shapes`: what is known before running, such as the shapes that a Reshape
@@ -35,7 +35,7 @@ class Parts {
 
   /// The grids on which a fixed-point run of the whole model has the codes of `names`, their own or the one they were
   /// moved on; tensors that it has as real numbers are left out. Lowers what computes them.
-  /// Errors: those of between() and lower_fixed.
+  /// Errors: those of between() and lower::fixed_program().
   Result<lower::CodeInputs> code_grids(std::span<const std::string> names, const EncodingSet& encodings,
                                        const FixedPointOptions& options) const;
 

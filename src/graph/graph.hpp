@@ -3,7 +3,7 @@
 // A Graph is a value: copying it is cheap because tensors share their storage.
 // Nodes and values are addressed by index. Every value is written once: by a
 // graph input, an initializer or one node. Operators are in the canonical form
-// of docs/operators.md (the newest ONNX form each), whatever the file's opset.
+// of docs/operators-canonical.md (the newest ONNX form each), whatever the file's opset.
 #pragma once
 
 #include <cstdint>

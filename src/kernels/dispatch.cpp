@@ -48,7 +48,7 @@ void quantize_dequantize_per_channel(const float* x, float* y, std::int64_t oute
   active_table().quantize_dequantize_per_channel(x, y, outer, channels, inner, scales, zero_points, bounds);
 }
 
-Moments minmax_sum(const float* x, std::int64_t count) { return active_table().minmax_sum(x, count); }
+FiniteSums minmax_sum(const float* x, std::int64_t count) { return active_table().minmax_sum(x, count); }
 
 std::int64_t dyadic_bin_counts(const float* x, std::int64_t count, int log2_width, std::int64_t first_bin,
                                std::int64_t num_bins, std::uint64_t* counts) {

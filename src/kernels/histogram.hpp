@@ -7,7 +7,7 @@
 namespace halfstep::kernels {
 
 /// Statistics of the finite values among `count` values.
-struct Moments {
+struct FiniteSums {
   std::int64_t count = 0;                               ///< All values looked at.
   std::int64_t num_nonfinite = 0;                       ///< NaN or infinite: left out of the rest.
   float min = std::numeric_limits<float>::infinity();   ///< +infinity if there is no finite value.
@@ -18,7 +18,7 @@ struct Moments {
 
 /// Adds up in a fixed order: the result is the same, to the bit, on every
 /// instruction set.
-Moments minmax_sum(const float* x, std::int64_t count);
+FiniteSums minmax_sum(const float* x, std::int64_t count);
 
 /// For each x[i], with bin = floor(x[i] * 2^-log2_width) - first_bin computed
 /// exactly: if 0 <= bin < num_bins, counts[bin] += 1. Every other value, NaN and

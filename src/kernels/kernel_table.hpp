@@ -22,7 +22,7 @@ struct KernelTable {
   void (*quantize_dequantize)(const float*, float*, std::int64_t, float, std::int32_t, GridBounds);
   void (*quantize_dequantize_per_channel)(const float*, float*, std::int64_t, std::int64_t, std::int64_t, const float*,
                                           const std::int32_t*, GridBounds);
-  Moments (*minmax_sum)(const float*, std::int64_t);
+  FiniteSums (*minmax_sum)(const float*, std::int64_t);
   std::int64_t (*dyadic_bin_counts)(const float*, std::int64_t, int, std::int64_t, std::int64_t, std::uint64_t*);
   void (*clamp_in_place)(float*, std::int64_t, float, float);
   void (*int_gemm)(const IntGemm&);

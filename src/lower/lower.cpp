@@ -214,12 +214,12 @@ Result<Program> lower_with(const Graph& graph, const ops::InputShapes& shapes, c
 
 }  // namespace
 
-Result<Program> lower_float(const Graph& graph, const ops::InputShapes& shapes) {
+Result<Program> float_program(const Graph& graph, const ops::InputShapes& shapes) {
   return lower_with(graph, shapes, nullptr, numerics::Rounding::kHalfEven);
 }
 
-Result<Program> lower_simulated(const Graph& graph, const ops::InputShapes& shapes, const EncodingSet& encodings,
-                                Arithmetic arithmetic) {
+Result<Program> simulated_program(const Graph& graph, const ops::InputShapes& shapes, const EncodingSet& encodings,
+                                  Arithmetic arithmetic) {
   return lower_with(graph, shapes, &encodings, numerics::simulated_rounding_of(arithmetic));
 }
 

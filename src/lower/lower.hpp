@@ -15,15 +15,15 @@ namespace halfstep::lower {
 
 /// Every step in float32.
 /// Errors: those of infer_facts and of the operators' lower_float, with the node named.
-Result<Program> lower_float(const graph::Graph& graph, const ops::InputShapes& shapes);
+Result<Program> float_program(const graph::Graph& graph, const ops::InputShapes& shapes);
 
 /// Float steps whose encoded tensors are rounded onto their grids: constants
 /// once, here; activations by a step behind their producer. An encoded tensor
 /// that only moves values already on the same grid is not rounded again.
-/// Errors: as lower_float; kInvalidInput if an encoding does not fit its tensor.
+/// Errors: as float_program; kInvalidInput if an encoding does not fit its tensor.
 /// Halves go to even as ONNX says; under a shift rule, whose ties are common, as that rule says.
-Result<Program> lower_simulated(const graph::Graph& graph, const ops::InputShapes& shapes, const EncodingSet& encodings,
-                                Arithmetic arithmetic = Arithmetic::kFloatHalfEven);
+Result<Program> simulated_program(const graph::Graph& graph, const ops::InputShapes& shapes,
+                                  const EncodingSet& encodings, Arithmetic arithmetic = Arithmetic::kFloatHalfEven);
 
 /// Graph inputs that are given as codes, by name, with the grid these are on.
 using CodeInputs = std::map<std::string, Encoding, std::less<>>;
@@ -33,8 +33,8 @@ using CodeInputs = std::map<std::string, Encoding, std::less<>>;
 /// An encoded tensor exists as codes only; what reads it in float reads its dequantized codes. The
 /// result depends on graph, shapes, encodings and options alone. The Program takes the inputs named in `code_inputs`
 /// in the storage type of their grid, whatever `encodings` say of them: so a part of a model goes on from stored codes.
-/// Errors: as lower_simulated; kInvalidInput if a name in `code_inputs` is no float32 input or its grid does not fit.
-Result<Program> lower_fixed(const graph::Graph& graph, const ops::InputShapes& shapes, const EncodingSet& encodings,
-                            const FixedPointOptions& options, const CodeInputs& code_inputs = {});
+/// Errors: as simulated_program; kInvalidInput if a name in `code_inputs` is no float32 input or its grid does not fit.
+Result<Program> fixed_program(const graph::Graph& graph, const ops::InputShapes& shapes, const EncodingSet& encodings,
+                              const FixedPointOptions& options, const CodeInputs& code_inputs = {});
 
 }  // namespace halfstep::lower

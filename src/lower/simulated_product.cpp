@@ -21,7 +21,8 @@ using graph::ValueId;
 
 constexpr std::size_t kScratchAlignment = 64;
 
-const QuantParams& params_of(const Encoding& encoding, std::size_t channel) {
+/// Of channel `channel`, counted over and over where groups share them.
+const QuantParams& repeated_params(const Encoding& encoding, std::size_t channel) {
   return encoding.params()[channel % encoding.params().size()];
 }
 
@@ -56,9 +57,9 @@ double bound_in_steps(float bound, const QuantParams& y, double lowest, double h
 }
 
 Channel channel_of(const Node& node, const QuantParams& x, const Encoding& w, const Encoding& y, std::size_t c) {
-  const QuantParams& out = params_of(y, c);
+  const QuantParams& out = repeated_params(y, c);
   Channel channel;
-  channel.factor = x.scale * params_of(w, c).scale / out.scale;
+  channel.factor = x.scale * repeated_params(w, c).scale / out.scale;
   channel.low = static_cast<double>(y.grid().q_min) - out.zero_point;
   channel.high = static_cast<double>(y.grid().q_max) - out.zero_point;
   if (node.clamp) {
@@ -80,16 +81,16 @@ std::vector<double> bias_in_steps(const Tensor& real_b, const TensorEncoding* en
       entry != nullptr && entry->codes ? to_int64s(*entry->codes) : std::vector<std::int64_t>();
   std::vector<double> steps;
   for (std::size_t c = 0; c < channels.size(); ++c) {
-    const double scale = params_of(y, c).scale;
+    const double scale = repeated_params(y, c).scale;
     const auto b = static_cast<double>(real_b.values<float>()[c]);
     const double unit = channels[c].factor * scale;  // s_x * s_w
-    const bool counts_units = entry != nullptr && params_of(entry->encoding, c).zero_point == 0 &&
-                              std::fabs(params_of(entry->encoding, c).scale / unit - 1.0) < kSameScale;
+    const bool counts_units = entry != nullptr && repeated_params(entry->encoding, c).zero_point == 0 &&
+                              std::fabs(repeated_params(entry->encoding, c).scale / unit - 1.0) < kSameScale;
     if (!counts_units) {
       steps.push_back(b / scale);
     } else {
       const double code =
-          codes.empty() ? std::nearbyint(b / params_of(entry->encoding, c).scale) : static_cast<double>(codes[c]);
+          codes.empty() ? std::nearbyint(b / repeated_params(entry->encoding, c).scale) : static_cast<double>(codes[c]);
       steps.push_back(code * channels[c].factor);
     }
   }
@@ -181,7 +182,7 @@ Result<std::optional<ops::Prepared>> simulated_product(const ops::OpDef& op, con
   if (!reads) return none;
   std::vector<Channel> channels;
   for (std::int64_t c = 0; c < layout.channels; ++c) {
-    const QuantParams& params = params_of(*x, static_cast<std::size_t>(c / *reads));
+    const QuantParams& params = repeated_params(*x, static_cast<std::size_t>(c / *reads));
     channels.push_back(channel_of(node, params, w->encoding, *y, static_cast<std::size_t>(c)));
   }
   const std::optional<std::size_t> bias_input = op.operands.find(ops::OperandRole::kBias);

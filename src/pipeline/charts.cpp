@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "calib/observe.hpp"
-#include "pipeline/load_model.hpp"
+#include "pipeline/observe_float.hpp"
 
 namespace halfstep::pipeline {
 namespace {
@@ -30,7 +30,7 @@ struct Charted {
 };
 
 /// Encoded tensors that the float graph computes, in its order.
-std::vector<Charted> charted_tensors(const ComparisonRequest& request) {
+std::vector<Charted> charted_tensors(const FloatComparison& request) {
   const graph::Graph& graph = *request.reference;
   std::vector<Charted> charted;
   const auto add = [&](graph::ValueId id) {
@@ -116,7 +116,7 @@ std::vector<ChannelBox> boxes_of(const Tensor& weight, const Encoding& encoding)
   return boxes;
 }
 
-std::vector<report::WeightBoxes> weight_boxes(const ComparisonRequest& request) {
+std::vector<report::WeightBoxes> weight_boxes(const FloatComparison& request) {
   const graph::Graph& graph = *request.quantized;
   std::vector<report::WeightBoxes> weights;
   for (const graph::Node& node : graph.nodes) {
@@ -136,21 +136,15 @@ std::vector<report::WeightBoxes> weight_boxes(const ComparisonRequest& request) 
 
 }  // namespace
 
-Result<report::Charts> make_charts(const ComparisonRequest& request, const compare::Comparison& comparison,
+Result<report::Charts> make_charts(const FloatComparison& request, const compare::Comparison& comparison,
                                    const Observer& observer) {
   const std::vector<Charted> charted = charted_tensors(request);
-  exec::Session session = float_session(*request.reference, request.num_threads);
-  calib::ObserveRequest observe;
-  observe.num_samples = std::min(request.samples.count, kMaxSamples);
-  observe.num_threads = request.num_threads;
-  for (const Charted& tensor : charted) observe.watches.push_back({.value = tensor.value, .histogram = true});
-  observe.load = request.samples.load;
-  observe.sample_name = request.samples.place;
-  observe.executor = [&](int worker, std::span<const Tensor> inputs) { return session.executor(worker, inputs); };
-  if (observer.progress) {
-    observe.progress = [&](std::int64_t done, std::int64_t total) { observer.progress("charting", done, total); };
-  }
-  Result<calib::Observations> observations = calib::observe(*request.reference, observe);
+  std::vector<calib::Watch> watches;
+  for (const Charted& tensor : charted) watches.push_back({.value = tensor.value, .histogram = true});
+  exec::SampleSource samples = request.samples;
+  samples.count = std::min(samples.count, kMaxSamples);
+  Result<calib::Observations> observations =
+      observe_float(*request.reference, std::move(watches), samples, request.num_threads, "charting", observer);
   if (!observations.ok()) return observations.error();
 
   report::Charts charts;

@@ -9,7 +9,7 @@ namespace halfstep::pipeline {
 /// Ranges and histograms of the float model's activations over the first samples, beside their grids, and the weights
 /// by channel. `comparison` says which tensors are worst.
 /// Errors: those of running; kCalibration if an activation is not finite.
-Result<report::Charts> make_charts(const ComparisonRequest& request, const compare::Comparison& comparison,
+Result<report::Charts> make_charts(const FloatComparison& request, const compare::Comparison& comparison,
                                    const Observer& observer);
 
 }  // namespace halfstep::pipeline

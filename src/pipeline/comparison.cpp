@@ -23,9 +23,10 @@ struct ProgramNotes {
 };
 
 /// fixed_session() that notes what its first Program says.
-exec::Session noting_session(const ComparisonRequest& request, int num_threads, ProgramNotes& notes) {
+exec::Session noting_session(const FloatComparison& request, int num_threads, ProgramNotes& notes) {
   const auto lowering = [&request, &notes](const ops::InputShapes& shapes) -> Result<lower::Program> {
-    Result<lower::Program> program = lower::lower_fixed(*request.quantized, shapes, *request.encodings, request.fixed);
+    Result<lower::Program> program =
+        lower::fixed_program(*request.quantized, shapes, *request.encodings, request.fixed);
     if (program.ok() && !notes.known) {
       notes.known = true;
       for (const lower::Island& island : program->islands) {
@@ -38,7 +39,7 @@ exec::Session noting_session(const ComparisonRequest& request, int num_threads, 
   return {*request.quantized, lowering, num_threads};
 }
 
-std::vector<compare::Layer> layers_of(const ComparisonRequest& request) {
+std::vector<compare::Layer> layers_of(const FloatComparison& request) {
   std::unordered_map<std::string_view, graph::ValueId> by_name;
   const std::vector<graph::Value>& ours = request.reference->values;
   for (std::size_t v = 0; v < ours.size(); ++v) {
@@ -57,7 +58,7 @@ std::vector<compare::Layer> layers_of(const ComparisonRequest& request) {
 
 /// Every thread keeps the float model's layers of its sample: no more threads than fit into half of this machine's
 /// memory. The result does not depend on it.
-Result<int> threads_that_fit(const ComparisonRequest& request, const std::vector<compare::Layer>& layers) {
+Result<int> threads_that_fit(const FloatComparison& request, const std::vector<compare::Layer>& layers) {
   if (request.num_threads == 1) return 1;
   const Result<std::vector<Tensor>> inputs = request.samples.load(0);
   if (!inputs.ok()) return inputs.error();
@@ -90,7 +91,7 @@ std::string_view name_of(EvaluateMode mode) {
   return "both";
 }
 
-Result<ComparisonOutcome> compare_with_float(const ComparisonRequest& request, const Observer& observer) {
+Result<FloatComparisonOutcome> compare_with_float(const FloatComparison& request, const Observer& observer) {
   const std::vector<compare::Layer> layers = layers_of(request);
   const Result<int> num_threads = threads_that_fit(request, layers);
   if (!num_threads.ok()) return num_threads.error();
@@ -99,28 +100,22 @@ Result<ComparisonOutcome> compare_with_float(const ComparisonRequest& request, c
   exec::Session simulated =
       simulated_session(*request.quantized, *request.encodings, request.fixed.arithmetic, *num_threads);
   exec::Session fixed = noting_session(request, *num_threads, notes);
-  compare::CompareRequest runs;
+  compare::RunsRequest runs{request};
+  runs.num_threads = *num_threads;
   runs.reference = {request.reference, &reference};
   runs.other = {request.quantized, request.mode == EvaluateMode::kSimulated ? &simulated : &fixed};
   runs.simulated = request.mode == EvaluateMode::kBoth ? &simulated : nullptr;
-  runs.isolated = request.isolated;
-  runs.samples = request.samples;
-  runs.num_threads = *num_threads;
   runs.layers = layers;
-  runs.labels = request.labels;
-  runs.masks = request.masks;
-  runs.needs_scores = request.needs_scores;
-  runs.seen = request.seen;
   if (observer.progress) {
     runs.progress = [&](std::int64_t done, std::int64_t total) { observer.progress("comparing", done, total); };
   }
-  Result<compare::Compared> compared = compare::compare_runs(runs);
+  Result<compare::RunsOutcome> compared = compare::compare_runs(runs);
   if (!compared.ok()) return compared.error();
-  return ComparisonOutcome{std::move(compared->comparison), std::move(compared->simulated), std::move(notes.islands),
-                           std::move(notes.warnings)};
+  return FloatComparisonOutcome{std::move(compared->comparison), std::move(compared->simulated),
+                                std::move(notes.islands), std::move(notes.warnings)};
 }
 
-void put(ComparisonOutcome outcome, const ComparisonRequest& request, report::Report& report) {
+void put(FloatComparisonOutcome outcome, const FloatComparison& request, report::Report& report) {
   report.mode = name_of(request.mode);
   if (request.mode != EvaluateMode::kSimulated) report.arithmetic = halfstep::name_of(request.fixed.arithmetic);
   if (outcome.main.miou) {

@@ -20,24 +20,17 @@
 
 namespace halfstep::pipeline {
 
-/// What to compare, and how.
-struct ComparisonRequest {
+/// A float Graph and its quantized form to compare. num_threads: at most; fewer where memory is short.
+struct FloatComparison : compare::CompareOptions {
   const graph::Graph* reference = nullptr;
   const graph::Graph* quantized = nullptr;
   const EncodingSet* encodings = nullptr;  ///< Of `quantized`.
-  exec::SampleSource samples;
-  int num_threads = 1;  ///< At most; fewer where memory is short.
   EvaluateMode mode = EvaluateMode::kFixed;
   FixedPointOptions fixed;  ///< Not with kSimulated.
-  bool isolated = false;    ///< One more run a sample.
-  std::vector<std::int64_t> labels;
-  compare::MaskSource masks;
-  bool needs_scores = false;
-  std::function<Result<void>(std::int64_t sample, const exec::Executor& reference, const exec::Executor& other)> seen;
 };
 
 /// What came of it.
-struct ComparisonOutcome {
+struct FloatComparisonOutcome {
   compare::Comparison main;                      ///< Float against fixed point, or simulated in that mode.
   std::optional<compare::Comparison> simulated;  ///< Mode kBoth.
   std::vector<report::FloatIsland> islands;      ///< Of the fixed-point Program.
@@ -47,14 +40,14 @@ struct ComparisonOutcome {
 /// Runs all sides over all samples. Layers compared: every activation that
 /// `encodings` rounds in `quantized` and that `reference` computes under the same name.
 /// Errors: those of compare::compare_runs.
-Result<ComparisonOutcome> compare_with_float(const ComparisonRequest& request, const Observer& observer);
+Result<FloatComparisonOutcome> compare_with_float(const FloatComparison& request, const Observer& observer);
 
 /// "fixed", "simulated", "both".
 std::string_view name_of(EvaluateMode mode);
 
 /// Moves the outcome into the report: comparisons, mean IoU, islands it does not list yet and warnings; says mode and
 /// arithmetic.
-void put(ComparisonOutcome outcome, const ComparisonRequest& request, report::Report& report);
+void put(FloatComparisonOutcome outcome, const FloatComparison& request, report::Report& report);
 
 /// Fills the report's numbers of encodings by role.
 void count_encodings(const EncodingSet& encodings, report::Report& report);

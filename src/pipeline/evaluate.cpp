@@ -222,7 +222,7 @@ Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer&
   }
 
   // Compare.
-  pipeline::ComparisonRequest comparison;
+  pipeline::FloatComparison comparison;
   comparison.reference = &model->graph;
   comparison.quantized = &quantized->graph;
   comparison.encodings = &quantized->encodings;
@@ -249,7 +249,7 @@ Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer&
       return folders->write(sample, model->graph, ours, theirs);
     };
   }
-  Result<pipeline::ComparisonOutcome> outcome = pipeline::compare_with_float(comparison, observer);
+  Result<pipeline::FloatComparisonOutcome> outcome = pipeline::compare_with_float(comparison, observer);
   if (!outcome.ok()) return outcome.error();
 
   // Judge and write.

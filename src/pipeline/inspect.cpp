@@ -157,7 +157,7 @@ Result<std::string> fixed_program_text(const PreparedModel& model, const ops::In
   }
   const Result<FixedPointOptions> options = pipeline::fixed_options_for(model, request);
   if (!options.ok()) return options.error();
-  const Result<lower::Program> program = lower::lower_fixed(model.graph, shapes, model.encodings, *options);
+  const Result<lower::Program> program = lower::fixed_program(model.graph, shapes, model.encodings, *options);
   if (!program.ok()) return program.error();
   return "Arithmetic " + std::string(name_of(options->arithmetic)) + "\n" + lower::to_text(*program);
 }

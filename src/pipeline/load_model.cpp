@@ -272,14 +272,14 @@ Result<PreparedModel> prepare_with_encodings(RawModel model, const ops::InputSha
 }
 
 exec::Session float_session(const graph::Graph& graph, int num_workers) {
-  return {graph, [&graph](const ops::InputShapes& shapes) { return lower::lower_float(graph, shapes); }, num_workers};
+  return {graph, [&graph](const ops::InputShapes& shapes) { return lower::float_program(graph, shapes); }, num_workers};
 }
 
 exec::Session simulated_session(const graph::Graph& graph, const EncodingSet& encodings, Arithmetic arithmetic,
                                 int num_workers) {
   return {graph,
           [&graph, &encodings, arithmetic](const ops::InputShapes& shapes) {
-            return lower::lower_simulated(graph, shapes, encodings, arithmetic);
+            return lower::simulated_program(graph, shapes, encodings, arithmetic);
           },
           num_workers};
 }
@@ -288,7 +288,7 @@ exec::Session fixed_session(const graph::Graph& graph, const EncodingSet& encodi
                             int num_workers, const lower::CodeInputs& code_inputs) {
   return {graph,
           [&graph, &encodings, options, code_inputs](const ops::InputShapes& shapes) {
-            return lower::lower_fixed(graph, shapes, encodings, options, code_inputs);
+            return lower::fixed_program(graph, shapes, encodings, options, code_inputs);
           },
           num_workers};
 }

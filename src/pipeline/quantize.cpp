@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "calib/observe.hpp"
 #include "core/atomic_file.hpp"
 #include "core/text.hpp"
 #include "halfstep/options.hpp"
@@ -13,6 +12,7 @@
 #include "lower/lower.hpp"
 #include "pipeline/comparison.hpp"
 #include "pipeline/load_model.hpp"
+#include "pipeline/observe_float.hpp"
 #include "pipeline/output_paths.hpp"
 #include "pipeline/quantize_summary.hpp"
 #include "precision/assign_encodings.hpp"
@@ -53,26 +53,10 @@ Result<OutputPaths> output_paths(const QuantizeRequest& request) {
   return paths;
 }
 
-Result<calib::Observations> calibrate(const PreparedModel& model, std::vector<calib::Watch> watches,
-                                      const io::SampleReader& reader, int num_threads, const Observer& observer) {
-  exec::Session session = pipeline::float_session(model.graph, num_threads);
-  calib::ObserveRequest request;
-  request.num_samples = reader.num_samples();
-  request.num_threads = num_threads;
-  request.watches = std::move(watches);
-  request.load = [&](std::int64_t i) { return reader.read(i); };
-  request.sample_name = [&](std::int64_t i) { return reader.place(i); };
-  request.executor = [&](int worker, std::span<const Tensor> inputs) { return session.executor(worker, inputs); };
-  if (observer.progress) {
-    request.progress = [&](std::int64_t done, std::int64_t total) { observer.progress("calibrating", done, total); };
-  }
-  return calib::observe(model.graph, request);
-}
-
 /// The first samples again, float against fixed point.
 Result<void> validate(const QuantizeRequest& request, const PreparedModel& model, const io::SampleReader& reader,
                       const Observer& observer, QuantizeStory& story) {
-  pipeline::ComparisonRequest comparison;
+  pipeline::FloatComparison comparison;
   comparison.reference = &model.graph;
   comparison.quantized = &model.graph;
   comparison.encodings = &model.encodings;
@@ -82,7 +66,7 @@ Result<void> validate(const QuantizeRequest& request, const PreparedModel& model
   comparison.mode = EvaluateMode::kFixed;
   comparison.fixed = story.fixed;
   if (comparison.samples.count == 0) return {};
-  Result<pipeline::ComparisonOutcome> outcome = pipeline::compare_with_float(comparison, observer);
+  Result<pipeline::FloatComparisonOutcome> outcome = pipeline::compare_with_float(comparison, observer);
   if (!outcome.ok()) return outcome.error();
   if (observer.warning) std::ranges::for_each(outcome->warnings, observer.warning);
   pipeline::put(*std::move(outcome), comparison, story.report);
@@ -177,7 +161,8 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   const precision::Plan plan = precision::choose_tensors(model.graph, *facts, request.options, model.encodings);
   const int num_threads = pipeline::num_threads_for(request.num_threads, reader->num_samples());
   Result<calib::Observations> observations =
-      calibrate(model, precision::watches_of(model.graph, *facts, plan), *reader, num_threads, observer);
+      pipeline::observe_float(model.graph, precision::watches_of(model.graph, *facts, plan),
+                              pipeline::source_of(*reader), num_threads, "calibrating", observer);
   if (!observations.ok()) return observations.error();
   Result<precision::Assignment> assignment =
       precision::assign_encodings(model.graph, *facts, plan, *observations, model.encodings);
@@ -209,7 +194,7 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   story.report.arithmetic = name_of(story.fixed.arithmetic);
   story.report.options = settings_of(request.options);
   story.report.num_calibration_samples = reader->num_samples();
-  const Result<lower::Program> program = lower::lower_fixed(model.graph, *shapes, model.encodings, story.fixed);
+  const Result<lower::Program> program = lower::fixed_program(model.graph, *shapes, model.encodings, story.fixed);
   if (!program.ok()) return program.error().at(place);
   for (const lower::Island& island : program->islands) {
     story.report.float_islands.push_back({island.label, model.graph.node(island.node).op_type, island.reason});

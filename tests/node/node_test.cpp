@@ -71,7 +71,7 @@ Outcome run_set(const fs::path& set, const onnx::ModelProto& proto, const graph:
     inputs.push_back((*given)[static_cast<std::size_t>(position)]);
     shapes[name] = inputs.back().shape();
   }
-  auto program = lower::lower_float(graph, shapes);
+  auto program = lower::float_program(graph, shapes);
   if (!program.ok()) return from_error(program.error());
   exec::Executor executor(std::make_shared<const lower::Program>(std::move(*program)));
   if (const auto ran = executor.run(inputs); !ran.ok()) return from_error(ran.error());

@@ -43,7 +43,7 @@ Shape shape_for(const graph::GraphInput& input, std::int64_t batch) {
 
 Result<std::vector<Tensor>> run(const graph::Graph& graph, const ops::InputShapes& shapes,
                                 const std::vector<Tensor>& inputs) {
-  Result<lower::Program> program = lower::lower_float(graph, shapes);
+  Result<lower::Program> program = lower::float_program(graph, shapes);
   if (!program.ok()) return program.error();
   exec::Executor executor(std::make_shared<const lower::Program>(*std::move(program)));
   if (Result<void> ran = executor.run(inputs); !ran.ok()) return ran.error();

@@ -1,4 +1,7 @@
 // clamp.cpp: limiting values to a range, in place.
+//
+// Cost: one load, two comparisons with selects and one store an element; bound by memory. That is why products clamp
+// before they store (gemm.cpp, depthwise.cpp) and only the rest comes here as a pass of its own.
 #include "kernels/isa/variant.hpp"
 
 namespace halfstep::kernels::HALFSTEP_ISA {

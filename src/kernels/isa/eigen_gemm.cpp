@@ -1,4 +1,9 @@
 // eigen_gemm.cpp: float matrix product through Eigen, for any order and shape.
+//
+// Cost: Eigen packs both operands, which gemm.cpp does for `b` only; that pays where `a` is transposed and its rows
+// would be strided reads. With one column or one row each element of the matrix is used once: such products are bound
+// by memory and packing would double the traffic, so Eigen's matrix-vector form reads it in place. Everything else is
+// gemm.cpp's.
 #include <Eigen/Core>
 
 #include "kernels/isa/variant.hpp"

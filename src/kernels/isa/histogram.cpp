@@ -1,4 +1,9 @@
 // histogram.cpp: one-pass statistics of float data.
+//
+// Cost: moments are one load, two comparisons, a conversion to double and two additions with one multiplication for
+// each half vector; the conversions bind, not memory. Sixteen sums side by side fix the order of additions for every
+// register width and hide the latency of the additions. A histogram is a multiplication, a conversion and an increment
+// an element: the increments are scalar, since neighbours often meet in one bin, and bind at about one a cycle.
 #include "kernels/isa/variant.hpp"
 
 namespace halfstep::kernels::HALFSTEP_ISA {
@@ -93,7 +98,7 @@ struct Extremes {
 };
 
 // One by one, what is not finite counted, and replaced by 0 in `finite`.
-void add_finite_extremes(const float* x, std::int64_t count, Moments& total, float* finite) {
+void add_finite_extremes(const float* x, std::int64_t count, FiniteSums& total, float* finite) {
   for (std::int64_t i = 0; i < count; ++i) {
     const bool is_finite = __builtin_isfinite(x[i]);
     finite[i] = is_finite ? x[i] : 0.0F;
@@ -238,8 +243,8 @@ std::int64_t count_plainly(const float* x, std::int64_t count, const Bins& bins,
 
 }  // namespace
 
-Moments minmax_sum(const float* x, std::int64_t count) {
-  Moments total;
+FiniteSums minmax_sum(const float* x, std::int64_t count) {
+  FiniteSums total;
   total.count = count;
   Sums sums;
   Extremes extremes;

@@ -2,6 +2,11 @@
 //
 // Vectors form the 64-bit products of even and odd lanes apart, add what rounds
 // them, and keep the 32 bits that matter.
+//
+// Cost: AVX2 has no 64-bit product of all lanes, so a vector of eight accumulators is two multiplications of four, two
+// additions, shifts and a blend, then two limits and a quarter of the packing: about 12 instructions for 8 codes,
+// against one load of 32 bytes and one store of 8. With k products an output that is 12 / 8 instructions beside k / 16,
+// so it shows for short sums (depthwise) and not for long ones.
 #include "kernels/isa/requantize_each.hpp"
 #include "kernels/isa/variant.hpp"
 

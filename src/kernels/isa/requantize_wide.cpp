@@ -1,4 +1,8 @@
 // requantize_wide.cpp: rows of 64-bit accumulators to codes.
+//
+// Cost: one multiplication of 64 by 32 bits, a shift and two limits an element, without branches; in 128 bits where 64
+// do not hold the product. Scalar: the vector units have no such product before AVX-512. Only layers whose worst case
+// exceeds 32 bits come here, 16-bit activations with 8-bit weights mostly.
 #include "kernels/isa/requantize_each.hpp"
 #include "kernels/isa/variant.hpp"
 

@@ -34,7 +34,7 @@ void quantize_dequantize(const float* x, float* y, std::int64_t count, float sca
 void quantize_dequantize_per_channel(const float* x, float* y, std::int64_t outer, std::int64_t channels,
                                      std::int64_t inner, const float* scales, const std::int32_t* zero_points,
                                      GridBounds bounds);
-Moments minmax_sum(const float* x, std::int64_t count);
+FiniteSums minmax_sum(const float* x, std::int64_t count);
 std::int64_t dyadic_bin_counts(const float* x, std::int64_t count, int log2_width, std::int64_t first_bin,
                                std::int64_t num_bins, std::uint64_t* counts);
 void clamp_in_place(float* x, std::int64_t count, float min, float max);

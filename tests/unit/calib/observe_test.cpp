@@ -64,10 +64,12 @@ class ObserveTest : public testing::Test {
 
   Result<Observations> run(std::int64_t num_samples, int num_threads) {
     ObserveRequest request;
-    request.num_samples = num_samples;
+    request.samples.count = num_samples;
     request.num_threads = num_threads;
     request.watches = {{.value = kInput}, {.value = kDoubled, .histogram = true, .channel_axis = 1}};
-    request.load = [this](std::int64_t i) -> Result<std::vector<Tensor>> { return std::vector<Tensor>{sample(i)}; };
+    request.samples.load = [this](std::int64_t i) -> Result<std::vector<Tensor>> {
+      return std::vector<Tensor>{sample(i)};
+    };
     request.executor = [this](int worker, std::span<const Tensor>) -> Result<exec::Executor*> {
       return &executors_[static_cast<std::size_t>(worker)];
     };

@@ -29,12 +29,12 @@ class CompareRuns : public ::testing::Test {
     }
   }
 
-  Result<Compared> run(int num_threads = 1) {
+  Result<RunsOutcome> run(int num_threads = 1) {
     const graph::Graph& graph = small_.graph();
     exec::Session reference(
-        graph, [&](const ops::InputShapes& shapes) { return lower::lower_float(graph, shapes); }, num_threads);
+        graph, [&](const ops::InputShapes& shapes) { return lower::float_program(graph, shapes); }, num_threads);
     exec::Session other(
-        graph, [&](const ops::InputShapes& shapes) { return lower::lower_simulated(graph, shapes, encodings_); },
+        graph, [&](const ops::InputShapes& shapes) { return lower::simulated_program(graph, shapes, encodings_); },
         num_threads);
     request_.reference = {&graph, &reference};
     request_.other = {&graph, &other};
@@ -42,7 +42,7 @@ class CompareRuns : public ::testing::Test {
     return compare_runs(request_);
   }
 
-  static const TensorError& layer(const Compared& compared, const std::string& name) {
+  static const TensorError& layer(const RunsOutcome& compared, const std::string& name) {
     return *std::ranges::find(compared.comparison.layers, name, &TensorError::name);
   }
 
@@ -56,14 +56,14 @@ class CompareRuns : public ::testing::Test {
 
   exec::SmallGraph small_;
   EncodingSet encodings_;
-  CompareRequest request_;
+  RunsRequest request_;
   float samples_[3][4] = {{0.25F, 0.0F, 1.0F, -1.0F}, {0.5F, 0.0F, 0.0F, 0.0F}, {0.0F, 3.0F, 0.0F, 0.0F}};
 };
 
 // x: 0.25 becomes 0 and 0.5 becomes 0: 0.0625 + 0.25. a inherits these, and 3 is clipped to 1.
 TEST_F(CompareRuns, WholeNetworkErrorsAddUpAndIsolatedOnesDoNot) {
   request_.isolated = true;
-  const Result<Compared> compared = run();
+  const Result<RunsOutcome> compared = run();
   ASSERT_TRUE(compared.ok()) << compared.error().message;
   EXPECT_DOUBLE_EQ(layer(*compared, "x").sums.error_squared, 0.3125);
   EXPECT_DOUBLE_EQ(layer(*compared, "a").sums.error_squared, 4.3125);
@@ -78,7 +78,7 @@ TEST_F(CompareRuns, WholeNetworkErrorsAddUpAndIsolatedOnesDoNot) {
 }
 
 TEST_F(CompareRuns, StepsAndClipping) {
-  const Result<Compared> compared = run();
+  const Result<RunsOutcome> compared = run();
   ASSERT_TRUE(compared.ok()) << compared.error().message;
   EXPECT_EQ(layer(*compared, "a").num_clipped, 1);
   EXPECT_EQ(layer(*compared, "y").num_clipped, 0);
@@ -90,8 +90,8 @@ TEST_F(CompareRuns, StepsAndClipping) {
 
 TEST_F(CompareRuns, TheSameForEveryNumberOfThreads) {
   request_.isolated = true;
-  const Result<Compared> one = run(1);
-  const Result<Compared> three = run(3);
+  const Result<RunsOutcome> one = run(1);
+  const Result<RunsOutcome> three = run(3);
   ASSERT_TRUE(one.ok() && three.ok());
   for (const char* name : {"x", "a", "y"}) {
     EXPECT_EQ(layer(*one, name).sums.error_squared, layer(*three, name).sums.error_squared);
@@ -107,7 +107,7 @@ TEST_F(CompareRuns, OutputsAreSeenOnceASampleAndErrorsNameIt) {
     if (i == 2) return Error{ErrorCode::kInvalidInput, "disk full"};
     return {};
   };
-  const Result<Compared> compared = run();
+  const Result<RunsOutcome> compared = run();
   EXPECT_THAT(seen, testing::ElementsAre(0, 1, 2));
   ASSERT_FALSE(compared.ok());
   EXPECT_EQ(compared.error().message, "sample 2: disk full");
@@ -115,7 +115,7 @@ TEST_F(CompareRuns, OutputsAreSeenOnceASampleAndErrorsNameIt) {
 
 TEST_F(CompareRuns, LabelsAndScores) {
   request_.labels = {2, 0, 1};
-  const Result<Compared> compared = run();
+  const Result<RunsOutcome> compared = run();
   ASSERT_TRUE(compared.ok()) << compared.error().message;
   EXPECT_DOUBLE_EQ(compared->comparison.top1->reference_percent, 100.0);
   // 0.5 was rounded away, so all four scores are equal: the first wins all the same.

@@ -40,7 +40,7 @@ TEST(Executor, StorageIsReusedOnlyWhenNobodyReadsItAgain) {
   small.node("Reshape", {"r", "shape"}, {"r2"}).node("Neg", {"r2"}, {"z"});
   small.constant("shape", Tensor::of<std::int64_t>(Shape{2}, {2, 2}));
   small.output("y").output("z").output("r");
-  Result<Executor> executor = executor_of(lower::lower_float(small.graph(), {}));
+  Result<Executor> executor = executor_of(lower::float_program(small.graph(), {}));
   ASSERT_TRUE(executor.ok()) << executor.error().message;
   const Tensor x = Tensor::of<float>(Shape{4}, {-1.0F, 2.0F, -3.0F, 4.0F});
   for (int run = 0; run < 2; ++run) {
@@ -56,7 +56,7 @@ TEST(Executor, TapSeesEveryTensorOnceInOrderWithItsFinalValue) {
   small.input("x", {2}).node("Add", {"x", "x"}, {"a"});
   small.last_node().clamp = graph::FusedClamp{.min = 0.0F, .max = 3.0F, .node_name = "", .pre_name = ""};
   small.node("Flatten", {"a"}, {"f"}).node("Neg", {"f"}, {"y"}).output("y");
-  Result<Executor> executor = executor_of(lower::lower_float(small.graph(), {}));
+  Result<Executor> executor = executor_of(lower::float_program(small.graph(), {}));
   ASSERT_TRUE(executor.ok()) << executor.error().message;
   std::vector<std::string> seen;
   std::map<std::string, std::vector<float>> values;
@@ -78,7 +78,7 @@ TEST(Executor, ShapesThatDependOnDataAreDecidedWhileRunning) {
   small.input("x", {2, 2}).node("NonZero", {"x"}, {"where"}).node("Cast", {"where"}, {"y"});
   small.last_node().attributes.set("to", std::int64_t{1});
   small.output("y");
-  Result<Executor> executor = executor_of(lower::lower_float(small.graph(), {}));
+  Result<Executor> executor = executor_of(lower::float_program(small.graph(), {}));
   ASSERT_TRUE(executor.ok()) << executor.error().message;
   const Tensor one = Tensor::of<float>(Shape{2, 2}, {0.0F, 5.0F, 0.0F, 0.0F});
   ASSERT_TRUE(executor->run({&one, 1}).ok());
@@ -91,7 +91,7 @@ TEST(Executor, ShapesThatDependOnDataAreDecidedWhileRunning) {
 TEST(Executor, RefusesInputsOfAnotherType) {
   SmallGraph small;
   small.input("x", {2}).node("Neg", {"x"}, {"y"}).output("y");
-  Result<Executor> executor = executor_of(lower::lower_float(small.graph(), {}));
+  Result<Executor> executor = executor_of(lower::float_program(small.graph(), {}));
   ASSERT_TRUE(executor.ok());
   const Tensor x = Tensor::of<float>(Shape{3}, {1.0F, 2.0F, 3.0F});
   const Result<void> ran = executor->run({&x, 1});
@@ -105,7 +105,7 @@ TEST(LowerSimulated, RoundsEncodedTensorsBehindTheirProducer) {
   small.input("x", {4}).node("Neg", {"x"}, {"y"}).output("y");
   EncodingSet encodings;
   encodings.insert_or_assign("y", entry_of(grid(0.5, 2)));
-  Result<Executor> executor = executor_of(lower::lower_simulated(small.graph(), {}, encodings));
+  Result<Executor> executor = executor_of(lower::simulated_program(small.graph(), {}, encodings));
   ASSERT_TRUE(executor.ok()) << executor.error().message;
   const Tensor x = Tensor::of<float>(Shape{4}, {-0.25F, -0.75F, -1.1F, 9.0F});
   ASSERT_TRUE(executor->run({&x, 1}).ok());
@@ -119,13 +119,13 @@ TEST(LowerSimulated, ConstantsAreOnTheirGridAndCodesWin) {
   EncodingSet encodings;
   encodings.insert_or_assign("c", entry_of(grid(1.0, 0), TensorRole::kWeight));
   const Tensor x = Tensor::of<float>(Shape{2}, {0.0F, 0.0F});
-  Result<Executor> rounded = executor_of(lower::lower_simulated(small.graph(), {}, encodings));
+  Result<Executor> rounded = executor_of(lower::simulated_program(small.graph(), {}, encodings));
   ASSERT_TRUE(rounded.ok()) << rounded.error().message;
   ASSERT_TRUE(rounded->run({&x, 1}).ok());
   EXPECT_THAT(values_of(rounded->output(0)), ElementsAre(0.0F, 2.0F));
 
   encodings.at("c").codes = Tensor::of<std::uint8_t>(Shape{2}, {7, 8});
-  Result<Executor> stored = executor_of(lower::lower_simulated(small.graph(), {}, encodings));
+  Result<Executor> stored = executor_of(lower::simulated_program(small.graph(), {}, encodings));
   ASSERT_TRUE(stored.ok());
   ASSERT_TRUE(stored->run({&x, 1}).ok());
   EXPECT_THAT(values_of(stored->output(0)), ElementsAre(7.0F, 8.0F));
@@ -136,7 +136,7 @@ TEST(LowerSimulated, AnEncodingThatDoesNotFitIsAnErrorThatNamesTheTensor) {
   small.input("x", {1, 3}).node("Neg", {"x"}, {"y"}).output("y");
   EncodingSet encodings;
   encodings.insert_or_assign("y", entry_of(*Encoding::per_channel({0, 255}, 1, {{0.5, 0}, {0.5, 0}})));
-  const Result<lower::Program> program = lower::lower_simulated(small.graph(), {}, encodings);
+  const Result<lower::Program> program = lower::simulated_program(small.graph(), {}, encodings);
   ASSERT_FALSE(program.ok());
   EXPECT_THAT(program.error().message, HasSubstr("'y'"));
 }
@@ -149,7 +149,7 @@ TEST(Session, LowersOncePerCombinationOfShapes) {
       small.graph(),
       [&](const ops::InputShapes& shapes) {
         ++lowered;
-        return lower::lower_float(small.graph(), shapes);
+        return lower::float_program(small.graph(), shapes);
       },
       1);
   for (int round = 0; round < 3; ++round) {

@@ -1,4 +1,4 @@
-// Contract under test: lower_fixed() of lower/lower.hpp, run by exec/executor.hpp.
+// Contract under test: fixed_program() of lower/lower.hpp, run by exec/executor.hpp.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -39,7 +39,7 @@ struct Ran {
 Ran run_fixed(const SmallGraph& small, const EncodingSet& encodings, const Tensor& x,
               const FixedPointOptions& options = {}) {
   Ran ran;
-  Result<lower::Program> program = lower::lower_fixed(small.graph(), {}, encodings, options);
+  Result<lower::Program> program = lower::fixed_program(small.graph(), {}, encodings, options);
   EXPECT_TRUE(program.ok()) << program.error().message;
   if (!program.ok()) return ran;
   for (const lower::Step& step : program->steps) {
@@ -171,7 +171,7 @@ TEST(FixedProgram, TapsMayReplaceWhatTheySee) {
   small.input("x", {2}).node("Relu", {"x"}, {"r"}).node("Neg", {"r"}, {"y"}).output("y");
   const EncodingSet encodings{
       {"x", entry_of(grid(1.0, 0))}, {"r", entry_of(grid(1.0, 0))}, {"y", entry_of(grid(1.0, 255))}};
-  Result<lower::Program> program = lower::lower_fixed(small.graph(), {}, encodings, {});
+  Result<lower::Program> program = lower::fixed_program(small.graph(), {}, encodings, {});
   ASSERT_TRUE(program.ok()) << program.error().message;
   Executor executor(std::make_shared<const lower::Program>(*std::move(program)));
   const Tap tap = [&](const Tapped& tapped) -> Result<void> {
@@ -188,7 +188,7 @@ TEST(FixedProgram, EncodingsThatDoNotFitAreErrorsThatNameTheTensor) {
   small.input("x", {2, 3}).node("Relu", {"x"}, {"y"}).output("y");
   const EncodingSet encodings{{"x", entry_of(*Encoding::per_channel({0, 255}, 1, {{1.0, 0}, {1.0, 0}}))},
                               {"y", entry_of(grid(1.0, 0))}};
-  const Result<lower::Program> program = lower::lower_fixed(small.graph(), {}, encodings, {});
+  const Result<lower::Program> program = lower::fixed_program(small.graph(), {}, encodings, {});
   ASSERT_FALSE(program.ok());
   EXPECT_THAT(program.error().message, HasSubstr("tensor 'x'"));
 }

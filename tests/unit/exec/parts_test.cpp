@@ -100,13 +100,13 @@ EncodingSet encodings() {
 Result<lower::Program> lowered(Kind kind, const graph::Graph& graph, const lower::CodeInputs& codes = {}) {
   switch (kind) {
     case Kind::kFloat:
-      return lower::lower_float(graph, {});
+      return lower::float_program(graph, {});
     case Kind::kSimulated:
-      return lower::lower_simulated(graph, {}, encodings());
+      return lower::simulated_program(graph, {}, encodings());
     case Kind::kFixed:
       break;
   }
-  return lower::lower_fixed(graph, {}, encodings(), {}, codes);
+  return lower::fixed_program(graph, {}, encodings(), {}, codes);
 }
 
 /// All tensors of a run.
@@ -265,7 +265,7 @@ TEST(CodeInputs, MustNameFloatInputsThatTheirGridFits) {
   SmallGraph small;
   small.input("x", {1, 2}).node("Relu", {"x"}, {"y"}).output("y");
   const auto error_of = [&](const std::string& name, const Encoding& grid) {
-    const Result<lower::Program> program = lower::lower_fixed(small.graph(), {}, {}, {}, {{name, grid}});
+    const Result<lower::Program> program = lower::fixed_program(small.graph(), {}, {}, {}, {{name, grid}});
     return program.ok() ? std::string() : program.error().message;
   };
   const Encoding plain = *Encoding::per_tensor({0, 255}, {0.5, 0});

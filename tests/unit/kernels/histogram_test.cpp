@@ -24,7 +24,7 @@ TEST_P(HistogramOnEachIsa, MomentsMatchPlainLoops) {
   for (const std::int64_t count : {0, 1, 7, 8, 15, 16, 17, 31, 1000, 4099}) {
     std::vector<float> x = random_floats(rng, count, -3.0F, 5.0F);
     for (std::size_t i = 5; i < x.size(); i += 11) x[i] = i % 3 == 0 ? kNan : (i % 3 == 1 ? kInfinity : -kInfinity);
-    Moments expected;
+    FiniteSums expected;
     expected.count = count;
     for (const float value : x) {
       if (!std::isfinite(value)) {
@@ -36,7 +36,7 @@ TEST_P(HistogramOnEachIsa, MomentsMatchPlainLoops) {
       expected.sum += double{value};
       expected.sum_of_squares += double{value} * double{value};
     }
-    const Moments actual = table().minmax_sum(x.data(), count);
+    const FiniteSums actual = table().minmax_sum(x.data(), count);
     EXPECT_EQ(actual.count, count);
     EXPECT_EQ(actual.num_nonfinite, expected.num_nonfinite);
     EXPECT_EQ(actual.min, expected.min);
@@ -49,8 +49,8 @@ TEST_P(HistogramOnEachIsa, MomentsMatchPlainLoops) {
 TEST_P(HistogramOnEachIsa, MomentsAreTheSameToTheBitOnEverySet) {
   std::mt19937 rng(912);
   const std::vector<float> x = random_floats(rng, 100'003, -1e3F, 1e-3F);
-  const Moments here = table().minmax_sum(x.data(), size_of(x));
-  const Moments there = table_for(Isa::kBaseline).minmax_sum(x.data(), size_of(x));
+  const FiniteSums here = table().minmax_sum(x.data(), size_of(x));
+  const FiniteSums there = table_for(Isa::kBaseline).minmax_sum(x.data(), size_of(x));
   EXPECT_EQ(here.sum, there.sum);
   EXPECT_EQ(here.sum_of_squares, there.sum_of_squares);
 }
@@ -142,8 +142,8 @@ TEST_P(HistogramOnEachIsa, MomentsWithNonFiniteValuesAreTheSameToTheBitOnEverySe
   std::mt19937 rng(915);
   std::vector<float> x = random_floats(rng, 5'013, -1e3F, 1e-3F);
   for (const std::size_t i : {3, 2000, 2001, 5012}) x[i] = i % 2 == 0 ? kNan : kInfinity;
-  const Moments here = table().minmax_sum(x.data(), size_of(x));
-  const Moments there = table_for(Isa::kBaseline).minmax_sum(x.data(), size_of(x));
+  const FiniteSums here = table().minmax_sum(x.data(), size_of(x));
+  const FiniteSums there = table_for(Isa::kBaseline).minmax_sum(x.data(), size_of(x));
   EXPECT_EQ(here.num_nonfinite, 4);
   EXPECT_EQ(here.min, there.min);
   EXPECT_EQ(here.max, there.max);

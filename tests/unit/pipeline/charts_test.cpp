@@ -49,7 +49,7 @@ class Charts : public ::testing::Test {
 
   exec::SmallGraph small_;
   EncodingSet encodings_;
-  ComparisonRequest request_;
+  FloatComparison request_;
   compare::Comparison comparison_;
 };
 

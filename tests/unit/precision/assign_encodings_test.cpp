@@ -113,7 +113,7 @@ TEST(AssignEncodings, RaisesWeightScalesSoThatTheBiasFits) {
   GraphBuilder g = conv({1.27F, 1e-9F}, {0.5F, 300.0F});
   const Assignment result = *assign(g);
   ASSERT_EQ(result.warnings.size(), 1U);
-  EXPECT_EQ(result.warnings[0].find("node 'make_y' (Conv): the weight scale of 1 of 2 channels was raised, by up to "),
+  EXPECT_EQ(result.warnings[0].find("node 'y_node' (Conv): the weight scale of 1 of 2 channels was raised, by up to "),
             0U);
   EXPECT_EQ(to_string(result.encodings.at("w").provenance), "from its values, raised for its bias");
   const std::int64_t code = to_int64s(*result.encodings.at("b").codes)[1];

@@ -65,7 +65,7 @@ TEST(ChooseTensors, MovementSharesItsInputsEncoding) {
   EXPECT_EQ(chosen["y"], "fixed");
   EXPECT_EQ(chosen["w"], "its values");
   EXPECT_EQ(chosen.at("w").axis, 0);
-  EXPECT_EQ(chosen.at("c").why, "computed by node 'make_c' (Conv)");
+  EXPECT_EQ(chosen.at("c").why, "computed by node 'c_node' (Conv)");
   const std::vector<calib::Watch> watches = watches_of(g.graph(), float_facts(g.graph()), chosen.all());
   ASSERT_EQ(watches.size(), 3U);  // x, c, and the rows that Softmax reads.
   for (const calib::Watch& watch : watches) {

@@ -1,0 +1,19 @@
+// observe_float.hpp: what the float model's tensors are over samples.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "calib/observe.hpp"
+#include "exec/samples.hpp"
+#include "graph/graph.hpp"
+#include "halfstep/observer.hpp"
+
+namespace halfstep::pipeline {
+
+/// calib::observe() of `graph` in float, with progress told as `stage`.
+Result<calib::Observations> observe_float(const graph::Graph& graph, std::vector<calib::Watch> watches,
+                                          const exec::SampleSource& samples, int num_threads, std::string_view stage,
+                                          const Observer& observer);
+
+}  // namespace halfstep::pipeline

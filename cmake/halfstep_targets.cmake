@@ -54,7 +54,8 @@ endfunction()
 
 # halfstep_unity(target [file...])
 # Compiles the sources of each folder of `target` in units of at most eight, but for the files named. Sources of one
-# folder must not define the same name in their anonymous namespaces.
+# folder must not define the same name in their anonymous namespaces. Those that see the operator table stay among
+# themselves: its header changes often, and the others are not compiled again then.
 function(halfstep_unity target)
   if(NOT HALFSTEP_UNITY)
     return()
@@ -71,11 +72,18 @@ function(halfstep_unity target)
     cmake_path(GET folder FILENAME folder)
     if(NOT folder STREQUAL folder_before)
       set(folder_before ${folder})
-      set(count 0)
+      set(count_plain 0)
+      set(count_table 0)
     endif()
-    math(EXPR unit "${count} / 8")
-    math(EXPR count "${count} + 1")
-    set_source_files_properties(${source} PROPERTIES UNITY_GROUP ${folder}_${unit})
+    file(STRINGS ${source} includes REGEX "#include \"ops/(op_def|elementwise/unary)\\.hpp\"")
+    if(includes)
+      set(kind table)
+    else()
+      set(kind plain)
+    endif()
+    math(EXPR unit "${count_${kind}} / 8")
+    math(EXPR count_${kind} "${count_${kind}} + 1")
+    set_source_files_properties(${source} PROPERTIES UNITY_GROUP ${folder}_${kind}_${unit})
   endforeach()
 endfunction()
 

@@ -2,6 +2,7 @@
 #include "core/text.hpp"
 #include "lower/fixed_steps.hpp"
 #include "lower/product_grid.hpp"
+#include "ops/op_def.hpp"
 
 namespace halfstep::lower {
 namespace {

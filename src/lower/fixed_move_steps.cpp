@@ -4,6 +4,7 @@
 #include "core/text.hpp"
 #include "lower/fixed_moves.hpp"
 #include "lower/fixed_steps.hpp"
+#include "ops/op_def.hpp"
 
 namespace halfstep::lower {
 namespace {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "ops/evaluate.hpp"
+#include "ops/op_def.hpp"
 #include "ops/shared/fixed_support.hpp"
 
 namespace halfstep::lower {

@@ -5,7 +5,7 @@
 
 #include "encoding/encoding.hpp"
 #include "lower/float_steps.hpp"
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 
 namespace halfstep::lower {
 

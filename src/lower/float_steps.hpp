@@ -7,7 +7,7 @@
 #include "graph/graph.hpp"
 #include "halfstep/result.hpp"
 #include "ops/infer_graph.hpp"
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 
 namespace halfstep::lower {
 

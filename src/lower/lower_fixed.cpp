@@ -7,6 +7,7 @@
 #include "lower/lower.hpp"
 #include "lower/needed_nodes.hpp"
 #include "lower/outline.hpp"
+#include "ops/op_def.hpp"
 
 namespace halfstep::lower {
 namespace {

@@ -8,7 +8,7 @@
 #include "graph/graph.hpp"
 #include "halfstep/result.hpp"
 #include "lower/program_builder.hpp"
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 
 namespace halfstep::lower {
 

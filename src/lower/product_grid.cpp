@@ -1,6 +1,7 @@
 // product_grid.cpp: scales of accumulators.
 #include "lower/product_grid.hpp"
 
+#include "ops/op_def.hpp"
 #include "ops/operands.hpp"
 
 namespace halfstep::lower {

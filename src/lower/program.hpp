@@ -12,7 +12,6 @@
 #include "graph/graph.hpp"
 #include "ops/fixed_form.hpp"
 #include "ops/infer_graph.hpp"
-#include "ops/op_def.hpp"
 
 namespace halfstep::lower {
 

@@ -3,7 +3,7 @@
 
 #include "encoding/encoding.hpp"
 #include "numerics/fixed_point.hpp"
-#include "ops/op_def.hpp"
+#include "ops/kernel.hpp"
 
 namespace halfstep::lower {
 

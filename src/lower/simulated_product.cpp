@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "numerics/factor.hpp"
+#include "ops/op_def.hpp"
 #include "ops/operands.hpp"
 
 namespace halfstep::lower {

@@ -12,7 +12,7 @@
 #include "halfstep/result.hpp"
 #include "lower/float_steps.hpp"
 #include "numerics/fixed_point.hpp"
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 
 namespace halfstep::lower {
 

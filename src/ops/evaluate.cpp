@@ -6,6 +6,7 @@
 
 #include "core/text.hpp"
 #include "kernels/clamp.hpp"
+#include "ops/op_def.hpp"
 
 namespace halfstep::ops {
 

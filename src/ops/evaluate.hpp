@@ -5,7 +5,7 @@
 
 #include "core/tensor.hpp"
 #include "halfstep/result.hpp"
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 
 namespace halfstep::ops {
 

@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 
 namespace halfstep::ops {
 

@@ -13,7 +13,7 @@
 #include "encoding/encoding.hpp"
 #include "halfstep/arithmetic.hpp"
 #include "numerics/fixed_point.hpp"
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 
 namespace halfstep::ops {
 

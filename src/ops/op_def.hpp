@@ -11,17 +11,13 @@
 // run fails only on data (an index outside its axis).
 #pragma once
 
-#include <array>
 #include <cstddef>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
-#include <vector>
 
-#include "core/tensor.hpp"
-#include "graph/graph.hpp"
-#include "halfstep/result.hpp"
+#include "ops/node_args.hpp"
+#include "ops/operand_roles.hpp"
 
 namespace halfstep::ops {
 
@@ -33,94 +29,6 @@ enum class OutputRule {
   kFixed,         ///< Range known from the mathematics (Sigmoid, Softmax).
   kNone,          ///< Outputs are not real numbers (Shape, ArgMax, comparisons), or stay float.
 };
-
-/// The operands of a node as infer() sees them.
-struct NodeArgs {
-  const graph::Node& node;
-  std::span<const TensorType* const> inputs;  ///< nullptr: absent.
-  std::span<const Tensor* const> values;      ///< Where known (constants), else nullptr. Same size as inputs.
-
-  std::size_t num_inputs() const { return inputs.size(); }
-  bool has(std::size_t i) const { return i < inputs.size() && inputs[i] != nullptr; }
-  const TensorType& type(std::size_t i) const { return *inputs[i]; }
-  const Shape& shape(std::size_t i) const { return inputs[i]->shape; }
-  const Tensor* value(std::size_t i) const { return i < values.size() ? values[i] : nullptr; }
-  const graph::Attributes& attributes() const { return node.attributes; }
-  bool wants_output(std::size_t i) const { return i < node.outputs.size() && node.outputs[i] != graph::kNoValue; }
-};
-
-/// What infer() found out. Exactly one of three cases: types of all outputs
-/// (entries past the node's output count are ignored); or data_dependent, when
-/// the types depend on an operand's value that is not known yet - infer() is
-/// then called again with every operand's value at run time.
-struct Inferred {
-  std::vector<TensorType> outputs;
-  /// Optional: values known without running (Shape, Size). Empty or one per output.
-  std::vector<std::optional<Tensor>> values;
-  bool data_dependent = false;
-
-  static Inferred one(TensorType type) { return {.outputs = {std::move(type)}, .values = {}, .data_dependent = false}; }
-  static Inferred unknown() { return {.outputs = {}, .values = {}, .data_dependent = true}; }
-};
-
-/// What a kernel works on. Absent operands and outputs are !present().
-struct KernelIo {
-  std::span<const ConstView> inputs;
-  std::span<const MutableView> outputs;
-  std::span<std::byte> scratch;  ///< 64-byte aligned, Prepared::scratch_bytes long, content undefined.
-};
-
-/// May fail only on data, with one line that does not name the node (the
-/// executor adds it). Thread-safe: called concurrently with different io.
-using Kernel = std::function<Result<void>(const KernelIo&)>;
-
-/// A kernel ready to run.
-struct Prepared {
-  Kernel run;
-  std::size_t scratch_bytes = 0;
-  /// The kernel has applied Node::clamp itself; otherwise the executor adds a clamp step.
-  bool clamps = false;
-};
-
-/// The operands of a node as lower_float() sees them: infer()'s, and the output types.
-struct LowerArgs : NodeArgs {
-  std::span<const TensorType> outputs;
-};
-
-struct FixedArgs;  // fixed_form.hpp
-struct FixedForm;
-
-/// The part an operand plays when the node runs on integers.
-enum class OperandRole {
-  kPlain,      ///< Not on a grid: indices, shapes, conditions, bounds of Clip.
-  kData,       ///< On a grid like an activation: input 0, both sides of Add, slopes of PRelu.
-  kWeight,     ///< If constant, multiplies on a grid of its own, perhaps one a channel. Else data.
-  kBias,       ///< If constant, added to the accumulator. Else data.
-  kParameter,  ///< Computes, but stays real: what a normalization scales and shifts by.
-};
-
-/// Roles of a node's operands in their order; the last one stands for all that follow.
-struct OperandRoles {
-  std::array<OperandRole, 3> roles = {OperandRole::kData, OperandRole::kPlain, OperandRole::kPlain};
-
-  constexpr OperandRole operator[](std::size_t operand) const {
-    return roles[operand < roles.size() ? operand : roles.size() - 1];
-  }
-  /// The first operand with this role; empty: none.
-  constexpr std::optional<std::size_t> find(OperandRole role) const {
-    for (std::size_t i = 0; i < roles.size(); ++i) {
-      if (roles[i] == role) return i;
-    }
-    return std::nullopt;
-  }
-  /// The first operand that carries data: 1 for Where, whose operand 0 only chooses.
-  constexpr std::size_t first_data() const { return find(OperandRole::kData).value_or(0); }
-};
-
-inline constexpr OperandRoles kAllData = {{OperandRole::kData, OperandRole::kData, OperandRole::kData}};
-inline constexpr OperandRoles kLinearRoles = {{OperandRole::kData, OperandRole::kWeight, OperandRole::kBias}};
-inline constexpr OperandRoles kNormalizationRoles = {
-    {OperandRole::kData, OperandRole::kParameter, OperandRole::kParameter}};
 
 /// Where the channels of a linear operator are (the one with a kWeight), given its node and the weight's shape. With
 /// groups, only axis 0 of a weight runs over all groups; the other one runs over the channels of one group.
@@ -181,10 +89,6 @@ struct OpDef {
   /// Errors: kUnsupported with the reason if these operands have no integer form: the node stays float.
   Result<FixedForm> (*lower_fixed)(const FixedArgs&) = nullptr;
 };
-
-/// nullptr if the operator is unknown.
-const OpDef* find_op(std::string_view domain, std::string_view type);
-inline const OpDef* find_op(const graph::Node& node) { return find_op(node.domain, node.op_type); }
 
 /// Every definition, sorted by (domain, type).
 std::span<const OpDef> all_ops();

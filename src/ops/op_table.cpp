@@ -43,4 +43,6 @@ const OpDef* find_op(std::string_view domain, std::string_view type) {
   return at != table().end() && key_of(*at) == key ? &*at : nullptr;
 }
 
+const OpDef* find_op(const graph::Node& node) { return find_op(node.domain, node.op_type); }
+
 }  // namespace halfstep::ops

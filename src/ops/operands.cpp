@@ -1,6 +1,8 @@
 // operands.cpp: reads the operator table.
 #include "ops/operands.hpp"
 
+#include "ops/op_def.hpp"
+
 namespace halfstep::ops {
 namespace {
 
@@ -30,6 +32,8 @@ std::optional<int> weight_channel_axis(const OpDef& op, const graph::Node& node,
   if (axis != 0 && op.channels.channels_first && node.attributes.get_int("group", 1) != 1) return std::nullopt;
   return axis;
 }
+
+int output_channel_axis(const OpDef& op, int output_rank) { return op.channels.channels_first ? 1 : output_rank - 1; }
 
 std::optional<int> weight_axis(const graph::Graph& graph, const graph::Node& node) {
   const graph::ValueId weight = weight_of(graph, node);

@@ -6,7 +6,8 @@
 
 #include "graph/graph.hpp"
 #include "ops/infer_graph.hpp"
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
+#include "ops/operand_roles.hpp"
 
 namespace halfstep::ops {
 
@@ -22,9 +23,7 @@ std::optional<int> weight_channel_axis(const OpDef& op, const graph::Node& node,
 std::optional<int> weight_axis(const graph::Graph& graph, const graph::Node& node);
 
 /// The axis of a linear operator's output that runs over its channels.
-inline int output_channel_axis(const OpDef& op, int output_rank) {
-  return op.channels.channels_first ? 1 : output_rank - 1;
-}
+int output_channel_axis(const OpDef& op, int output_rank);
 
 /// The node's constant weight or bias; kNoValue if there is none.
 graph::ValueId weight_of(const graph::Graph& graph, const graph::Node& node);

@@ -12,6 +12,7 @@
 #include <cmath>
 #include <limits>
 
+#include "ops/op_def.hpp"
 #include "ops/operands.hpp"
 #include "passes/edit.hpp"
 #include "passes/passes.hpp"

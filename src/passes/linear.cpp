@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ops/op_def.hpp"
 #include "ops/operands.hpp"
 
 namespace halfstep::passes {

@@ -100,7 +100,8 @@ Result<FloatComparisonOutcome> compare_with_float(const FloatComparison& request
   exec::Session simulated =
       simulated_session(*request.quantized, *request.encodings, request.fixed.arithmetic, *num_threads);
   exec::Session fixed = noting_session(request, *num_threads, notes);
-  compare::RunsRequest runs{request};
+  compare::RunsRequest runs;
+  static_cast<compare::CompareOptions&>(runs) = request;
   runs.num_threads = *num_threads;
   runs.reference = {request.reference, &reference};
   runs.other = {request.quantized, request.mode == EvaluateMode::kSimulated ? &simulated : &fixed};

@@ -1,6 +1,7 @@
 // choose_constants.cpp: weights, constant data, then the biases that follow from both.
 #include "precision/choose_constants.hpp"
 
+#include "ops/op_def.hpp"
 #include "ops/operands.hpp"
 
 namespace halfstep::precision {

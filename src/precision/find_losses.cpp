@@ -5,6 +5,7 @@
 #include <cmath>
 #include <optional>
 
+#include "ops/op_def.hpp"
 #include "ops/operands.hpp"
 #include "precision/draft.hpp"
 

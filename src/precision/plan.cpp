@@ -1,6 +1,7 @@
 // plan.cpp: what a plan asks of calibration.
 #include "precision/plan.hpp"
 
+#include "ops/op_def.hpp"
 #include "ops/operands.hpp"
 
 namespace halfstep::precision {

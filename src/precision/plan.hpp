@@ -14,7 +14,7 @@
 #include "encoding/range_to_encoding.hpp"
 #include "graph/graph.hpp"
 #include "ops/infer_graph.hpp"
-#include "ops/op_def.hpp"
+#include "ops/operand_roles.hpp"
 
 namespace halfstep::precision {
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "ops/op_def.hpp"
 #include "ops/operands.hpp"
 
 namespace halfstep::precision {
@@ -16,7 +17,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 /// What a row's raised values may add to its sum of exponentials, in units of the largest.
 constexpr double kTolerance = 1e-6;
 
-std::size_t at(ValueId id) { return static_cast<std::size_t>(id); }
+std::size_t by_id(ValueId id) { return static_cast<std::size_t>(id); }
 
 class Floors {
  public:
@@ -43,8 +44,8 @@ class Floors {
  private:
   void lower(ValueId id, double floor) {
     if (id == graph::kNoValue) return;
-    has_reader_[at(id)] = true;
-    floors_[at(id)] = std::min(floors_[at(id)], floor);
+    has_reader_[by_id(id)] = true;
+    floors_[by_id(id)] = std::min(floors_[by_id(id)], floor);
   }
 
   void visit(const graph::Node& node) {
@@ -76,7 +77,7 @@ class Floors {
     return floor == kInfinity ? -kInfinity : floor;
   }
 
-  double final_floor(ValueId id) const { return has_reader_[at(id)] ? floors_[at(id)] : -kInfinity; }
+  double final_floor(ValueId id) const { return has_reader_[by_id(id)] ? floors_[by_id(id)] : -kInfinity; }
 
   /// Raised to this, a value leaves the sum at or below the sum's floor. Of a difference the first operand only.
   double floor_of_addend(const graph::Node& node, std::size_t i) const {

@@ -6,6 +6,7 @@
 
 #include "ops/elementwise/binary_fixed.hpp"
 #include "ops/families.hpp"
+#include "ops/op_def.hpp"
 #include "ops/shared/weighted_sum_fixed.hpp"
 
 namespace halfstep::ops {

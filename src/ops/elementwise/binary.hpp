@@ -5,7 +5,7 @@
 #include <limits>
 #include <type_traits>
 
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 #include "ops/shared/broadcast.hpp"
 #include "ops/shared/vector_math.hpp"
 

@@ -7,7 +7,7 @@
 #include "core/dtype.hpp"
 #include "core/tensor.hpp"
 #include "numerics/fixed_point.hpp"
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 #include "ops/shared/element_rows.hpp"
 
 namespace halfstep::ops {

@@ -4,6 +4,7 @@
 #include "ops/elementwise/binary.hpp"
 #include "ops/elementwise/cast.hpp"
 #include "ops/elementwise/unary_fixed.hpp"
+#include "ops/op_def.hpp"
 
 namespace halfstep::ops {
 namespace {

@@ -4,6 +4,7 @@
 
 #include "ops/elementwise/binary.hpp"
 #include "ops/elementwise/binary_fixed.hpp"
+#include "ops/op_def.hpp"
 #include "ops/shared/weighted_sum_fixed.hpp"
 
 namespace halfstep::ops {

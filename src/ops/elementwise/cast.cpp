@@ -7,6 +7,7 @@
 #include <string>
 
 #include "ops/families.hpp"
+#include "ops/op_def.hpp"
 #include "ops/shared/broadcast.hpp"
 
 namespace halfstep::ops {

@@ -5,6 +5,7 @@
 
 #include "ops/elementwise/binary.hpp"
 #include "ops/families.hpp"
+#include "ops/op_def.hpp"
 
 namespace halfstep::ops {
 namespace {

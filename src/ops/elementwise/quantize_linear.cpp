@@ -9,6 +9,7 @@
 
 #include "ops/elementwise/cast.hpp"
 #include "ops/families.hpp"
+#include "ops/op_def.hpp"
 #include "ops/shared/broadcast.hpp"
 
 namespace halfstep::ops {

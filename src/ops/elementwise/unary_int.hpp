@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "core/tensor.hpp"
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 
 namespace halfstep::ops {
 

@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 
 namespace halfstep::ops {
 

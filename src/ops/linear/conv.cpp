@@ -8,6 +8,7 @@
 #include "ops/families.hpp"
 #include "ops/linear/conv_geometry.hpp"
 #include "ops/linear/conv_int.hpp"
+#include "ops/op_def.hpp"
 
 namespace halfstep::ops {
 namespace {

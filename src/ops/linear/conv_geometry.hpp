@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "kernels/im2col.hpp"
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 
 namespace halfstep::ops {
 

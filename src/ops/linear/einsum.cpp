@@ -9,6 +9,7 @@
 #include "kernels/gemm.hpp"
 #include "ops/families.hpp"
 #include "ops/linear/einsum_plan.hpp"
+#include "ops/op_def.hpp"
 
 namespace halfstep::ops {
 namespace {

@@ -8,6 +8,7 @@
 #include "core/errors.hpp"
 #include "ops/families.hpp"
 #include "ops/linear/matmul_int.hpp"
+#include "ops/op_def.hpp"
 
 namespace halfstep::ops {
 namespace {

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "ops/linear/conv_geometry.hpp"
+#include "ops/op_def.hpp"
 #include "ops/shared/broadcast.hpp"
 #include "ops/shared/quantize_linear.hpp"
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "ops/linear/matmul.hpp"
+#include "ops/op_def.hpp"
 #include "ops/shared/broadcast.hpp"
 #include "ops/shared/quantize_linear.hpp"
 

@@ -3,6 +3,7 @@
 
 #include "ops/families.hpp"
 #include "ops/movement/index_ops.hpp"
+#include "ops/op_def.hpp"
 
 namespace halfstep::ops {
 

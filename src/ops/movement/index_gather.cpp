@@ -1,6 +1,7 @@
 // index_gather.cpp: Gather, GatherElements and GatherND.
 #include "ops/movement/index_ops.hpp"
 #include "ops/movement/index_support.hpp"
+#include "ops/op_def.hpp"
 
 namespace halfstep::ops {
 namespace {

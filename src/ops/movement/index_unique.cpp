@@ -6,6 +6,7 @@
 #include "core/errors.hpp"
 #include "ops/movement/index_ops.hpp"
 #include "ops/movement/index_support.hpp"
+#include "ops/op_def.hpp"
 
 namespace halfstep::ops {
 namespace {

@@ -4,6 +4,7 @@
 #include "core/errors.hpp"
 #include "ops/movement/movement_ops.hpp"
 #include "ops/movement/movement_support.hpp"
+#include "ops/op_def.hpp"
 
 namespace halfstep::ops {
 namespace {

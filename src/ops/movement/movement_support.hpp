@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 
 namespace halfstep::ops {
 

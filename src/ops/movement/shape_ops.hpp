@@ -1,7 +1,7 @@
 // shape_ops.hpp: the definitions that shape.cpp lists, by the file that holds them.
 #pragma once
 
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 
 namespace halfstep::ops {
 

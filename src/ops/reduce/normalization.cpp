@@ -2,6 +2,7 @@
 #include <array>
 
 #include "ops/families.hpp"
+#include "ops/op_def.hpp"
 #include "ops/reduce/normalization_ops.hpp"
 #include "ops/shared/weighted_sum_fixed.hpp"
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "ops/fixed_form.hpp"
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 
 namespace halfstep::ops {
 

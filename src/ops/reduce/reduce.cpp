@@ -5,6 +5,7 @@
 
 #include "core/errors.hpp"
 #include "ops/families.hpp"
+#include "ops/op_def.hpp"
 #include "ops/reduce/reduce_fixed.hpp"
 #include "ops/reduce/reduce_kernels.hpp"
 #include "ops/reduce/reduce_select.hpp"

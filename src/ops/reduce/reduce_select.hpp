@@ -1,7 +1,7 @@
 // reduce_select.hpp: operators that pick elements along one axis.
 #pragma once
 
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 
 namespace halfstep::ops {
 

@@ -6,6 +6,7 @@
 
 #include "core/errors.hpp"
 #include "ops/families.hpp"
+#include "ops/op_def.hpp"
 
 namespace halfstep::ops {
 namespace {

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "ops/families.hpp"
+#include "ops/op_def.hpp"
 #include "ops/reduce/softmax_fixed.hpp"
 #include "ops/shared/node_check.hpp"
 

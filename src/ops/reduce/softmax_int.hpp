@@ -30,7 +30,7 @@
 #include <vector>
 
 #include "numerics/fixed_point.hpp"
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 
 namespace halfstep::ops {
 

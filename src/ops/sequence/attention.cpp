@@ -5,6 +5,7 @@
 
 #include "core/errors.hpp"
 #include "ops/families.hpp"
+#include "ops/op_def.hpp"
 #include "ops/sequence/attention_extras.hpp"
 #include "ops/sequence/attention_kernel.hpp"
 

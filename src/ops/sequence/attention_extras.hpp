@@ -1,7 +1,7 @@
 // attention_extras.hpp: operators that stand around attention in transformers.
 #pragma once
 
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 
 namespace halfstep::ops {
 

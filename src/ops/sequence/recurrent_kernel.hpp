@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 #include "ops/sequence/recurrent_activation.hpp"
 
 namespace halfstep::ops {

@@ -10,7 +10,7 @@
 
 #include "core/shape.hpp"
 #include "halfstep/result.hpp"
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 #include "ops/shared/vector_math.hpp"
 
 namespace halfstep::ops {

@@ -6,7 +6,7 @@
 
 #include "core/code_types.hpp"
 #include "encoding/encoding.hpp"
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 
 namespace halfstep::ops {
 

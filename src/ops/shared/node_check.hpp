@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 
 namespace halfstep::ops::vision {
 

@@ -1,7 +1,7 @@
 // reduce_int.hpp: means and sums of codes along axes.
 #pragma once
 
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 #include "ops/shared/mean_rules.hpp"
 #include "ops/shared/reduce_plan.hpp"
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "numerics/fixed_point.hpp"
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 #include "ops/shared/element_rows.hpp"
 
 namespace halfstep::ops {

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "ops/families.hpp"
+#include "ops/op_def.hpp"
 #include "ops/vision/vision_ops.hpp"
 
 namespace halfstep::ops {

@@ -1,7 +1,7 @@
 // vision_ops.hpp: the infer and lower_float functions of the vision operators, one pair an operator.
 #pragma once
 
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 
 namespace halfstep::ops {
 

@@ -7,6 +7,7 @@
 #include "core/code_types.hpp"
 #include "core/errors.hpp"
 #include "ops/families.hpp"
+#include "ops/op_def.hpp"
 #include "ops/shared/node_check.hpp"
 #include "ops/shared/pool_window.hpp"
 #include "ops/window/pool_fixed.hpp"

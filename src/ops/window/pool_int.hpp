@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 #include "ops/shared/mean_rules.hpp"
 #include "ops/window/pool_plan.hpp"
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "core/dtype.hpp"
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 #include "ops/window/pool_plan.hpp"
 
 namespace halfstep::ops {

@@ -1,7 +1,7 @@
 // pool_unpool.hpp: MaxUnpool, which puts pooled values back where MaxPool found them.
 #pragma once
 
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 
 namespace halfstep::ops {
 

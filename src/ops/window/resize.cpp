@@ -4,6 +4,7 @@
 
 #include "core/errors.hpp"
 #include "ops/families.hpp"
+#include "ops/op_def.hpp"
 #include "ops/shared/node_check.hpp"
 #include "ops/window/resize_fixed.hpp"
 #include "ops/window/resize_kernels.hpp"

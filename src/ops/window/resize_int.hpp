@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "numerics/fixed_point.hpp"
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 #include "ops/window/resize_plan.hpp"
 
 namespace halfstep::ops {

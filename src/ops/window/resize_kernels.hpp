@@ -1,7 +1,7 @@
 // resize_kernels.hpp: applies resize tables to data.
 #pragma once
 
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 #include "ops/window/resize_spec.hpp"
 
 namespace halfstep::ops {

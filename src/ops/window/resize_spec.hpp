@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "ops/op_def.hpp"
+#include "ops/node_args.hpp"
 #include "ops/window/resize_axis.hpp"
 
 namespace halfstep::ops {

@@ -52,15 +52,14 @@ inline Result<LoweredCodes> try_lower(const CodeNode& c) {
   }
   values[0] = nullptr;
   if (c.x) encodings[0] = &*c.x;
-  const OpDef* op = find_op("", c.type);
-  Result<Inferred> inferred = op->infer(NodeArgs{node, types, values});
+  Result<Inferred> inferred = infer_by_table(NodeArgs{node, types, values});
   if (!inferred.ok()) return inferred.error();
   std::vector<const Encoding*> output_encodings(inferred->outputs.size(), nullptr);
   if (c.y) output_encodings[0] = &*c.y;
   const std::vector<const Tensor*> codes(operands.size(), nullptr);
   const FixedArgs fixed{{node, types, values}, inferred->outputs,           encodings, codes,
                         output_encodings,      {.arithmetic = c.arithmetic}};
-  Result<FixedForm> form = op->lower_fixed(fixed);
+  Result<FixedForm> form = lower_fixed_by_table(fixed);
   if (!form.ok()) return form.error();
   const DType dtype = c.y ? storage_dtype(c.y->grid()) : DType::kFloat32;
   return LoweredCodes{*std::move(form), {dtype, inferred->outputs[0].shape}};

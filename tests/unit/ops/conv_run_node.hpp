@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "ops/op_def.hpp"
+#include "unit/ops/table_access.hpp"
 
 namespace halfstep::ops::conv_testing {
 
@@ -26,8 +26,6 @@ inline graph::Node make_node(std::string type, std::size_t num_inputs) {
 
 /// Output 0 of `node`. The scratch and the output are filled with NaN bits first.
 inline Result<Tensor> run_node(const graph::Node& node, const std::vector<Tensor>& operands) {
-  const OpDef* def = find_op(node);
-  if (def == nullptr) return Error{ErrorCode::kUnsupported, "unknown operator"};
   std::vector<const TensorType*> types;
   std::vector<const Tensor*> values;
   std::vector<ConstView> views;
@@ -37,9 +35,9 @@ inline Result<Tensor> run_node(const graph::Node& node, const std::vector<Tensor
     views.push_back(operand.view());
   }
   const NodeArgs args{node, types, values};
-  Result<Inferred> inferred = def->infer(args);
+  Result<Inferred> inferred = infer_by_table(args);
   if (!inferred.ok()) return inferred.error();
-  const Result<Prepared> prepared = def->lower_float(LowerArgs{args, inferred->outputs});
+  const Result<Prepared> prepared = lower_float_by_table(LowerArgs{args, inferred->outputs});
   if (!prepared.ok()) return prepared.error();
   Tensor output(inferred->outputs.at(0));
   std::fill_n(output.mutable_bytes(), output.num_bytes(), std::byte{0xff});

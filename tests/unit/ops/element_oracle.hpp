@@ -82,7 +82,7 @@ inline Result<std::vector<std::int64_t>> run_fixed(const ElementProblem& problem
                         codes,
                         {&output, 1},
                         FixedPointOptions{.arithmetic = problem.arithmetic}};
-  Result<FixedForm> form = find_op("", problem.type)->lower_fixed(given);
+  Result<FixedForm> form = lower_fixed_by_table(given);
   if (!form.ok()) return form.error();
 
   std::vector<ConstView> views;

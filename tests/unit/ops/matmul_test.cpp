@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "conv_run_node.hpp"
+#include "ops/op_def.hpp"
 #include "ops/operands.hpp"
 
 namespace halfstep::ops {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "ops/evaluate.hpp"
-#include "ops/op_def.hpp"
+#include "unit/ops/table_access.hpp"
 
 namespace halfstep::ops {
 
@@ -85,7 +85,7 @@ inline Result<Inferred> infer_types(const std::string& type, const Attrs& attrs,
   std::vector<const TensorType*> types;
   for (const auto& operand : operands) types.push_back(operand ? &operand->type() : nullptr);
   const std::vector<const Tensor*> values(operands.size(), nullptr);
-  return find_op("", type)->infer(NodeArgs{node, types, values});
+  return infer_by_table(NodeArgs{node, types, values});
 }
 
 inline void expect_same(const Tensor& actual, const Tensor& expected) {

@@ -4,6 +4,7 @@
 
 #include "element_oracle.hpp"
 #include "ops/elementwise/unary_real.hpp"
+#include "ops/op_def.hpp"
 
 namespace halfstep::ops {
 namespace {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "movement_run.hpp"
+#include "ops/op_def.hpp"
 
 namespace halfstep::ops {
 namespace {

@@ -138,6 +138,27 @@ ElementProblem random_problem(Draw& draw, Arithmetic arithmetic, const std::stri
   return problem;
 }
 
+// a on steps of 0.5, b on steps of 0.25, y on steps of 1.
+TEST(BinaryFixed, ThreeCasesByHand) {
+  const auto codes = [](const char* type, std::vector<std::int64_t> a, std::vector<std::int64_t> b, std::int32_t zero,
+                        Arithmetic arithmetic) {
+    const Shape shape{static_cast<std::int64_t>(a.size())};
+    return run_fixed({.type = type,
+                      .operands = {{shape, *Encoding::per_tensor(unsigned_grid(8), {0.5, 0}), std::move(a), {}},
+                                   {shape, *Encoding::per_tensor(unsigned_grid(8), {0.25, 0}), std::move(b), {}}},
+                      .shape = shape,
+                      .output = *Encoding::per_tensor(unsigned_grid(8), {1.0, zero}),
+                      .arithmetic = arithmetic})
+        .value();
+  };
+  using Codes = std::vector<std::int64_t>;
+  // 7 * 6 / 8 = 5.25,  4 * 5 / 8 = 2.5 is a tie,  255 * 255 / 8 is beyond the grid.
+  EXPECT_EQ(codes("Mul", {7, 4, 255}, {6, 5, 255}, 0, Arithmetic::kQ31Single), (Codes{5, 3, 255}));
+  EXPECT_EQ(codes("Mul", {7, 4, 255}, {6, 5, 255}, 0, Arithmetic::kShiftHalfEven), (Codes{5, 2, 255}));
+  // 3.5 / 1.5 = 2.33,  0 / 0 is 0,  1.5 / 0 is the end of the grid; the zero point is 1.
+  EXPECT_EQ(codes("Div", {7, 0, 3}, {6, 0, 0}, 1, Arithmetic::kQ31Single), (Codes{3, 1, 255}));
+}
+
 TEST(BinaryFixed, ProductsMatchTheWideOracle) {
   Draw draw(41);
   for (const Arithmetic arithmetic : kAllArithmetics) {

@@ -220,6 +220,33 @@ std::string what_of(const Problem& p, int trial) {
          to_string(p.operands[1].shape) + " " + std::string(name_of(p.options.arithmetic));
 }
 
+// x on steps of 0.5 around 10, w on steps of 0.25, y on steps of 0.25 around 3: the factor is 0.5 * 0.25 / 0.25 = 0.5.
+TEST(ConvFixed, ThreeCasesByHand) {
+  Problem p;
+  p.node = make_node("Conv", 2);
+  p.operands = {{Shape{1, 1, 2, 2}, *Encoding::per_tensor(unsigned_grid(8), {0.5, 10}),
+                 Tensor::of<std::uint8_t>({1, 1, 2, 2}, {10, 12, 14, 9}), std::nullopt},
+                {Shape{1, 1, 2, 2}, *Encoding::per_tensor(signed_grid(8), {0.25, 0}),
+                 Tensor::of<std::int8_t>({1, 1, 2, 2}, {1, 2, 3, 4}),
+                 Tensor::of<float>({1, 1, 2, 2}, {0.25F, 0.5F, 0.75F, 1.0F})}};
+  p.y_shape = Shape{1, 1, 1, 1};
+  p.y = *Encoding::per_tensor(unsigned_grid(8), {0.25, 3});
+  using Codes = std::vector<std::int64_t>;
+  // 1 * 0 + 2 * 2 + 3 * 4 + 4 * -1 = 12, halved 6, and the zero point.
+  EXPECT_EQ(run_fixed(p, &lower_conv_fixed)->codes, (Codes{9}));
+  // A row of padding on top is real 0, code 10: 3 * 0 + 4 * 2 = 8, halved 4.
+  p.node.attributes.set("pads", Ints{1, 0, 0, 0});
+  p.y_shape = Shape{1, 1, 2, 1};
+  EXPECT_EQ(run_fixed(p, &lower_conv_fixed)->codes, (Codes{7, 9}));
+  // A bias of one step of 0.125 makes the sums 9 and 13, 4.5 and 6.5 output steps: ties.
+  p.node.inputs.push_back(2);
+  p.operands.push_back({Shape{1}, *Encoding::per_tensor(signed_grid(32), {0.125, 0}),
+                        Tensor::of<std::int32_t>({1}, {1}), Tensor::of<float>({1}, {0.125F})});
+  EXPECT_EQ(run_fixed(p, &lower_conv_fixed)->codes, (Codes{8, 10}));  // q31_single: up.
+  p.options.arithmetic = Arithmetic::kShiftHalfEven;
+  EXPECT_EQ(run_fixed(p, &lower_conv_fixed)->codes, (Codes{7, 9}));
+}
+
 class ConvFixedDrawn : public testing::TestWithParam<bool> {};
 
 TEST_P(ConvFixedDrawn, MatchesTheDefinition) {

@@ -130,6 +130,26 @@ Problem matmul_problem(Draw& d, Right right, Sizes s, Arithmetic arithmetic) {
   return p;
 }
 
+// x on steps of 0.5 around 128, w on steps of 0.25: a sum counts in 0.125.
+TEST(MatMulFixed, ThreeCasesByHand) {
+  Problem p;
+  p.node = make_node("Gemm", 2);
+  p.operands = {{Shape{3, 2}, *Encoding::per_tensor(unsigned_grid(8), {0.5, 128}),
+                 Tensor::of<std::uint8_t>({3, 2}, {130, 120, 131, 128, 255, 0}), std::nullopt},
+                {Shape{2, 1}, *Encoding::per_tensor(signed_grid(8), {0.25, 0}),
+                 Tensor::of<std::int8_t>({2, 1}, {3, -2}), Tensor::of<float>({2, 1}, {0.75F, -0.5F})}};
+  p.y_shape = Shape{3, 1};
+  // 2 * 3 + -8 * -2 = 22,  3 * 3 + 0 = 9,  127 * 3 + -128 * -2 = 637.
+  // Output steps of 1, factor 0.125:  2.75 -> 3,  1.125 -> 1,  79.625 -> 80.
+  p.y = *Encoding::per_tensor(signed_grid(8), {1.0, 0});
+  EXPECT_EQ(run_fixed(p, &lower_gemm_fixed)->codes, (std::vector<std::int64_t>{3, 1, 80}));
+  // Output steps of 0.25, factor 0.5:  11,  4.5 is a tie,  318.5 is beyond the grid.
+  p.y = *Encoding::per_tensor(signed_grid(8), {0.25, 0});
+  EXPECT_EQ(run_fixed(p, &lower_gemm_fixed)->codes, (std::vector<std::int64_t>{11, 5, 127}));  // q31_single: up.
+  p.options.arithmetic = Arithmetic::kShiftHalfEven;
+  EXPECT_EQ(run_fixed(p, &lower_gemm_fixed)->codes, (std::vector<std::int64_t>{11, 4, 127}));
+}
+
 class MatMulFixedDrawn : public testing::TestWithParam<std::tuple<bool, Right>> {};
 
 TEST_P(MatMulFixedDrawn, MatchesTheDefinition) {

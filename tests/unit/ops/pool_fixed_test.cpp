@@ -77,6 +77,22 @@ const Window kWindows[] = {
     {.kernel = {5, 5}, .strides = {4, 4}, .pads = {2, 2, 2, 2}, .ceil = true},
 };
 
+// Pairs of codes with equal input and output steps, the second time with output steps half as wide around 10.
+TEST(AveragePoolFixed, ThreeCasesByHand) {
+  CodeNode c{"AveragePool",
+             {{"kernel_shape", Ints{2}}},
+             {1, 1, 4},
+             {},
+             grid_of(signed_grid(8), 1),
+             grid_of(signed_grid(8), 1)};
+  // (2 + 3) / 2 = 2.5 and (3 - 6) / 2 = -1.5 are ties, (-6 + 4) / 2 = -1 is none.
+  EXPECT_THAT(run_codes(c, {2, 3, -6, 4}), ElementsAre(3, -1, -1));  // q31_single: up.
+  c.arithmetic = Arithmetic::kShiftHalfEven;
+  EXPECT_THAT(run_codes(c, {2, 3, -6, 4}), ElementsAre(2, -2, -1));
+  c.y = grid_of(signed_grid(8), 0.5, 10);
+  EXPECT_THAT(run_codes(c, {2, 3, -6, 4}), ElementsAre(15, 7, 8));
+}
+
 // Power-of-two scales make every second sum of two and every fourth sum of four a tie.
 TEST(AveragePoolFixed, MatchesTheOracleUnderEveryArithmetic) {
   std::uint32_t seed = 1;

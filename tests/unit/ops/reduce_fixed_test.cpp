@@ -53,6 +53,18 @@ const Case kCases[] = {
     {{5, 17}, {1}, {false, true}},
 };
 
+// Input and output steps of 1, then output steps of 2.
+TEST(ReduceFixed, ThreeCasesByHand) {
+  CodeNode c{"ReduceMean", {}, {2, 3}, {ints({1})}, grid_of(signed_grid(8), 1), grid_of(signed_grid(8), 1)};
+  // 7 / 3 = 2.33 and -5 / 3 = -1.67.
+  EXPECT_THAT(run_codes(c, {1, 2, 4, -1, -2, -2}), ElementsAre(2, -2));
+  c.type = "ReduceSum";
+  EXPECT_THAT(run_codes(c, {1, 2, 4, -1, -2, -2}), ElementsAre(7, -5));
+  // 7 / 2 = 3.5 and -5 / 2 = -2.5 are ties: up under q31_single.
+  c.y = grid_of(signed_grid(8), 2);
+  EXPECT_THAT(run_codes(c, {1, 2, 4, -1, -2, -2}), ElementsAre(4, -2));
+}
+
 TEST(ReduceFixed, MatchesTheOracleUnderEveryArithmetic) {
   std::uint32_t seed = 1;
   for (const Case& k : kCases) {

@@ -75,6 +75,18 @@ const Case kCases[] = {{{2, 3, 4}, {2, 3, 8}},       {{1, 2, 3, 5}, {1, 2, 6, 10
                        {{1, 2, 9, 8}, {1, 2, 9, 5}}, {{1, 1, 2, 3, 4}, {1, 1, 5, 6, 7}}, {{3, 2, 4, 4}, {3, 2, 1, 1}},
                        {{2, 2, 3, 2}, {3, 2, 7, 5}}, {{1, 3, 3, 2}, {1, 7, 3, 4}},       {{1, 2, 1, 1}, {1, 2, 4, 3}}};
 
+// Two codes become four at -0.25, 0.25, 0.75 and 1.25 of the way: 10, 12.5, 17.5, 20.
+TEST(ResizeLinearFixed, ThreeCasesByHand) {
+  CodeNode c =
+      resize(linear("half_pixel"), {1, 1, 2}, {1, 1, 4}, grid_of(signed_grid(8), 1), grid_of(signed_grid(8), 1));
+  EXPECT_THAT(run_codes(c, {10, 20}), ElementsAre(10, 13, 18, 20));  // q31_single: up.
+  c.arithmetic = Arithmetic::kShiftHalfEven;
+  EXPECT_THAT(run_codes(c, {10, 20}), ElementsAre(10, 12, 18, 20));
+  // Half the steps around -30: 20, 25, 35 and 40 of them.
+  c.y = grid_of(signed_grid(8), 0.5, -30);
+  EXPECT_THAT(run_codes(c, {10, 20}), ElementsAre(-10, -5, 5, 10));
+}
+
 // Doubling takes quarters of codes: every fourth sum is a tie.
 TEST(ResizeLinearFixed, MatchesTheOracleUnderEveryArithmetic) {
   std::uint32_t seed = 1;

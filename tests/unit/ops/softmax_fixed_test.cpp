@@ -71,6 +71,14 @@ struct Place {
 };
 const Place kPlaces[] = {{{3, 10}, 1}, {{2, 7, 5}, 1}, {{4, 3, 90}, 0}, {{2, 1000}, 1}, {{5, 1}, 1}, {{3, 2, 70}, 1}};
 
+// x on steps of 1, y on steps of 1/256.
+TEST(SoftmaxFixed, ThreeCasesByHand) {
+  const CodeNode c{"Softmax", {}, {2}, {}, grid_of(signed_grid(8), 1), grid_of(unsigned_grid(8), 1.0 / 256)};
+  EXPECT_THAT(run_codes(c, {3, 3}), ElementsAre(128, 128));     // 1/2 each.
+  EXPECT_THAT(run_codes(c, {0, 1}), ElementsAre(69, 187));      // 1 / (1 + e) = 0.2689 is 68.85, the rest 187.15.
+  EXPECT_THAT(run_codes(c, {127, -128}), ElementsAre(255, 0));  // 1 is 256, one beyond the grid.
+}
+
 TEST(SoftmaxFixed, MatchesTheOracleUnderEveryArithmetic) {
   std::uint32_t seed = 1;
   for (const Place& place : kPlaces) {

@@ -124,6 +124,34 @@ void expect_one_step(const Case& c, IntGrid x_grid, IntGrid y_grid) {
   }
 }
 
+TEST(UnaryFixed, ThreeCasesByHand) {
+  const auto codes = [](const char* type, Attrs attrs, Encoding x, std::vector<std::int64_t> q, Encoding y,
+                        Arithmetic arithmetic) {
+    const Shape shape{static_cast<std::int64_t>(q.size())};
+    return run_fixed({.type = type,
+                      .attrs = std::move(attrs),
+                      .operands = {{shape, std::move(x), std::move(q), {}}},
+                      .shape = shape,
+                      .output = std::move(y),
+                      .arithmetic = arithmetic})
+        .value();
+  };
+  using Codes = std::vector<std::int64_t>;
+  const Encoding tenths = *Encoding::per_tensor(signed_grid(8), {0.1, 0});
+  const Encoding ones = *Encoding::per_tensor(signed_grid(8), {1.0, 0});
+  // sigmoid(0) = 1/2 is 128 steps of 1/256;  sigmoid(12.7) is 256 of them, one beyond the grid;  sigmoid(-12.8) is 0.
+  EXPECT_EQ(codes("Sigmoid", {}, tenths, {0, 127, -128}, *Encoding::per_tensor(unsigned_grid(8), {1.0 / 256, 0}),
+                  Arithmetic::kQ31Single),
+            (Codes{128, 255, 0}));
+  // Half of -5 and -3 are ties: -2.5 and -1.5.
+  EXPECT_EQ(codes("LeakyRelu", {{"alpha", 0.5F}}, ones, {7, -5, -3}, ones, Arithmetic::kShiftHalfUp),
+            (Codes{7, -2, -1}));
+  EXPECT_EQ(codes("LeakyRelu", {{"alpha", 0.5F}}, ones, {7, -5, -3}, ones, Arithmetic::kShiftHalfEven),
+            (Codes{7, -2, -2}));
+  EXPECT_EQ(codes("LeakyRelu", {{"alpha", 0.5F}}, ones, {7, -5, -3}, ones, Arithmetic::kShiftHalfAway),
+            (Codes{7, -3, -2}));
+}
+
 TEST(UnaryFixed, EveryEntryIsWithinAStepOfTheFloatOperator) {
   for (const Case& c : cases()) {
     expect_one_step(c, signed_grid(8), unsigned_grid(8));

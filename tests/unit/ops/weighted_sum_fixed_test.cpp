@@ -101,6 +101,23 @@ ElementProblem random_problem(Draw& draw, Arithmetic arithmetic, const std::stri
   return problem;
 }
 
+// a on steps of 0.5, b on steps of 0.25, y on steps of 0.5 around 10.
+TEST(WeightedSumFixed, ThreeCasesByHand) {
+  const auto codes = [](const char* type) {
+    return run_fixed({.type = type,
+                      .operands = {{{3}, *Encoding::per_tensor(unsigned_grid(8), {0.5, 0}), {10, 9, 200}, {}},
+                                   {{3}, *Encoding::per_tensor(unsigned_grid(8), {0.25, 0}), {4, 1, 200}, {}}},
+                      .shape = {3},
+                      .output = *Encoding::per_tensor(unsigned_grid(8), {0.5, 10})})
+        .value();
+  };
+  using Codes = std::vector<std::int64_t>;
+  // 5 + 1 = 6 is 12 steps;  4.5 + 0.25 = 4.75 is 9.5, a tie, up;  100 + 50 is beyond the grid.
+  EXPECT_EQ(codes("Add"), (Codes{22, 20, 255}));
+  // 5 - 1 = 4 is 8 steps;  4.25 is 8.5, up;  50 is 100 steps.
+  EXPECT_EQ(codes("Sub"), (Codes{18, 19, 110}));
+}
+
 TEST(WeightedSumFixed, RandomProblemsMatchTheWideOracle) {
   Draw draw(20261121);
   for (const std::string type : {"Add", "Sub", "Sum", "Mean"}) {

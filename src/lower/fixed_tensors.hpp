@@ -19,6 +19,13 @@ using SharedEncoding = std::shared_ptr<const Encoding>;
 /// Hands out slots for a tensor as real numbers, as codes on its own grid, or as
 /// codes on another one, and adds a quantize, dequantize or requantize step the
 /// first time a form is asked for.
+///
+/// Invariant: a form that has a slot is written by a step that stands before whatever asks next. So tensors are
+/// completed in the graph's order, and a border stands directly in front of its first reader: with c complete as codes,
+/// a float reader and then another get
+///   Conv -> c (codes);  dequantize c;  reader 1;  reader 2      one border, before reader 1
+/// REQUIRES: complete() or complete_real() once for each tensor that is no constant, before any form of it is asked
+/// for. Not thread-safe: one lowering, one thread.
 class FixedTensors {
  public:
   FixedTensors(const graph::Graph& graph, ops::Facts facts, const EncodingSet& encodings, Arithmetic arithmetic);

@@ -12,6 +12,7 @@ namespace halfstep::lower {
 /// Assembles one Program. Slots first exist, then steps use them; finish()
 /// decides storage. Sharing: a slot may be declared to live in another slot's
 /// storage, when the builder agrees that nobody needs the old content any more.
+/// REQUIRES: steps are added in the order in which they run; finish() is the last call. Not thread-safe.
 class ProgramBuilder {
  public:
   explicit ProgramBuilder(const graph::Graph& graph);

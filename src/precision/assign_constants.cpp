@@ -133,7 +133,8 @@ void add_derived(Draft& draft, const graph::Node& node, ValueId bias, Encoding e
 }
 
 Result<void> derive_bias(Draft& draft, const graph::Node& node, ValueId bias) {
-  if (draft.encoding_of(bias) != nullptr) return {};  // Of an equal node before.
+  if (draft.encoding_of(bias) != nullptr) return {};                // Of an equal node before.
+  if (draft.encoding_behind(node.inputs[0]) == nullptr) return {};  // The node runs in float.
   const Tensor& values = constant(draft, bias);
   if (auto finite = largest_magnitude(values, draft.name_of(bias)); !finite.ok()) return finite.error();
   std::optional<Encoding> derived = derived_bias(draft, node, values);

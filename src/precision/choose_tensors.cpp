@@ -25,6 +25,12 @@ enum class Part {
 
 std::size_t at(ValueId id) { return static_cast<std::size_t>(id); }
 
+/// Two facts grow until neither changes: a value is needed (an operator with an integer form reads it, perhaps through
+/// data movement) and a value is encoded. Demand flows backwards, encodings forwards:
+///   x -> Einsum -> e -> Transpose -> t -> Conv -> y     Conv needs t, Transpose needs e, so e is encoded and t moves
+///   it
+/// Only then sources are named (first_choice), joins hand their grid back to what nobody else reads (share_backwards),
+/// and chains of sharing are cut to their root (resolve_shares), which is never shared itself.
 class Chooser {
  public:
   Chooser(const graph::Graph& graph, const ops::Facts& facts, const Options& options, const EncodingSet& imported)
@@ -51,7 +57,8 @@ class Chooser {
       spread_encodings();
     } while (changed_);
     for (std::size_t v = 0; v < graph_.values.size(); ++v) {
-      if (encoded_[v]) plan_.tensors[v] = first_choice(static_cast<ValueId>(v));
+      const auto id = static_cast<ValueId>(v);
+      plan_.tensors[v] = encoded_[v] ? first_choice(id) : TensorPlan{.why = why_float(id)};
     }
     for (std::size_t n = 0; n < graph_.nodes.size(); ++n) share_backwards(n);
     resolve_shares();
@@ -152,6 +159,13 @@ class Chooser {
 
   TensorPlan observed(std::string why) const {
     return {.source = Source::kObserved, .grid = grid_, .rule = rule_, .why = std::move(why)};
+  }
+
+  std::string why_float(ValueId id) const {
+    if (is_constant(id) || facts_[at(id)].value) return "the same for every sample";
+    if (!ops::is_float(facts_, id)) return "no float32 number, or of a type that is decided while running";
+    if (regridded_[at(id)]) return "read by what puts it on a grid of its own";
+    return "neither computed nor needed by an operator that runs on integers";
   }
 
   TensorPlan first_choice(ValueId id) const {

@@ -10,7 +10,6 @@
 
 #include "calib/observe.hpp"
 #include "calib/range_estimators.hpp"
-#include "core/dtype.hpp"
 #include "encoding/range_to_encoding.hpp"
 #include "graph/graph.hpp"
 #include "ops/infer_graph.hpp"
@@ -30,10 +29,13 @@ enum class Source {
   kOverridden,  ///< The user wrote it down.
 };
 
+/// What real numbers are stored as.
+enum class RealFormat { kFloat32, kFloat16 };
+
 /// The decision about one tensor. Fields that its source does not name keep their defaults.
 struct TensorPlan {
   Source source = Source::kFloat;
-  DType format = DType::kFloat32;                   ///< kFloat: kFloat32 or kFloat16.
+  RealFormat format = RealFormat::kFloat32;         ///< kFloat.
   GridRequest grid = {};                            ///< kObserved, kFixed, kConstant, kDerived.
   calib::RangeRule rule = {};                       ///< kObserved, kConstant.
   std::optional<int> axis = std::nullopt;           ///< kObserved, kConstant: one grid for each slice along it.
@@ -41,7 +43,7 @@ struct TensorPlan {
   RealRange fixed_range = {};                       ///< kFixed.
   graph::NodeId node = graph::kNoNode;              ///< Biases: the linear node that adds it.
   ops::OperandRole role = ops::OperandRole::kData;  ///< Of constants: what they are to their reader.
-  std::string why = {};                             ///< The rule that decided, as the end of a sentence: "read by ...".
+  std::string why = {};                             ///< The rule that decided: "computed by node 'c' (Conv)".
 };
 
 struct Plan {

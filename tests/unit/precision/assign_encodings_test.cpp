@@ -251,6 +251,28 @@ TEST(AssignEncodings, AFrozenBiasOnAnotherScaleIsPutOnTheProduct) {
   EXPECT_NE(moved.warnings[0].find("is put there"), std::string::npos);
 }
 
+// What overrides and mixed precision will do: change entries of a plan before it is carried out.
+TEST(AssignEncodings, ThePlanDecidesTensorByTensor) {
+  GraphBuilder g = conv({1.27F, -0.635F}, {0.5F, -0.25F});
+  const ops::Facts facts = float_facts(g.graph());
+  Plan plan = choose_tensors(g.graph(), facts, Options{});
+  TensorPlan& y = plan.of(g.value("y"));
+  EXPECT_EQ(y.why, "computed by node 'y_node' (Conv)");
+  y.grid.bits = 16;
+  y.why = "16 bits because the reader demands it";
+  const calib::Observations observations = observed(g.graph(), plan, -1.0F, 1.55F);
+  const Assignment wide = *assign_encodings(g.graph(), facts, plan, observations);
+  EXPECT_EQ(wide.encodings.at("y").encoding.grid(), (IntGrid{0, 65535}));
+  EXPECT_EQ(wide.encodings.at("x").encoding.grid(), (IntGrid{0, 255}));
+
+  plan.of(g.value("x")) = {.source = Source::kFloat, .format = RealFormat::kFloat16, .why = "float16 on purpose"};
+  const Assignment real = *assign_encodings(g.graph(), facts, plan, observations);
+  EXPECT_EQ(real.encodings.count("x"), 0U);
+  EXPECT_EQ(real.encodings.count("b"), 0U);  // No input scale to stand on.
+  EXPECT_EQ(real.encodings.count("w"), 1U);
+  EXPECT_TRUE(real.warnings.empty());
+}
+
 TEST(BiasEncoding, RepeatsWeightChannelsForEveryGroup) {
   // ConvTranspose, two groups of two channels: four biases, two weight scales.
   const Tensor bias = Tensor::of<float>({4}, {1.0F, 1.0F, 1.0F, 1.0F});

@@ -95,6 +95,7 @@ TEST(ChooseTensors, AroundFloatOperatorsOnlyWhatIntegersReadIsEncoded) {
   EXPECT_EQ(chosen["only_float"], "float");
   EXPECT_EQ(chosen["e"], "float");
   EXPECT_EQ(chosen["t"], "float");
+  EXPECT_EQ(chosen.at("t").why, "neither computed nor needed by an operator that runs on integers");
   EXPECT_EQ(chosen["e2"], "observed");
   EXPECT_EQ(chosen["t2"], "as e2");
 }

@@ -53,21 +53,22 @@ Result<CodeMove> prepare_code_move(const ops::OpDef& op, const graph::Node& node
   }
   CodeMove move;
   const DType dtype = storage_dtype(grid.grid());
-  const std::optional<std::size_t> fill_at = op.fill_operand == nullptr ? std::nullopt : op.fill_operand(node);
+  const std::optional<std::size_t> fills = op.fill_operand == nullptr ? std::nullopt : op.fill_operand(node);
+  const std::size_t fill_at = fills.value_or(0);
   graph::Node shown = node;  // As the kernel sees it: the fill's operand is there even where the file left it out.
   std::optional<Tensor> fill;
-  if (fill_at) {
-    Result<Tensor> code = fill_code(node, *fill_at, steps, grid, dtype);
+  if (fills) {
+    Result<Tensor> code = fill_code(node, fill_at, steps, grid, dtype);
     if (!code.ok()) return code.error();
     fill = *std::move(code);
-    shown.inputs.resize(std::max(shown.inputs.size(), *fill_at + 1), kNoValue);
+    shown.inputs.resize(std::max(shown.inputs.size(), fill_at + 1), kNoValue);
   }
   std::vector<TensorType> types(shown.inputs.size());
   std::vector<const TensorType*> type_pointers(shown.inputs.size(), nullptr);
   std::vector<const Tensor*> values(shown.inputs.size(), nullptr);
   move.replaced_operands.resize(shown.inputs.size());
   for (std::size_t i = 0; i < shown.inputs.size(); ++i) {
-    if (fill && i == *fill_at) {
+    if (fill && i == fill_at) {
       move.replaced_operands[i] = *fill;
       types[i] = fill->type();
       values[i] = &*move.replaced_operands[i];

@@ -74,7 +74,9 @@ std::optional<Node> clip_of(const Function& f) {
 std::optional<Node> leaky_relu_of(const Function& f) {
   const double alpha = -f(-1.0);
   if (!agree(f, [=](double x) { return x < 0.0 ? alpha * x : x; })) return std::nullopt;
-  return near(alpha, 1.0) ? std::nullopt : std::optional(with(named("LeakyRelu"), "alpha", alpha));
+  // x itself, and |x|, which Abs says better.
+  if (near(std::fabs(alpha), 1.0)) return std::nullopt;
+  return with(named("LeakyRelu"), "alpha", alpha);
 }
 
 std::optional<Node> hard_sigmoid_of(const Function& f) {

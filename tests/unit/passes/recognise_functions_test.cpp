@@ -167,6 +167,7 @@ TEST(RecogniseFunctions, WhatOnlyLooksLikeOneStays) {
   const ValueId x = m.input("x", {-1, 3});
   m.output(f.div(f.c(1.0F), f.add(f.c(1.001F), f.exp(f.neg(x)))));      // Not 1.
   m.output(f.op("Clip", {f.add(x, f.c(3.0F)), f.c(0.0F), f.c(6.0F)}));  // Not divided by 6.
+  m.output(f.op("Abs", {f.neg(x)}));                                    // No LeakyRelu of slope -1.
   const ValueId e = f.exp(x);
   m.output(f.op("Log", {f.add(f.c(1.0F), e)}));  // e^x is wanted, too.
   m.output(e);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/text.hpp"
+#include "ops/evaluate.hpp"
 
 namespace halfstep::lower {
 

@@ -33,6 +33,7 @@ int main(int argc, char** argv) {
     if (!dims.ok()) return fail(dims.error());
     request.model.input_dims = *std::move(dims);
     request.num_threads = common.num_threads;
+    if (const Result<void> sensible = check_given(request.options, given); !sensible.ok()) return fail(sensible.error());
     settle_defaults(request.options, given);
     const Result<QuantizeOutcome> outcome = quantize(request, cli::make_observer(app.get_name(), common));
     if (!outcome.ok()) return fail(outcome.error());

@@ -45,13 +45,23 @@ std::span<const OptionRow<FixedPointRequest>> fixed_point_options();
 /// Files that quantize writes, and its check at the end.
 std::span<const OptionRow<QuantizeRequest>> quantize_options();
 
-/// Sets one option of a recipe or command line.
+/// Sets what `row` is about. The rows above: QuantizationOptions, FixedPointRequest, QuantizeRequest.
+/// Errors: kUsage for a value that is not legal, with those that are and the nearest one.
+template <class Request>
+Result<void> set_row(const OptionRow<Request>& row, Request& request, const std::string& text);
+
+/// Sets one precision option by name.
 /// Errors: kUsage for an unknown name, with the nearest one, and for a value that is not legal, with those that are.
 Result<void> set_option(QuantizationOptions& options, std::string_view name, const std::string& text);
 
 /// What follows from other options where the user said nothing: power-of-two scales have no zero point, so the schema
 /// of activations is then unsignedsymmetric. `given`: the names that were set.
 void settle_defaults(QuantizationOptions& options, const std::set<std::string, std::less<>>& given);
+
+/// Whether what was given on one command line or in one recipe makes sense together.
+/// Errors: kUsage if two names set the same thing, or if a parameter's method is not in use, so that it would have no
+/// effect.
+Result<void> check_given(const QuantizationOptions& options, const std::set<std::string, std::less<>>& given);
 
 /// (name, value) of every precision option with a value, in the order of the rows.
 std::vector<std::pair<std::string, std::string>> settings_of(const QuantizationOptions& options);

@@ -34,9 +34,34 @@ enum class ActPerChannel {
   kDepthwise,  ///< Those that only depthwise convolutions read: there it costs no instruction.
 };
 
-/// How the range of an activation is chosen.
+/// Which weights have a scale for each output channel rather than one for the whole tensor.
+enum class WeightsPerChannel {
+  kNone,
+  kDepthwise,  ///< Those of depthwise convolutions.
+  kAll,        ///< Those of Conv, ConvTranspose, Gemm and MatMul.
+};
+
+/// How a range is chosen. Formulas, sources and measured results: docs/calibration.md.
 enum class RangeMethod {
-  kMinMax,  ///< Every observed value is inside.
+  kMinMax,         ///< Every value is inside.
+  kMovingAverage,  ///< Extremes of the samples, each pulling by RangeRule::moving_average_constant, in sample order.
+  kMeanMinMax,     ///< Means of the samples' extremes.
+  kMeanStd,        ///< Mean +- RangeRule::mean_std_factor standard deviations, within the extremes.
+  kPercentile,     ///< At each end 100 - RangeRule::percentile % of the values are outside.
+  kEntropy,        ///< Least Kullback-Leibler divergence of the codes' distribution from that of the values.
+  kMse,            ///< Least mean squared error, of clipping and of rounding.
+  kSqnr,           ///< The same where clipping counts three times: AIMET's tf-enhanced, QNN's enhanced.
+  kAdjusted,       ///< Min-max widened until both extremes are on the grid; weights only.
+};
+
+/// A method and its parameters.
+struct RangeRule {
+  RangeMethod method = RangeMethod::kMinMax;
+  double percentile = 99.99;              ///< kPercentile: 90 to 100.
+  double moving_average_constant = 0.01;  ///< kMovingAverage: in (0, 1].
+  double mean_std_factor = 3.0;           ///< kMeanStd: > 0.
+
+  friend bool operator==(const RangeRule&, const RangeRule&) = default;
 };
 
 /// The defaults are those of the quantize tool.
@@ -46,11 +71,13 @@ struct QuantizationOptions {
   int bias_bits = 32;   ///< 8 or 32.
   Schema act_schema = Schema::kAsymmetric;
   Schema param_schema = Schema::kSymmetric;
-  bool per_channel = true;  ///< Weights of Conv, ConvTranspose, Gemm and MatMul along their output channels.
+  WeightsPerChannel per_channel = WeightsPerChannel::kAll;
   ActPerChannel act_per_channel = ActPerChannel::kNone;
   ScaleKind scale = ScaleKind::kAffine;
   std::optional<IntGrid> restricted_steps;  ///< Replaces the signed grid of weights.
-  RangeMethod act_method = RangeMethod::kMinMax;
+  RangeRule act_range;                      ///< Activations.
+  RangeRule param_range;                    ///< Weights and other constants.
+  bool align_inputs = false;                ///< Inputs of Add and Concat share a grid where that costs less error.
 
   friend bool operator==(const QuantizationOptions&, const QuantizationOptions&) = default;
 };

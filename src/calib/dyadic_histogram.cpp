@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <utility>
 
 #include "kernels/histogram.hpp"
 
@@ -22,18 +23,18 @@ std::int64_t bin_of(float x, int log2_width) {
   return static_cast<std::int64_t>(std::floor(std::ldexp(static_cast<double>(x), -log2_width)));
 }
 
-Window window_of(float min, float max) {
+Window window_of(float min, float max, int num_bins) {
   const float low = std::min(min, 0.0F);
   const float high = std::max(max, 0.0F);
   const double span = static_cast<double>(high) - low;
   int log2_width = DyadicHistogram::kMinLog2Width;
   if (span > 0.0) {
-    // At any smaller exponent kNumBins bins together are narrower than the span.
-    log2_width = std::max(log2_width, std::ilogb(span) - std::ilogb(static_cast<double>(DyadicHistogram::kNumBins)));
+    // At any smaller exponent all bins together are narrower than the span.
+    log2_width = std::max(log2_width, std::ilogb(span) - std::ilogb(static_cast<double>(num_bins)));
   }
   for (;; ++log2_width) {
     const Window window{log2_width, bin_of(low, log2_width), bin_of(high, log2_width)};
-    if (window.last_bin - window.first_bin < DyadicHistogram::kNumBins) return window;
+    if (window.last_bin - window.first_bin < num_bins) return window;
   }
 }
 
@@ -42,7 +43,7 @@ Window window_of(float min, float max) {
 void DyadicHistogram::cover(float min, float max) {
   min_ = count_ == 0 ? min : std::min(min_, min);
   max_ = count_ == 0 ? max : std::max(max_, max);
-  const Window window = window_of(min_, max_);
+  const Window window = window_of(min_, max_, num_bins_);
   const auto num_bins = static_cast<std::size_t>(window.last_bin - window.first_bin + 1);
   if (window.log2_width == log2_width_ && window.first_bin == first_bin_) {
     counts_.resize(num_bins);
@@ -76,6 +77,11 @@ void DyadicHistogram::add(std::span<const float> values) {
 
 void DyadicHistogram::merge(const DyadicHistogram& other) {
   if (other.empty()) return;
+  if (empty()) {
+    *this = other;
+    return;
+  }
+  assert(num_bins_ == other.num_bins_);
   cover(other.min_, other.max_);
   const int doublings = log2_width_ - other.log2_width_;
   for (std::size_t i = 0; i < other.counts_.size(); ++i) {
@@ -84,6 +90,23 @@ void DyadicHistogram::merge(const DyadicHistogram& other) {
     counts_[static_cast<std::size_t>(bin - first_bin_)] += other.counts_[i];
   }
   count_ += other.count_;
+}
+
+std::optional<DyadicHistogram> DyadicHistogram::restored(int num_bins, float min, float max,
+                                                         std::vector<std::uint64_t> counts) {
+  if (num_bins < 2 || num_bins > kNumBins || !std::isfinite(min) || !std::isfinite(max) || min > max) {
+    return std::nullopt;
+  }
+  DyadicHistogram histogram(num_bins);
+  histogram.cover(min, max);
+  if (counts.size() != histogram.counts_.size()) return std::nullopt;
+  for (const float extreme : {min, max}) {
+    const std::int64_t bin = bin_of(extreme, histogram.log2_width_) - histogram.first_bin_;
+    if (counts[static_cast<std::size_t>(bin)] == 0) return std::nullopt;
+  }
+  for (const std::uint64_t count : counts) histogram.count_ += static_cast<std::int64_t>(count);
+  histogram.counts_ = std::move(counts);
+  return histogram;
 }
 
 double DyadicHistogram::lower_edge(std::size_t i) const {

@@ -1,6 +1,6 @@
 // dyadic_histogram.hpp: a histogram that does not depend on the order its values arrive in.
 //
-// Bin k covers [k * 2^e, (k+1) * 2^e). A window of kNumBins consecutive bins
+// Bin k covers [k * 2^e, (k+1) * 2^e). A window of num_bins consecutive bins
 // around 0 exists; e is the smallest exponent (not below kMinLog2Width) at which
 // the window reaches from the smallest to the largest value seen. Since bin k at
 // exponent e lies inside bin floor(k / 2) at e + 1, doubling the width merges
@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -16,9 +17,14 @@ namespace halfstep::calib {
 
 class DyadicHistogram {
  public:
-  static constexpr int kNumBins = 4096;
+  static constexpr int kNumBins = 4096;       ///< Of a whole tensor.
+  static constexpr int kNumChannelBins = 512;  ///< Of each of its channels.
   /// 2^-126: the smallest normal float32.
   static constexpr int kMinLog2Width = -126;
+
+  DyadicHistogram() : DyadicHistogram(kNumBins) {}
+  /// Requires: 2 <= num_bins <= kNumBins.
+  explicit DyadicHistogram(int num_bins) : num_bins_(num_bins) {}
 
   /// Counts `values`; `min` and `max` are their extremes.
   /// Requires: values finite, not empty.
@@ -27,9 +33,16 @@ class DyadicHistogram {
   /// add() with the extremes found here.
   void add(std::span<const float> values);
 
-  /// As if every value of `other` had been added here. Exact.
+  /// As if every value of `other` had been added here. Exact. An empty histogram takes over the number of bins.
+  /// Requires: else both have as many.
   void merge(const DyadicHistogram& other);
 
+  /// The histogram of so many bins with these extremes and counts(). Empty if there is none: the number of counts does
+  /// not follow from the extremes, or nothing was counted where an extreme lies.
+  static std::optional<DyadicHistogram> restored(int num_bins, float min, float max,
+                                                 std::vector<std::uint64_t> counts);
+
+  int num_bins() const { return num_bins_; }
   std::int64_t count() const { return count_; }
   bool empty() const { return count_ == 0; }
   float min() const { return min_; }  ///< Exact. Requires: not empty.
@@ -39,7 +52,7 @@ class DyadicHistogram {
   int log2_width() const { return log2_width_; }
   /// k of the lowest bin that can hold a value: floor(min(min, 0) / 2^e).
   std::int64_t first_bin() const { return first_bin_; }
-  /// Counts of bins first_bin(), first_bin() + 1, ...; at most kNumBins, the last one holds max(max, 0).
+  /// Counts of bins first_bin(), first_bin() + 1, ...; at most num_bins(), the last one holds max(max, 0).
   std::span<const std::uint64_t> counts() const { return counts_; }
   /// Lower edge of counts()[i], exact.
   double lower_edge(std::size_t i) const;
@@ -49,6 +62,7 @@ class DyadicHistogram {
  private:
   void cover(float min, float max);
 
+  int num_bins_;
   std::int64_t count_ = 0;
   float min_ = 0.0F;
   float max_ = 0.0F;

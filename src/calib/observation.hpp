@@ -27,7 +27,11 @@ struct Observation : Distribution {
   /// One for each slice along the watched axis, [C]. Empty if none is watched, if the samples disagree about C, or if
   /// the tensor has no such axis.
   std::vector<Distribution> channels;
+  bool channels_disagree = false;
   RowMaxima rows;
+
+  /// As if the samples of `other` had been seen here. Requires: both were watched alike, and no sample is in both.
+  void merge(const Observation& other);
 
   friend bool operator==(const Observation&, const Observation&) = default;
 };

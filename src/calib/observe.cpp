@@ -1,4 +1,4 @@
-// observe.cpp: per-sample statistics on worker threads, merged in sample order.
+// observe.cpp: per-sample statistics on worker threads.
 #include "calib/observe.hpp"
 
 #include <algorithm>
@@ -20,14 +20,14 @@ struct SampleStats {
   RowMaxima rows;
 };
 
-/// One watched tensor. Its histograms are independent of order, so workers merge into them as they go; the sums wait
-/// for the sample's turn.
+/// One watched tensor. Workers count into histograms as they go, each into its own of the tensor, all into those of the
+/// channels, which are many; the rest waits for the sample's turn.
 struct Watched {
   Watch watch;
-  bool channels_disagree = false;
   Observation observation;
+  std::vector<DyadicHistogram> histograms;          ///< By worker.
   std::vector<DyadicHistogram> channel_histograms;  ///< As long as the largest number of channels yet.
-  std::mutex histogram_mutex;
+  std::mutex channel_mutex;
 };
 
 std::string first_nonfinite(std::span<const float> values) {
@@ -89,6 +89,7 @@ class SampleWatcher {
       index_of_[static_cast<std::size_t>(watch.value)] = static_cast<int>(watched_.size());
       watched_.push_back(std::make_unique<Watched>());
       watched_.back()->watch = watch;
+      if (watch.histogram) watched_.back()->histograms.resize(static_cast<std::size_t>(num_workers));
     }
     for (auto& stats : pending_) stats.resize(watched_.size());
   }
@@ -106,7 +107,7 @@ class SampleWatcher {
       const int index = index_of_[static_cast<std::size_t>(value)];
       if (index == kUnwatched || x.dtype() != DType::kFloat32 || x.num_elements() == 0) return {};
       Result<void> looked =
-          look(*watched_[static_cast<std::size_t>(index)], x, sample, stats[static_cast<std::size_t>(index)]);
+          look(*watched_[static_cast<std::size_t>(index)], x, sample, worker, stats[static_cast<std::size_t>(index)]);
       if (!looked.ok()) bad_value = looked.error();
       return looked;
     };
@@ -119,7 +120,7 @@ class SampleWatcher {
   void consume(std::int64_t sample, int worker) {
     const auto& stats = pending_[static_cast<std::size_t>(worker)];
     for (std::size_t i = 0; i < watched_.size(); ++i) {
-      if (stats[i]) merge_sample(*watched_[i], *stats[i]);
+      if (stats[i]) merge_sample(*watched_[i], *stats[i], request_.place_in_list ? request_.place_in_list(sample) : sample);
     }
     if (request_.progress) request_.progress(sample + 1, request_.samples.count);
   }
@@ -128,7 +129,8 @@ class SampleWatcher {
     Observations all;
     for (auto& watched : watched_) {
       Observation& observation = watched->observation;
-      for (std::size_t c = 0; watched->watch.histogram && c < observation.channels.size(); ++c) {
+      for (const DyadicHistogram& histogram : watched->histograms) observation.histogram.merge(histogram);
+      for (std::size_t c = 0; watched->watch.channel_histograms && c < observation.channels.size(); ++c) {
         observation.channels[c].histogram = std::move(watched->channel_histograms[c]);
       }
       all.emplace(graph_.value(watched->watch.value).name, std::move(observation));
@@ -143,7 +145,7 @@ class SampleWatcher {
     return request_.samples.place ? request_.samples.place(sample) : "sample " + std::to_string(sample + 1);
   }
 
-  Result<void> look(Watched& watched, const ConstView& x, std::int64_t sample,
+  Result<void> look(Watched& watched, const ConstView& x, std::int64_t sample, int worker,
                     std::optional<SampleStats>& stats) const {
     const std::span<const float> values = x.values<float>();
     const MeasuredRun run = measure(values);
@@ -158,40 +160,44 @@ class SampleWatcher {
     const std::optional<int> axis = watched.watch.channel_axis;
     if (axis) stats->channels = measure_channels(x, *axis);
     if (watched.watch.row_axis) stats->rows = measure_rows(x, *watched.watch.row_axis);
-    if (watched.watch.histogram) count(watched, x, run.moments);
+    if (watched.watch.histogram) {
+      watched.histograms[static_cast<std::size_t>(worker)].add(values, run.moments.min, run.moments.max);
+    }
+    if (watched.watch.channel_histograms && axis) count_channels(watched, x, *axis, stats->channels);
     return {};
   }
 
-  /// Adds the values to the histograms: found here, merged under the lock.
-  static void count(Watched& watched, const ConstView& x, const Moments& moments) {
-    DyadicHistogram whole;
-    whole.add(x.values<float>(), moments.min, moments.max);
-    const int axis = watched.watch.channel_axis.value_or(x.shape().rank());
-    std::vector<DyadicHistogram> channels(num_channels_of(x, axis));
-    for_each_channel_run(x, axis, [&](std::size_t c, std::span<const float> run) { channels[c].add(run); });
-    const std::lock_guard lock(watched.histogram_mutex);
-    watched.observation.histogram.merge(whole);
-    if (watched.channel_histograms.size() < channels.size()) watched.channel_histograms.resize(channels.size());
-    for (std::size_t c = 0; c < channels.size(); ++c) watched.channel_histograms[c].merge(channels[c]);
+  static void count_channels(Watched& watched, const ConstView& x, int axis, const std::vector<Moments>& channels) {
+    const std::lock_guard lock(watched.channel_mutex);
+    if (watched.channel_histograms.size() < channels.size()) {
+      watched.channel_histograms.resize(channels.size(), DyadicHistogram(DyadicHistogram::kNumChannelBins));
+    }
+    for_each_channel_run(x, axis, [&](std::size_t c, std::span<const float> run) {
+      watched.channel_histograms[c].add(run, channels[c].min, channels[c].max);
+    });
   }
 
-  static void merge_sample(Watched& watched, const SampleStats& stats) {
+  static void add_sample(const Watch& watch, const Moments& moments, std::int64_t sample, Distribution& distribution) {
+    distribution.moments.add(moments);
+    distribution.samples.add(moments);
+    if (watch.sample_extremes) distribution.samples.each.push_back({sample, moments.min, moments.max});
+  }
+
+  static void merge_sample(Watched& watched, const SampleStats& stats, std::int64_t sample) {
     Observation& observation = watched.observation;
     const bool first = observation.samples.num_samples == 0;
-    observation.moments.merge(stats.moments);
-    observation.samples.add(stats.moments);
+    add_sample(watched.watch, stats.moments, sample, observation);
     observation.rows.merge(stats.rows);
-    if (!watched.watch.channel_axis || watched.channels_disagree) return;
+    if (!watched.watch.channel_axis || observation.channels_disagree) return;
     if (first) {
       observation.channels.resize(stats.channels.size());
     } else if (observation.channels.size() != stats.channels.size()) {
-      watched.channels_disagree = true;
+      observation.channels_disagree = true;
       observation.channels.clear();
       return;
     }
     for (std::size_t c = 0; c < stats.channels.size(); ++c) {
-      observation.channels[c].moments.merge(stats.channels[c]);
-      observation.channels[c].samples.add(stats.channels[c]);
+      add_sample(watched.watch, stats.channels[c], sample, observation.channels[c]);
     }
   }
 

@@ -29,11 +29,13 @@ inline const Observation* find_observation(const Observations& observations, std
   return at == observations.end() ? nullptr : &at->second;
 }
 
-/// One tensor to look at, and what to keep of it beside moments and the samples' extremes. Those that are not float32
-/// stay empty.
+/// One tensor to look at, and what to keep of it beside moments and sums of the samples' extremes. Those that are not
+/// float32 stay empty.
 struct Watch {
   graph::ValueId value = graph::kNoValue;
-  bool histogram = false;                          ///< Of the tensor, and of each channel.
+  bool histogram = false;                          ///< Of the tensor: DyadicHistogram::kNumBins bins.
+  bool channel_histograms = false;                 ///< Of each channel: kNumChannelBins.
+  bool sample_extremes = false;                    ///< SampleExtremes::each, of the tensor and of each channel.
   std::optional<int> row_axis = std::nullopt;      ///< Set: also fill Observation::rows.
   std::optional<int> channel_axis = std::nullopt;  ///< Set: also fill Observation::channels.
 };
@@ -42,6 +44,8 @@ struct Watch {
 struct ObserveRequest {
   exec::SampleSource samples;
   int num_threads = 1;
+  /// Where samples[i] stands in the whole list, of which these may be a part. May be empty: at i.
+  std::function<std::int64_t(std::int64_t i)> place_in_list;
   std::vector<Watch> watches;  ///< Each value once.
   /// An executor of the float Program that only `worker` uses until it asks again. Thread-safe.
   std::function<Result<exec::Executor*>(int worker, std::span<const Tensor>)> executor;
@@ -49,8 +53,8 @@ struct ObserveRequest {
   std::function<void(std::int64_t, std::int64_t)> progress;
 };
 
-/// Runs every sample. The result is the same to the bit for every num_threads;
-/// memory does not depend on num_samples.
+/// Runs every sample. The result is the same to the bit for every num_threads, and merging the results of parts gives
+/// that of the whole; memory does not depend on the number of samples, but for SampleExtremes::each.
 /// Errors: kCalibration if there is no sample, or if a tensor holds NaN or an
 /// infinity (names the tensor and the sample); those of load, executor and run,
 /// the last with the sample's name. With several, the one of the first sample.

@@ -1,118 +1,24 @@
-// option_table.cpp: the rows of options.hpp.
+// option_table.cpp: rows about files and arithmetic, and what all rows are used for.
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <sstream>
 
-#include "calib/range_estimators.hpp"
 #include "core/text.hpp"
-#include "encoding/range_to_encoding.hpp"
 #include "halfstep/options.hpp"
-#include "precision/options.hpp"
+#include "pipeline/option_values.hpp"
 
 namespace halfstep {
+
+using pipeline::get_int;
+using pipeline::illegal;
+using pipeline::number_of;
+using pipeline::set_int;
+
 namespace {
-
-Error illegal(std::string_view name, const std::string& text, const std::string& expected) {
-  return Error{ErrorCode::kUsage, "--" + std::string(name) + ": " + text + " is not " + expected};
-}
-
-std::optional<std::int64_t> integer_of(std::string_view text, int base = 10) {
-  std::int64_t value = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (failure != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-template <auto Member, class Request>
-Result<void> set_int(Request& request, const std::string& text) {
-  request.*Member = static_cast<std::remove_reference_t<decltype(request.*Member)>>(integer_of(text).value_or(0));
-  return {};
-}
-template <auto Member, class Request>
-std::optional<std::string> get_int(const Request& request) {
-  return std::to_string(request.*Member);
-}
 
 template <auto Member, class Request>
 Result<void> set_path(Request& request, const std::string& text) {
   request.*Member = text;
   return {};
-}
-
-/// The member becomes the one of `All` whose name_of() is the text.
-template <auto Member, const auto& All>
-Result<void> set_named(QuantizationOptions& options, const std::string& text) {
-  using calib::name_of;
-  using precision::name_of;
-  for (const auto value : All) {
-    if (name_of(value) == text) options.*Member = value;
-  }
-  return {};
-}
-template <auto Member>
-std::optional<std::string> get_named(const QuantizationOptions& options) {
-  using calib::name_of;
-  using precision::name_of;
-  return std::string(name_of(options.*Member));
-}
-
-constexpr std::array kSchemas{Schema::kAsymmetric, Schema::kSymmetric, Schema::kUnsignedSymmetric};
-constexpr std::array kScales{ScaleKind::kAffine, ScaleKind::kPowerOfTwo};
-constexpr std::array kActPerChannel{ActPerChannel::kNone, ActPerChannel::kDepthwise};
-constexpr std::array kMethods{RangeMethod::kMinMax};
-
-std::optional<bool> boolean_of(std::string_view text) {
-  for (const std::string_view yes : {"true", "on", "yes", "1"}) {
-    if (text == yes) return true;
-  }
-  for (const std::string_view no : {"false", "off", "no", "0"}) {
-    if (text == no) return false;
-  }
-  return std::nullopt;
-}
-
-Result<void> set_per_channel(QuantizationOptions& options, const std::string& text) {
-  const std::optional<bool> value = boolean_of(text);
-  if (!value) return illegal("use_per_channel_quantization", text, "true or false");
-  options.per_channel = *value;
-  return {};
-}
-std::optional<std::string> get_per_channel(const QuantizationOptions& options) {
-  return options.per_channel ? "true" : "false";
-}
-
-std::optional<std::string> get_act_per_channel(const QuantizationOptions& options) {
-  if (options.act_per_channel == ActPerChannel::kNone) return std::nullopt;
-  return get_named<&QuantizationOptions::act_per_channel>(options);
-}
-
-/// "-0x80": a decimal or hexadecimal number that fits a grid's end.
-std::optional<std::int32_t> grid_end(std::string_view word) {
-  const bool negative = word.starts_with('-');
-  if (negative) word.remove_prefix(1);
-  const bool hexadecimal = word.starts_with("0x") || word.starts_with("0X");
-  if (hexadecimal) word.remove_prefix(2);
-  const std::optional<std::int64_t> magnitude = integer_of(word, hexadecimal ? 16 : 10);
-  if (!magnitude || *magnitude < 0 || *magnitude > INT32_MAX) return std::nullopt;
-  return static_cast<std::int32_t>(negative ? -*magnitude : *magnitude);
-}
-
-Result<void> set_steps(QuantizationOptions& options, const std::string& text) {
-  std::istringstream words(text);
-  std::vector<std::optional<std::int32_t>> ends;
-  for (std::string word; words >> word;) ends.push_back(grid_end(word));
-  if (ends.size() != 2 || !ends[0] || !ends[1]) {
-    return Error{
-        ErrorCode::kUsage,
-        "--restrict_quantization_steps takes two integers in one argument, e.g. \"-0x80 0x7F\", not '" + text + "'"};
-  }
-  options.restricted_steps = IntGrid{*ends[0], *ends[1]};
-  return {};
-}
-std::optional<std::string> get_steps(const QuantizationOptions& options) {
-  if (!options.restricted_steps) return std::nullopt;
-  return std::to_string(options.restricted_steps->q_min) + " " + std::to_string(options.restricted_steps->q_max);
 }
 
 Result<void> set_arithmetic(FixedPointRequest& request, const std::string& text) {
@@ -136,9 +42,9 @@ Result<void> check(const OptionRow<Request>& row, const std::string& text) {
   if (row.kind == OptionKind::kWord && std::ranges::find(row.values, text) == row.values.end()) {
     std::string legal;
     for (const std::string_view value : row.values) legal += (legal.empty() ? "one of " : ", ") + std::string(value);
-    return illegal(row.name, text, legal);
+    return illegal(row.name, text, legal + did_you_mean(text, std::vector<std::string>(row.values.begin(), row.values.end())));
   }
-  if (row.kind == OptionKind::kNumber && integer_of(text).value_or(-1) < 0) {
+  if (row.kind == OptionKind::kNumber && number_of<std::int64_t>(text).value_or(-1) < 0) {
     return illegal(row.name, text, "a whole number of at least 0");
   }
   return {};
@@ -153,90 +59,13 @@ std::string markdown_line(const OptionRow<Request>& row) {
     shown += (i > 0 ? ", " : "") + std::string(row.values[i]);
   }
   if (row.kind == OptionKind::kWord) type = type.empty() ? "WORD" : type;
-  if (row.kind == OptionKind::kBoolean) type = "true|false";
+  if (row.kind == OptionKind::kBoolean && type.empty()) type = "true|false";
   std::string escaped;
   for (const char c : type) escaped += c == '|' ? std::string("\\|") : std::string(1, c);
   return "| `--" + std::string(row.name) + " " + escaped + "` | " + shown + " | " + std::string(row.help) + " |\n";
 }
 
 }  // namespace
-
-std::span<const OptionRow<QuantizationOptions>> precision_options() {
-  using Options = QuantizationOptions;
-  static const std::array<OptionRow<Options>, 10> kRows{{
-      {.name = "act_bitwidth",
-       .kind = OptionKind::kWord,
-       .values = {"8", "16"},
-       .type = "N",
-       .help = "bits of activations",
-       .set = set_int<&Options::act_bits>,
-       .get = get_int<&Options::act_bits>},
-      {.name = "weights_bitwidth",
-       .kind = OptionKind::kWord,
-       .values = {"8", "4", "16"},
-       .type = "N",
-       .help = "bits of weights",
-       .set = set_int<&Options::weight_bits>,
-       .get = get_int<&Options::weight_bits>},
-      {.name = "bias_bitwidth",
-       .kind = OptionKind::kWord,
-       .values = {"32", "8"},
-       .type = "N",
-       .help = "bits of biases",
-       .set = set_int<&Options::bias_bits>,
-       .get = get_int<&Options::bias_bits>},
-      {.name = "act_quantizer_schema",
-       .kind = OptionKind::kWord,
-       .values = {"asymmetric", "symmetric", "unsignedsymmetric"},
-       .type = "S",
-       .help = "grid of activations; unsignedsymmetric: zero point 0, unsigned without negatives, and the default with "
-               "`--scale power_of_two`",
-       .set = set_named<&Options::act_schema, kSchemas>,
-       .get = get_named<&Options::act_schema>},
-      {.name = "param_quantizer_schema",
-       .kind = OptionKind::kWord,
-       .values = {"symmetric", "asymmetric", "unsignedsymmetric"},
-       .type = "S",
-       .help = "grid of weights",
-       .set = set_named<&Options::param_schema, kSchemas>,
-       .get = get_named<&Options::param_schema>},
-      {.name = "use_per_channel_quantization",
-       .kind = OptionKind::kBoolean,
-       .default_text = "true",
-       .help = "one scale for each output channel of weights, rather than one for each tensor",
-       .set = set_per_channel,
-       .get = get_per_channel},
-      {.name = "scale",
-       .kind = OptionKind::kWord,
-       .values = {"affine", "power_of_two"},
-       .type = "KIND",
-       .help = "power_of_two: scales 2^n, zero points 0",
-       .set = set_named<&Options::scale, kScales>,
-       .get = get_named<&Options::scale>},
-      {.name = "act_quantizer_calibration",
-       .kind = OptionKind::kWord,
-       .values = {"min-max"},
-       .type = "METHOD",
-       .help = "how the range of an activation is chosen",
-       .set = set_named<&Options::act_method, kMethods>,
-       .get = get_named<&Options::act_method>},
-      {.name = "act_per_channel",
-       .kind = OptionKind::kWord,
-       .values = {"none", "depthwise"},
-       .type = "CHOICE",
-       .help = "depthwise: activations that only depthwise convolutions read get a scale for each channel, which costs "
-               "nothing there",
-       .set = set_named<&Options::act_per_channel, kActPerChannel>,
-       .get = get_act_per_channel},
-      {.name = "restrict_quantization_steps",
-       .type = "\"MIN MAX\"",
-       .default_text = "`\"-0x7F 0x7F\"` at 8 bits",
-       .help = "grid of symmetric weights, as one argument",
-       .set = set_steps,
-       .get = get_steps},
-  }};
-  return kRows;
-}
 
 std::span<const OptionRow<FixedPointRequest>> fixed_point_options() {
   static const std::array<OptionRow<FixedPointRequest>, 2> kRows{{
@@ -294,21 +123,68 @@ std::span<const OptionRow<QuantizeRequest>> quantize_options() {
   return kRows;
 }
 
+template <class Request>
+Result<void> set_row(const OptionRow<Request>& row, Request& request, const std::string& text) {
+  if (Result<void> legal = check(row, text); !legal.ok()) return legal;
+  return row.set(request, text);
+}
+template Result<void> set_row(const OptionRow<QuantizationOptions>&, QuantizationOptions&, const std::string&);
+template Result<void> set_row(const OptionRow<FixedPointRequest>&, FixedPointRequest&, const std::string&);
+template Result<void> set_row(const OptionRow<QuantizeRequest>&, QuantizeRequest&, const std::string&);
+
 Result<void> set_option(QuantizationOptions& options, std::string_view name, const std::string& text) {
   std::vector<std::string> names;
   for (const auto& row : precision_options()) {
     names.emplace_back(row.name);
-    if (row.name != name) continue;
-    if (Result<void> legal = check(row, text); !legal.ok()) return legal;
-    return row.set(options, text);
+    if (row.name == name) return set_row(row, options, text);
   }
   return Error{ErrorCode::kUsage, "there is no option " + quoted(name) + did_you_mean(name, names)};
 }
 
 void settle_defaults(QuantizationOptions& options, const std::set<std::string, std::less<>>& given) {
-  if (options.scale == ScaleKind::kPowerOfTwo && given.count("act_quantizer_schema") == 0) {
+  const bool keeps_zero_point = options.act_schema == Schema::kAsymmetric;
+  if (options.scale == ScaleKind::kPowerOfTwo && keeps_zero_point && !given.contains("act_quantizer_schema")) {
     options.act_schema = Schema::kUnsignedSymmetric;
   }
+}
+
+Result<void> check_given(const QuantizationOptions& options, const std::set<std::string, std::less<>>& given) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kSameThing{{
+      {"act_quantizer", "act_quantizer_calibration"},
+      {"act_quantizer", "act_quantizer_schema"},
+      {"param_quantizer", "param_quantizer_calibration"},
+      {"param_quantizer", "param_quantizer_schema"},
+      {"percentile_calibration_value", "percentile_act_range_shrink"},
+      {"percentile_calibration_value", "percentile_wt_range_shrink"},
+  }};
+  for (const auto& [one, other] : kSameThing) {
+    if (!given.contains(one) || !given.contains(other)) continue;
+    return Error{ErrorCode::kUsage,
+                 "--" + std::string(one) + " and --" + std::string(other) + " set the same thing, use one of them"};
+  }
+  const bool act_percentile = options.act_range.method == RangeMethod::kPercentile;
+  const bool param_percentile = options.param_range.method == RangeMethod::kPercentile;
+  const bool any_mean_std =
+      options.act_range.method == RangeMethod::kMeanStd || options.param_range.method == RangeMethod::kMeanStd;
+  struct Parameter {
+    std::string_view name;
+    bool has_effect;
+    std::string_view needs;
+  };
+  const std::array<Parameter, 5> parameters{{
+      {"percentile_calibration_value", act_percentile || param_percentile, "act_quantizer_calibration percentile"},
+      {"percentile_act_range_shrink", act_percentile, "act_quantizer_calibration percentile"},
+      {"percentile_wt_range_shrink", param_percentile, "param_quantizer_calibration percentile"},
+      {"moving_average_constant", options.act_range.method == RangeMethod::kMovingAverage,
+       "act_quantizer_calibration moving-average"},
+      {"mean_std_factor", any_mean_std, "act_quantizer_calibration mean-std"},
+  }};
+  for (const Parameter& parameter : parameters) {
+    if (!given.contains(parameter.name) || parameter.has_effect) continue;
+    return Error{ErrorCode::kUsage, "--" + std::string(parameter.name) + " has no effect without --" +
+                                        std::string(parameter.needs)};
+  }
+  return {};
 }
 
 std::vector<std::pair<std::string, std::string>> settings_of(const QuantizationOptions& options) {

@@ -81,7 +81,7 @@ io::EncodingsHeader header_of(const QuantizeRequest& request, io::EncodingsVersi
   header.act_bits = request.options.act_bits;
   header.weight_bits = request.options.weight_bits;
   header.symmetric_params = request.options.param_schema == Schema::kSymmetric;
-  header.per_channel = request.options.per_channel;
+  header.per_channel = request.options.per_channel == WeightsPerChannel::kAll;
   header.options = settings_of(request.options);
   return header;
 }

@@ -34,11 +34,23 @@ double peak_memory_mb() {
 
 std::string count(std::size_t n, const char* noun) { return std::to_string(n) + " " + noun + (n == 1 ? "" : "s"); }
 
+const char* weights_granularity(WeightsPerChannel choice) {
+  switch (choice) {
+    case WeightsPerChannel::kNone:
+      return " per tensor";
+    case WeightsPerChannel::kDepthwise:
+      return " per channel in depthwise convolutions, else per tensor";
+    case WeightsPerChannel::kAll:
+      return " per channel";
+  }
+  return "";
+}
+
 std::string precision_line(const QuantizationOptions& options) {
   const bool power = options.scale == ScaleKind::kPowerOfTwo;
   return "W" + std::to_string(options.weight_bits) + "A" + std::to_string(options.act_bits) +
          (power ? " power-of-two" : "") + ": activations " + std::string(name_of(options.act_schema)) + ", weights " +
-         std::string(name_of(options.param_schema)) + (options.per_channel ? " per channel" : " per tensor") +
+         std::string(name_of(options.param_schema)) + weights_granularity(options.per_channel) +
          ", biases int" + std::to_string(options.bias_bits);
 }
 
@@ -59,7 +71,7 @@ std::string summary_of(const QuantizeRequest& request, const QuantizeStory& stor
                     " after folding and fusing");
   line("Calibrated", count(static_cast<std::size_t>(report.num_calibration_samples), "sample") + ", " +
                          count(story.num_observed, "tensor") + " observed (" +
-                         std::string(calib::name_of(request.options.act_method)) + "), " +
+                         std::string(calib::name_of(request.options.act_range.method)) + "), " +
                          count(static_cast<std::size_t>(story.num_threads), "thread"));
   line("Precision", precision_line(request.options));
   line("Encodings",

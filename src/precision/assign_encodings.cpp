@@ -66,13 +66,14 @@ Result<void> assign_fixed(Draft& draft, ValueId id) {
 /// One grid a channel, as planned. False if the samples had no channels of one number.
 Result<bool> assign_channels(Draft& draft, ValueId id, const calib::Observation& observation) {
   const TensorPlan& plan = draft.plan.of(id);
+  const GridRequest request = for_channels_of(plan.grid, observation.moments.min);
   std::vector<RealRange> ranges;
   for (const calib::Distribution& channel : observation.channels) {
-    ranges.push_back(calib::estimate_range(channel, plan.grid, plan.rule));
+    ranges.push_back(calib::estimate_range(channel, request, plan.rule));
   }
   if (ranges.empty()) return false;
   const std::string place = "tensor " + quoted(draft.name_of(id));
-  const Result<ParameterGrid> fitted = fit_ranges(ranges, plan.axis, plan.grid);
+  const Result<ParameterGrid> fitted = fit_ranges(ranges, plan.axis, request);
   if (!fitted.ok()) return fitted.error().at(place);
   Result<Encoding> encoding = fitted->encoding();
   if (!encoding.ok()) return encoding.error().at(place);
@@ -94,12 +95,19 @@ Result<void> assign_observed(Draft& draft, ValueId id, const calib::Observations
     draft.warn(place + " has no axis " + std::to_string(*plan.axis) +
                " of the same extent in every sample: one grid for all of it");
   }
-  RealRange range = never_seen ? RealRange{} : calib::estimate_range(*observation, plan.grid, plan.rule);
-  const bool cut = draft.floor_of(id) > range.min && draft.floor_of(id) < range.max;
-  if (cut) range.min = draft.floor_of(id);
+  RealRange range;
+  RangeMethod method = plan.rule.method;
+  bool cut = false;
+  if (!never_seen) {
+    const calib::PooledMoments& moments = observation->moments;
+    cut = draft.floor_of(id) > moments.min && draft.floor_of(id) < moments.max;
+    // Most of what an estimator would weigh lies below the floor, and there nothing matters.
+    if (cut) method = RangeMethod::kMinMax;
+    range = cut ? RealRange{draft.floor_of(id), moments.max} : calib::estimate_range(*observation, plan.grid, plan.rule);
+  }
   const Result<FittedGrid> fitted = fit_grid(range, plan.grid);
   if (!fitted.ok()) return fitted.error().at(place);
-  const Provenance provenance{Origin::kCalibrated, std::string(calib::name_of(plan.rule.method))};
+  const Provenance provenance{Origin::kCalibrated, std::string(calib::name_of(method))};
   if (auto ok = add_fitted(draft, id, *fitted, provenance); !ok.ok()) return ok;
   if (cut) draft.note_floor(id);
   const std::string covers = "its grid covers " + shown_range(draft.encoding_of(id)->encoding);

@@ -3,6 +3,7 @@
 
 #include "ops/op_def.hpp"
 #include "ops/operands.hpp"
+#include "precision/depthwise.hpp"
 
 namespace halfstep::precision {
 namespace {
@@ -12,8 +13,9 @@ using ops::OperandRole;
 
 class ConstantChooser {
  public:
-  ConstantChooser(const graph::Graph& graph, const Options& options, const EncodingSet& imported, Plan& plan)
-      : graph_(graph), options_(options), imported_(imported), plan_(plan) {}
+  ConstantChooser(const graph::Graph& graph, const ops::Facts& facts, const Options& options,
+                  const EncodingSet& imported, Plan& plan)
+      : graph_(graph), facts_(facts), options_(options), imported_(imported), plan_(plan) {}
 
   void choose_weight(const graph::Node& node) {
     const ValueId weight = ops::weight_of(graph_, node);
@@ -22,7 +24,10 @@ class ConstantChooser {
     if (plan == nullptr) return;
     plan->source = Source::kConstant;
     plan->grid = weight_request(options_);
-    if (options_.per_channel) plan->axis = ops::weight_axis(graph_, node);
+    plan->rule = options_.param_range;
+    const bool by_channel = options_.per_channel == WeightsPerChannel::kAll ||
+                            (options_.per_channel == WeightsPerChannel::kDepthwise && is_depthwise(graph_, facts_, node));
+    if (by_channel) plan->axis = ops::weight_axis(graph_, node);
   }
 
   void choose_data(const graph::Node& node) {
@@ -37,6 +42,7 @@ class ConstantChooser {
       plan->source = joins ? Source::kShared : Source::kConstant;
       if (joins) plan->shared_with = node.outputs[0];
       plan->grid = activation_request(options_);
+      plan->rule = options_.param_range;
     }
   }
 
@@ -50,6 +56,7 @@ class ConstantChooser {
     if (plan == nullptr) return;
     plan->source = options_.bias_bits == 32 ? Source::kDerived : Source::kConstant;
     plan->grid = {.bits = options_.bias_bits, .schema = Schema::kSymmetric, .scale = options_.scale};
+    plan->rule = options_.param_range;
   }
 
  private:
@@ -67,6 +74,7 @@ class ConstantChooser {
   }
 
   const graph::Graph& graph_;
+  const ops::Facts& facts_;
   const Options& options_;
   const EncodingSet& imported_;
   Plan& plan_;
@@ -76,7 +84,7 @@ class ConstantChooser {
 
 void choose_constants(const graph::Graph& graph, const ops::Facts& facts, const Options& options,
                       const EncodingSet& imported, Plan& plan) {
-  ConstantChooser chooser(graph, options, imported, plan);
+  ConstantChooser chooser(graph, facts, options, imported, plan);
   std::vector<graph::NodeId> integer_nodes;
   for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
     if (ops::is_integer_node(graph.nodes[n], facts)) integer_nodes.push_back(static_cast<graph::NodeId>(n));

@@ -8,6 +8,7 @@
 #include "ops/op_def.hpp"
 #include "ops/operands.hpp"
 #include "precision/choose_constants.hpp"
+#include "precision/depthwise.hpp"
 
 namespace halfstep::precision {
 namespace {
@@ -38,7 +39,7 @@ class Chooser {
         facts_(facts),
         imported_(imported),
         grid_(activation_request(options)),
-        rule_{.method = options.act_method},
+        rule_(options.act_range),
         channels_(options.act_per_channel),
         links_(graph::links_of(graph)),
         needed_(graph.values.size()),
@@ -257,25 +258,16 @@ class Chooser {
     if (producer != graph::kNoNode && !ops::find_op(graph_.node(producer))->channels.channels_first) return false;
     const std::vector<NodeId>& readers = links_.consumers[at(id)];
     return !links_.is_output[at(id)] && !readers.empty() &&
-           std::ranges::all_of(readers, [&](NodeId n) { return is_depthwise(graph_.node(n), id); });
-  }
-
-  /// A convolution each of whose output channels reads one channel of `id`.
-  bool is_depthwise(const graph::Node& node, ValueId id) const {
-    const ops::OpDef* op = ops::find_op(node);
-    if (op == nullptr || !op->channels.channels_first || !facts_[at(id)].type) return false;
-    const Tensor* weight = graph::constant_of(graph_, ops::weight_of(graph_, node));
-    const Shape& input = facts_[at(id)].type->shape;
-    if (weight == nullptr || input.rank() < 3 || weight->shape().rank() != input.rank()) return false;
-    return node.inputs[0] == id && op->channels.weight_output_axis(node, weight->shape()) == 0 &&
-           weight->shape()[1] == 1 && node.attributes.get_int("group", 1) == input[1];
+           std::ranges::all_of(readers, [&](NodeId n) {
+             return graph_.node(n).inputs[0] == id && is_depthwise(graph_, facts_, graph_.node(n));
+           });
   }
 
   const graph::Graph& graph_;
   const ops::Facts& facts_;
   const EncodingSet& imported_;
   GridRequest grid_;
-  calib::RangeRule rule_;
+  RangeRule rule_;
   ActPerChannel channels_;
   graph::Links links_;
   std::vector<Part> parts_;    // By NodeId.

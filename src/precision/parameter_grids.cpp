@@ -49,60 +49,77 @@ calib::MeasuredRun measure_few(std::span<const float> values) {
 }
 
 /// Moments of each slice, in one pass over `values`.
-Result<std::vector<calib::Distribution>> moments_of(const Tensor& values, const Slices& slices, std::string_view name) {
-  std::vector<calib::Distribution> result(static_cast<std::size_t>(slices.channels));
+Result<std::vector<calib::Moments>> moments_of(const Tensor& values, const Slices& slices, std::string_view name) {
+  std::vector<calib::Moments> result(static_cast<std::size_t>(slices.channels));
   const auto inner = static_cast<std::size_t>(slices.inner);
   const float* x = values.data<float>();
   for (std::int64_t o = 0; o < slices.outer; ++o) {
-    for (calib::Distribution& slice : result) {
+    for (calib::Moments& slice : result) {
       const calib::MeasuredRun run = inner < kFewValues ? measure_few({x, inner}) : calib::measure({x, inner});
       if (run.num_nonfinite > 0) {
         return not_finite(values, std::find_if(x, x + inner, [](float v) { return !std::isfinite(v); }), name);
       }
-      slice.moments.merge(run.moments);
+      slice.merge(run.moments);
       x += inner;
     }
   }
   return result;
 }
 
-/// Fills the histogram of each slice; slice by slice, so that memory is that of one.
-void count(const Tensor& values, const Slices& slices, std::vector<calib::Distribution>& result) {
+/// Calls f(c, values of slice c) for each slice, in order; memory is that of one.
+template <class F>
+void for_each_slice(const Tensor& values, const Slices& slices, F&& f) {
   std::vector<float> gathered(static_cast<std::size_t>(slices.outer * slices.inner));
   for (std::int64_t c = 0; c < slices.channels; ++c) {
     for (std::int64_t o = 0; o < slices.outer; ++o) {
       const float* run = values.data<float>() + (o * slices.channels + c) * slices.inner;
       std::copy(run, run + slices.inner, gathered.data() + o * slices.inner);
     }
-    calib::Distribution& slice = result[static_cast<std::size_t>(c)];
-    if (!gathered.empty()) slice.histogram.add(gathered, slice.moments.min, slice.moments.max);
+    f(static_cast<std::size_t>(c), std::span<const float>(gathered));
   }
-}
-
-/// The range of each slice along `axis`, or of the whole, that `rule` chooses, widened to contain 0.
-Result<std::vector<RealRange>> ranges_of(const Tensor& values, std::optional<int> axis, const GridRequest& request,
-                                         const calib::RangeRule& rule, std::string_view name) {
-  const Slices slices = slices_of(values.shape(), axis);
-  Result<std::vector<calib::Distribution>> distributions = moments_of(values, slices, name);
-  if (!distributions.ok()) return distributions.error();
-  if (calib::needs_histogram(rule)) count(values, slices, *distributions);
-  std::vector<RealRange> ranges;
-  for (calib::Distribution& slice : *distributions) {
-    if (slice.moments.count > 0) slice.samples.add(slice.moments);
-    const RealRange range = calib::estimate_range(slice, request, rule);
-    ranges.push_back({std::min(range.min, 0.0), std::max(range.max, 0.0)});
-  }
-  return ranges;
 }
 
 double magnitude(RealRange range) { return std::max(-range.min, range.max); }
 
-/// Grids of constants: ranges are exact, so that only all but dead channels are widened.
-Result<ParameterGrid> fit_constant_ranges(const std::vector<RealRange>& ranges, std::optional<int> axis,
-                                          GridRequest request) {
-  double largest = 0.0;
-  for (const RealRange& range : ranges) largest = std::max(largest, magnitude(range));
+/// Grids of constants: ranges are exact, so that only all but dead slices are widened.
+GridRequest request_for(GridRequest request, const std::vector<calib::Moments>& slices) {
+  RealRange whole;
+  for (const calib::Moments& slice : slices) {
+    if (slice.count == 0) continue;
+    whole = {std::min<double>(whole.min, slice.min), std::max<double>(whole.max, slice.max)};
+  }
+  const double largest = magnitude(whole);
   request.min_range = std::max(largest == 0.0 ? kMinRange : largest * kMinChannelShare, kMinConstantRange);
+  return for_channels_of(request, whole.min);
+}
+
+/// The grid of each slice along `axis`, or of the whole, on the range that `rule` chooses.
+Result<ParameterGrid> fit_slices(const Tensor& values, std::optional<int> axis, GridRequest request,
+                                 const RangeRule& rule, std::string_view name) {
+  const Slices slices = slices_of(values.shape(), axis);
+  const Result<std::vector<calib::Moments>> moments = moments_of(values, slices, name);
+  if (!moments.ok()) return moments.error();
+  request = request_for(request, *moments);
+  std::vector<calib::Distribution> distributions(moments->size());
+  for (std::size_t c = 0; c < moments->size(); ++c) {
+    if ((*moments)[c].count == 0) continue;
+    distributions[c].moments.add((*moments)[c]);
+    distributions[c].samples.add((*moments)[c]);
+  }
+  std::vector<RealRange> ranges(distributions.size());
+  const auto estimate = [&](std::size_t c) {
+    ranges[c] = calib::estimate_range(distributions[c], request, rule);
+  };
+  if (calib::needs_histogram(rule)) {
+    for_each_slice(values, slices, [&](std::size_t c, std::span<const float> slice) {
+      calib::Distribution& distribution = distributions[c];
+      if (!slice.empty()) distribution.histogram.add(slice, distribution.moments.min, distribution.moments.max);
+      estimate(c);
+      distribution.histogram = calib::DyadicHistogram();
+    });
+  } else {
+    for (std::size_t c = 0; c < ranges.size(); ++c) estimate(c);
+  }
   return fit_ranges(ranges, axis, request);
 }
 
@@ -112,15 +129,16 @@ Result<Encoding> ParameterGrid::encoding() const {
   return axis ? Encoding::per_channel(grid, *axis, params) : Encoding::per_tensor(grid, params[0]);
 }
 
-Result<ParameterGrid> fit_ranges(const std::vector<RealRange>& ranges, std::optional<int> axis, GridRequest request) {
-  RealRange whole;
-  for (const RealRange& range : ranges) {
-    whole = {std::min(whole.min, range.min), std::max(whole.max, range.max)};
-  }
-  // One grid for all channels: decided by the whole tensor.
-  if (request.schema == Schema::kUnsignedSymmetric && whole.min < 0.0) request.schema = Schema::kSymmetric;
+GridRequest for_channels_of(GridRequest request, double min) {
+  if (request.schema == Schema::kUnsignedSymmetric && min < 0.0) request.schema = Schema::kSymmetric;
+  return request;
+}
+
+Result<ParameterGrid> fit_ranges(const std::vector<RealRange>& ranges, std::optional<int> axis,
+                                 const GridRequest& request) {
   ParameterGrid result{.grid = {}, .axis = axis, .params = {}};
   for (RealRange range : ranges) {
+    range = {std::min(range.min, 0.0), std::max(range.max, 0.0)};
     if (magnitude(range) == 0.0) range.max = request.min_range;
     const Result<FittedGrid> fitted = fit_grid(range, request);
     if (!fitted.ok()) return fitted.error();
@@ -130,25 +148,22 @@ Result<ParameterGrid> fit_ranges(const std::vector<RealRange>& ranges, std::opti
   return result;
 }
 
-Result<ParameterGrid> fit_tensor(const Tensor& values, GridRequest request, const calib::RangeRule& rule,
+Result<ParameterGrid> fit_tensor(const Tensor& values, GridRequest request, const RangeRule& rule,
                                  std::string_view name) {
-  const auto ranges = ranges_of(values, std::nullopt, request, rule, name);
-  if (!ranges.ok()) return ranges.error();
-  return fit_constant_ranges(*ranges, std::nullopt, request);
+  return fit_slices(values, std::nullopt, request, rule, name);
 }
 
-Result<ParameterGrid> fit_channels(const Tensor& values, int axis, GridRequest request, const calib::RangeRule& rule,
+Result<ParameterGrid> fit_channels(const Tensor& values, int axis, GridRequest request, const RangeRule& rule,
                                    std::string_view name) {
   if (values.shape()[axis] == 0) return fit_tensor(values, request, rule, name);
-  const auto ranges = ranges_of(values, axis, request, rule, name);
-  if (!ranges.ok()) return ranges.error();
-  return fit_constant_ranges(*ranges, axis, request);
+  return fit_slices(values, axis, request, rule, name);
 }
 
 Result<double> largest_magnitude(const Tensor& values, std::string_view name) {
-  const auto ranges = ranges_of(values, std::nullopt, {}, {}, name);
-  if (!ranges.ok()) return ranges.error();
-  return magnitude(ranges->front());
+  const Result<std::vector<calib::Moments>> moments = moments_of(values, slices_of(values.shape(), std::nullopt), name);
+  if (!moments.ok()) return moments.error();
+  const calib::Moments& whole = moments->front();
+  return whole.count == 0 ? 0.0 : std::max<double>(-whole.min, whole.max);
 }
 
 }  // namespace halfstep::precision

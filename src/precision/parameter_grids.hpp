@@ -33,17 +33,21 @@ inline constexpr double kMinConstantRange = 1e-30;
 
 /// One grid for the whole of `values`, over the range that `rule` chooses.
 /// Errors: kCalibration naming the tensor `name` if it holds NaN or an infinity; those of fit_grid().
-Result<ParameterGrid> fit_tensor(const Tensor& values, GridRequest request, const calib::RangeRule& rule,
+Result<ParameterGrid> fit_tensor(const Tensor& values, GridRequest request, const RangeRule& rule,
                                  std::string_view name);
 
 /// One grid a slice along `axis`; all on the same IntGrid.
 /// Errors: as fit_tensor().
-Result<ParameterGrid> fit_channels(const Tensor& values, int axis, GridRequest request, const calib::RangeRule& rule,
+Result<ParameterGrid> fit_channels(const Tensor& values, int axis, GridRequest request, const RangeRule& rule,
                                    std::string_view name);
 
-/// Grids that cover `ranges`, one each, all on the same IntGrid; narrow ranges are widened to request.min_range.
-/// Requires: `ranges` is not empty. Errors: those of fit_grid().
-Result<ParameterGrid> fit_ranges(const std::vector<RealRange>& ranges, std::optional<int> axis, GridRequest request);
+/// What each channel of a tensor whose smallest value is `min` shall ask for, so that all get the same IntGrid.
+GridRequest for_channels_of(GridRequest request, double min);
+
+/// Grids that cover `ranges`, one each; narrow ranges are widened to request.min_range.
+/// Requires: `ranges` is not empty; `request` went through for_channels_of(). Errors: those of fit_grid().
+Result<ParameterGrid> fit_ranges(const std::vector<RealRange>& ranges, std::optional<int> axis,
+                                 const GridRequest& request);
 
 /// The largest magnitude in `values`; 0 if empty.
 /// Errors: kCalibration naming the tensor `name` if it holds NaN or an infinity.

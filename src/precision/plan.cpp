@@ -57,8 +57,10 @@ std::vector<calib::Watch> watches_of(const graph::Graph& graph, const ops::Facts
     const TensorPlan& planned = plan.tensors[v];
     if (planned.source != Source::kObserved) continue;
     calib::Watch& watch = list.at(static_cast<graph::ValueId>(v));
-    watch.histogram = calib::needs_histogram(planned.rule);
+    watch.histogram = watch.histogram || calib::needs_histogram(planned.rule);
+    watch.sample_extremes = calib::needs_sample_extremes(planned.rule);
     watch.channel_axis = planned.axis;
+    watch.channel_histograms = planned.axis && watch.histogram;
   }
   for (const graph::Node& node : graph.nodes) list.add_for(node);
   return list.take();

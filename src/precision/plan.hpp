@@ -37,7 +37,7 @@ struct TensorPlan {
   Source source = Source::kFloat;
   RealFormat format = RealFormat::kFloat32;         ///< kFloat.
   GridRequest grid = {};                            ///< kObserved, kFixed, kConstant, kDerived.
-  calib::RangeRule rule = {};                       ///< kObserved, kConstant.
+  RangeRule rule = {};                       ///< kObserved, kConstant.
   std::optional<int> axis = std::nullopt;           ///< kObserved, kConstant: one grid for each slice along it.
   graph::ValueId shared_with = graph::kNoValue;     ///< kShared. Of activations never a shared one itself.
   RealRange fixed_range = {};                       ///< kFixed.

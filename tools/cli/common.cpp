@@ -70,6 +70,12 @@ void describe_row(CLI::Option& option, std::string_view help, std::string_view d
   option.description(text);
 }
 
+std::string value_help(std::string_view type, const std::vector<std::string_view>& values) {
+  std::string words;
+  for (const std::string_view value : values) words += (words.empty() ? ":{" : ",") + std::string(value);
+  return std::string(type) + words + (words.empty() ? "" : "}");
+}
+
 void add_fixed_point(CLI::App& app, FixedPointRequest& request) {
   static std::set<std::string, std::less<>> given;  // The tools ask `app` what was given.
   add_rows(app, fixed_point_options(), request, given);

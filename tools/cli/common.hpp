@@ -52,24 +52,25 @@ CLI::Option* add_choice(CLI::App& app, const std::string& name, T& value, const 
 /// The help and default of a row as --help shows them: plain text, a default of several words in brackets.
 void describe_row(CLI::Option& option, std::string_view help, std::string_view default_text);
 
+/// "N:{8,16}": what --help says of a value.
+std::string value_help(std::string_view type, const std::vector<std::string_view>& values);
+
 /// An option for each row, which sets `request` and adds its name to `given`. The rows must outlive `app`.
 template <class Request>
 void add_rows(CLI::App& app, std::span<const OptionRow<Request>> rows, Request& request,
               std::set<std::string, std::less<>>& given, const std::string& group = "Options") {
   for (const OptionRow<Request>& row : rows) {
     const auto set = [&row, &request, &given](const std::string& text) {
-      const Result<void> done = row.set(request, text);
+      const Result<void> done = set_row(row, request, text);
       if (!done.ok()) throw CLI::ValidationError(done.error().message);
       given.emplace(row.name);
     };
     CLI::Option* option = app.add_option_function<std::string>("--" + std::string(row.name), set, "");
-    option->group(group)->type_name(row.kind == OptionKind::kBoolean ? "BOOL" : std::string(row.type));
-    if (row.kind == OptionKind::kWord) {
-      option->check(CLI::IsMember(std::vector<std::string>(row.values.begin(), row.values.end())));
+    option->group(group)->type_name(value_help(row.type, row.values));
+    if (row.kind == OptionKind::kBoolean) {
+      option->type_name(row.type.empty() ? "BOOL" : std::string(row.type))->expected(0, 1);
     } else if (row.kind == OptionKind::kNumber) {
       option->check(CLI::Range(0, 1'000'000'000));
-    } else if (row.kind == OptionKind::kBoolean) {
-      option->expected(0, 1);
     }
     describe_row(*option, row.help, row.default_text.empty() && !row.values.empty() ? row.values[0] : row.default_text);
   }

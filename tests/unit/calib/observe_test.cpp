@@ -62,13 +62,20 @@ class ObserveTest : public testing::Test {
     return x;
   }
 
-  Result<Observations> run(std::int64_t num_samples, int num_threads) {
+  /// `part`: sample i of the run is sample part[i] of the list; empty: all.
+  Result<Observations> run(std::int64_t num_samples, int num_threads, const std::vector<std::int64_t>& part = {}) {
     ObserveRequest request;
     request.samples.count = num_samples;
     request.num_threads = num_threads;
-    request.watches = {{.value = kInput}, {.value = kDoubled, .histogram = true, .channel_axis = 1}};
-    request.samples.load = [this](std::int64_t i) -> Result<std::vector<Tensor>> {
-      return std::vector<Tensor>{sample(i)};
+    request.watches = {{.value = kInput}, {.value = kDoubled,
+                        .histogram = true,
+                        .channel_histograms = true,
+                        .sample_extremes = true,
+                        .channel_axis = 1}};
+    const auto place = [part](std::int64_t i) { return part.empty() ? i : part[static_cast<std::size_t>(i)]; };
+    request.place_in_list = place;
+    request.samples.load = [this, place](std::int64_t i) -> Result<std::vector<Tensor>> {
+      return std::vector<Tensor>{sample(place(i))};
     };
     request.executor = [this](int worker, std::span<const Tensor>) -> Result<exec::Executor*> {
       return &executors_[static_cast<std::size_t>(worker)];
@@ -110,21 +117,28 @@ TEST_F(ObserveTest, SeesEveryElementOfEverySample) {
   EXPECT_EQ(doubled.moments.count, 1500);
   EXPECT_EQ(doubled.moments.min, min);
   EXPECT_EQ(doubled.moments.max, max);
-  EXPECT_NEAR(doubled.moments.sum, sum, 1e-6 * 1500);
+  EXPECT_NEAR(doubled.moments.sum.value(), sum, 1e-6 * 1500);
   EXPECT_EQ(doubled.samples.num_samples, 5);
-  EXPECT_EQ(doubled.samples.sum_of_min, sum_of_min);
+  EXPECT_NEAR(doubled.samples.sum_of_min.value(), sum_of_min, 1e-12);
   ASSERT_EQ(doubled.channels.size(), 3U);
   for (std::size_t c = 0; c < 3; ++c) EXPECT_EQ(doubled.channels[c].moments.max, channel_max[c]);
   EXPECT_EQ(doubled.channels[0].moments.count, 500);
   EXPECT_EQ(doubled.channels[0].samples.num_samples, 5);
   EXPECT_EQ(doubled.histogram.count(), 1500);
-  DyadicHistogram merged;
+  DyadicHistogram merged(DyadicHistogram::kNumChannelBins);
   for (const Distribution& channel : doubled.channels) {
     EXPECT_EQ(channel.histogram.count(), 500);
     EXPECT_EQ(channel.histogram.max(), channel.moments.max);
     merged.merge(channel.histogram);
   }
-  EXPECT_EQ(merged, doubled.histogram);
+  EXPECT_EQ(merged.count(), doubled.histogram.count());
+  EXPECT_EQ(merged.min(), doubled.histogram.min());
+  EXPECT_EQ(merged.max(), doubled.histogram.max());
+  ASSERT_EQ(doubled.samples.each.size(), 5U);
+  for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(doubled.samples.each[i].sample, static_cast<std::int64_t>(i));
+  EXPECT_EQ(std::min_element(doubled.samples.each.begin(), doubled.samples.each.end(), [](auto& a, auto& b) {
+              return a.min < b.min;
+            })->min, min);
   EXPECT_TRUE(found.at("x").histogram.empty());
   EXPECT_TRUE(found.at("x").channels.empty());
   const RealRange range = estimate_range(doubled, {}, {.method = RangeMethod::kMinMax});
@@ -136,6 +150,22 @@ TEST_F(ObserveTest, SeesEveryElementOfEverySample) {
 TEST_F(ObserveTest, IsTheSameToTheBitForAnyNumberOfThreads) {
   const Observations one = *run(23, 1);
   for (const int num_threads : {2, 3, 4}) EXPECT_EQ(*run(23, num_threads), one) << num_threads;
+}
+
+TEST_F(ObserveTest, MergedPartsAreTheWholeToTheBit) {
+  const Observations whole = *run(23, 2);
+  std::mt19937 rng(7);
+  for (int round = 0; round < 5; ++round) {
+    std::vector<std::vector<std::int64_t>> parts(3);
+    for (std::int64_t i = 0; i < 23; ++i) parts[rng() % parts.size()].push_back(i);
+    Observations merged;
+    for (const auto& part : parts) {
+      if (part.empty()) continue;
+      const Observations seen = *run(static_cast<std::int64_t>(part.size()), 2, part);
+      for (const auto& [name, observation] : seen) merged[name].merge(observation);
+    }
+    EXPECT_EQ(merged, whole) << "round " << round;
+  }
 }
 
 TEST_F(ObserveTest, NamesTensorAndSampleOfWhatIsNotFinite) {

@@ -88,7 +88,7 @@ TEST(AssignEncodings, PerTensorAndOtherWidths) {
                                       o.act_bits = 16;
                                       o.weight_bits = 4;
                                       o.bias_bits = 8;
-                                      o.per_channel = false;
+                                      o.per_channel = WeightsPerChannel::kNone;
                                     }));
   EXPECT_EQ(result.encodings.at("x").encoding.grid(), (IntGrid{0, 65535}));
   EXPECT_EQ(result.encodings.at("w").encoding.grid(), (IntGrid{-7, 7}));

@@ -42,7 +42,9 @@ Result<void> check(const OptionRow<Request>& row, const std::string& text) {
   if (row.kind == OptionKind::kWord && std::ranges::find(row.values, text) == row.values.end()) {
     std::string legal;
     for (const std::string_view value : row.values) legal += (legal.empty() ? "one of " : ", ") + std::string(value);
-    return illegal(row.name, text, legal + did_you_mean(text, std::vector<std::string>(row.values.begin(), row.values.end())));
+    const std::vector<std::string> words(row.values.begin(), row.values.end());
+    const bool is_word = text.size() > 2;  // Numbers are near to each other by chance.
+    return illegal(row.name, text, legal + (is_word ? did_you_mean(text, words) : ""));
   }
   if (row.kind == OptionKind::kNumber && number_of<std::int64_t>(text).value_or(-1) < 0) {
     return illegal(row.name, text, "a whole number of at least 0");

@@ -45,7 +45,8 @@ double EntropyCost::divergence(const FittedGrid& grid) const {
   const double total = mass_.back();
   if (total <= 0.0) return 0.0;
   const double inside = mass_[end] - mass_[begin];
-  if (begin >= end || inside <= 0.0) return std::log(1.0 / kSmoothing);
+  const bool finer_than_bins = scale <= width_;
+  if (begin >= end || inside <= 0.0 || (finer_than_bins && inside < total)) return std::log(1.0 / kSmoothing);
 
   // Sum of c ln(c / q) over the bins inside, q the share of the code's mass. Steps finer than bins tell all apart.
   double tell_apart = 0.0;
@@ -55,7 +56,7 @@ double EntropyCost::divergence(const FittedGrid& grid) const {
   };
   double first_mean = counts_[begin];
   double last_mean = counts_[end - 1];
-  if (scale > width_) {
+  if (!finer_than_bins) {
     const double first_code = std::max(lowest, std::nearbyint((first_centre_ - width_) / scale) - 1.0);
     for (double code = first_code; code <= highest; code += 1.0) {
       const std::size_t from = std::clamp(first_bin_from((code - 0.5) * scale), begin, end);

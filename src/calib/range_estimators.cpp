@@ -62,7 +62,9 @@ RealRange percentile_range(const Distribution& distribution, double percentile) 
   const DyadicHistogram& histogram = distribution.histogram;
   const RealRange extremes = extremes_of(distribution);
   const auto counts = histogram.counts();
-  const double num_outside = std::floor((100.0 - percentile) / 100.0 * static_cast<double>(histogram.count()));
+  // Shares like 0.1 % are not exact in binary: 4 of 4000 are 4.
+  const double share_outside = (100.0 - percentile) / 100.0 + 1e-12;
+  const double num_outside = std::floor(share_outside * static_cast<double>(histogram.count()));
   const auto edge = [&](std::size_t i) { return std::clamp(histogram.lower_edge(i), extremes.min, extremes.max); };
   RealRange range;
   range.min = cut_end(histogram, extremes.min, num_outside, [&](std::size_t i) {
@@ -105,7 +107,8 @@ RealRange adjusted_range(RealRange extremes, const GridRequest& request) {
 }
 
 RealRange searched_range(const Distribution& distribution, const GridRequest& request, RangeMethod method) {
-  const RealRange extremes = extremes_of(distribution);
+  RealRange extremes = extremes_of(distribution);
+  extremes = {std::min(extremes.min, 0.0), std::max(extremes.max, 0.0)};
   if (extremes.min == 0.0 && extremes.max == 0.0) return extremes;
   const BinnedValues values(distribution.histogram);
   if (method == RangeMethod::kEntropy) {

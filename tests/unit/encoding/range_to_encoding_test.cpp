@@ -25,6 +25,36 @@ TEST(FitGrid, WorkedExampleOfFourValues) {
   EXPECT_TRUE(identical(codes, Tensor::of<std::uint8_t>({4}, {0, 89, 200, 255})));
 }
 
+// AIMET's table of modes, on its unsigned codes: real = delta * (code + offset).
+TEST(FitGrid, ModesOfAimet) {
+  struct Mode {
+    RealRange range;
+    GridRequest request;
+    double delta;
+    int offset;
+    double min, max;
+  };
+  const GridRequest symmetric{.schema = Schema::kSymmetric};
+  const GridRequest strict{.schema = Schema::kSymmetric, .signed_grid = SignedGrid::kNarrow};
+  const GridRequest unsigned_symmetric{.schema = Schema::kUnsignedSymmetric};
+  const Mode modes[] = {
+      {{-1.0, 3.0}, {}, 4.0 / 255, -64, -1.00392, 2.99608},
+      {{0.0, 6.0}, {}, 6.0 / 255, 0, 0.0, 6.0},
+      {{-6.0, 0.0}, {}, 6.0 / 255, -255, -6.0, 0.0},
+      {{-1.0, 0.5}, symmetric, 1.0 / 127, -128, -1.00787, 1.0},
+      {{-0.25, 1.0}, strict, 1.0 / 127, -127, -1.0, 1.0},
+      {{0.0, 2.0}, unsigned_symmetric, 2.0 / 255, 0, 0.0, 2.0},
+  };
+  for (const Mode& mode : modes) {
+    const FittedGrid grid = *fit_grid(mode.range, mode.request);
+    EXPECT_NEAR(grid.params.scale, mode.delta, mode.delta * 1e-6);
+    EXPECT_EQ(grid.grid.q_min - grid.params.zero_point, mode.offset);
+    const Encoding encoding = *encoding_of(grid);
+    EXPECT_NEAR(encoding.real_min(), mode.min, 5e-6);
+    EXPECT_NEAR(encoding.real_max(), mode.max, 5e-6);
+  }
+}
+
 TEST(FitGrid, OneSidedRangesKeepZeroAtTheEnd) {
   EXPECT_EQ(fit_grid({0.0, 6.0}, {})->params, (QuantParams{static_cast<double>(6.0F / 255.0F), 0}));
   EXPECT_EQ(fit_grid({2.0, 6.0}, {})->params.zero_point, 0);  // Widened to contain 0.

@@ -19,7 +19,6 @@ int main(int argc, char** argv) {
   std::set<std::string, std::less<>> given;
   app.add_option("model", request.model.model, "Float ONNX model; one that carries encodings keeps them")->required();
   app.add_option("--input_list", request.input_list, "Calibration samples, one line each (docs/input-list.md)")
-      ->required()
       ->type_name("FILE");
   cli::add_rows(app, quantize_options(), request, given);
   cli::add_rows(app, fixed_point_options(), request.fixed, given);

@@ -21,6 +21,7 @@ enum class OptionKind {
   kBoolean,  ///< true or false; on the command line the name alone means true.
   kNumber,   ///< An integer of at least 0.
   kText,     ///< Anything: file names, pairs of numbers.
+  kList,     ///< One or more texts; set() is called for each.
 };
 
 /// One option of a `Request`. Names are those of the command line without its dashes, of recipes and of reports.

@@ -5,18 +5,24 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "halfstep/arithmetic.hpp"
 #include "halfstep/model_source.hpp"
 #include "halfstep/observer.hpp"
 #include "halfstep/quantization_options.hpp"
 #include "halfstep/result.hpp"
+#include "halfstep/shard.hpp"
 
 namespace halfstep {
 
 struct QuantizeRequest {
   ModelSource model;
-  std::filesystem::path input_list;
+  std::filesystem::path input_list;  ///< May be empty with statistics_in; there it is used to validate only.
+  /// Not empty: what calibration saw before, instead of running the samples (docs/statistics.md).
+  std::vector<std::filesystem::path> statistics_in;
+  std::optional<std::filesystem::path> statistics_out;  ///< What calibration saw, for statistics_in.
+  std::optional<Shard> shard;                           ///< Run this share of the samples and write statistics_out only.
   QuantizationOptions options;
   FixedPointRequest fixed;                             ///< Of the check at the end; recorded in all three files.
   std::optional<std::filesystem::path> output_path;    ///< Default: <model stem>.quantized.onnx here.
@@ -28,7 +34,7 @@ struct QuantizeRequest {
 };
 
 struct QuantizeOutcome {
-  std::filesystem::path model;
+  std::filesystem::path model;  ///< This and the next two are empty if only statistics were written.
   std::filesystem::path encodings;
   std::filesystem::path report;
   std::string summary;  ///< What a person wants to read, several lines.
@@ -37,8 +43,10 @@ struct QuantizeOutcome {
 /// Reads and prepares the model, calibrates on every sample of the list,
 /// assigns encodings, writes the three files and compares the result with the
 /// float model on the first samples. The same files for every number of threads.
+/// With request.shard, only observes and writes statistics_out; with request.statistics_in, observes nothing.
 /// Errors: those of reading; kCalibration for NaN or infinity in a weight or an
-/// activation; kUsage for options that contradict each other.
+/// activation, and for statistics that lack what the options read; kUsage for options that contradict each other, and
+/// for statistics of another model or version.
 Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer& observer = {});
 
 }  // namespace halfstep

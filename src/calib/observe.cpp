@@ -177,16 +177,16 @@ class SampleWatcher {
     });
   }
 
-  static void add_sample(const Watch& watch, const Moments& moments, std::int64_t sample, Distribution& distribution) {
+  static void add_sample(bool keep_extremes, const Moments& moments, std::int64_t sample, Distribution& distribution) {
     distribution.moments.add(moments);
     distribution.samples.add(moments);
-    if (watch.sample_extremes) distribution.samples.each.push_back({sample, moments.min, moments.max});
+    if (keep_extremes) distribution.samples.each.push_back({sample, moments.min, moments.max});
   }
 
   static void merge_sample(Watched& watched, const SampleStats& stats, std::int64_t sample) {
     Observation& observation = watched.observation;
     const bool first = observation.samples.num_samples == 0;
-    add_sample(watched.watch, stats.moments, sample, observation);
+    add_sample(watched.watch.sample_extremes, stats.moments, sample, observation);
     observation.rows.merge(stats.rows);
     if (!watched.watch.channel_axis || observation.channels_disagree) return;
     if (first) {
@@ -197,7 +197,7 @@ class SampleWatcher {
       return;
     }
     for (std::size_t c = 0; c < stats.channels.size(); ++c) {
-      add_sample(watched.watch, stats.channels[c], sample, observation.channels[c]);
+      add_sample(watched.watch.channel_extremes, stats.channels[c], sample, observation.channels[c]);
     }
   }
 

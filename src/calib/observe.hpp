@@ -35,7 +35,8 @@ struct Watch {
   graph::ValueId value = graph::kNoValue;
   bool histogram = false;                          ///< Of the tensor: DyadicHistogram::kNumBins bins.
   bool channel_histograms = false;                 ///< Of each channel: kNumChannelBins.
-  bool sample_extremes = false;                    ///< SampleExtremes::each, of the tensor and of each channel.
+  bool sample_extremes = false;                    ///< SampleExtremes::each, of the tensor.
+  bool channel_extremes = false;                   ///< The same of each channel.
   std::optional<int> row_axis = std::nullopt;      ///< Set: also fill Observation::rows.
   std::optional<int> channel_axis = std::nullopt;  ///< Set: also fill Observation::channels.
 };

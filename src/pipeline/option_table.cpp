@@ -30,6 +30,22 @@ std::optional<std::string> get_arithmetic(const FixedPointRequest& request) {
   return std::string(name_of(*request.arithmetic));
 }
 
+Result<void> add_statistics(QuantizeRequest& request, const std::string& text) {
+  request.statistics_in.emplace_back(text);
+  return {};
+}
+
+Result<void> set_shard(QuantizeRequest& request, const std::string& text) {
+  const std::size_t slash = std::min(text.find('/'), text.size());
+  const auto index = number_of<std::int64_t>(std::string_view(text).substr(0, slash));
+  const auto count = number_of<std::int64_t>(std::string_view(text).substr(std::min(slash + 1, text.size())));
+  if (!index || !count || *index < 0 || *index >= *count) {
+    return illegal("shard", text, "I/N with 0 <= I < N, as 0/8");
+  }
+  request.shard = Shard{*index, *count};
+  return {};
+}
+
 std::vector<std::string_view> arithmetic_names() {
   std::vector<std::string_view> names;
   for (const ArithmeticName& entry : kArithmeticNames) names.push_back(entry.name);
@@ -93,7 +109,7 @@ std::span<const OptionRow<FixedPointRequest>> fixed_point_options() {
 
 std::span<const OptionRow<QuantizeRequest>> quantize_options() {
   using Request = QuantizeRequest;
-  static const std::array<OptionRow<Request>, 5> kRows{{
+  static const std::array<OptionRow<Request>, 8> kRows{{
       {.name = "output_path",
        .type = "FILE.onnx",
        .default_text = "`<model>.quantized.onnx`",
@@ -109,6 +125,22 @@ std::span<const OptionRow<QuantizeRequest>> quantize_options() {
        .default_text = "`<stem>.report.json`",
        .help = "the report, beside the quantized model",
        .set = set_path<&Request::report>},
+      {.name = "statistics_out",
+       .type = "FILE",
+       .default_text = "not written",
+       .help = "what calibration saw, for `--statistics_in` (docs/statistics.md)",
+       .set = set_path<&Request::statistics_out>},
+      {.name = "statistics_in",
+       .kind = OptionKind::kList,
+       .type = "FILE...",
+       .default_text = "none",
+       .help = "estimate ranges from these instead of running samples; several are merged exactly",
+       .set = add_statistics},
+      {.name = "shard",
+       .type = "I/N",
+       .default_text = "all samples",
+       .help = "run samples I, I + N, ... (from 0) and write `--statistics_out` only (docs/scale-out.md)",
+       .set = set_shard},
       {.name = "encodings_version",
        .kind = OptionKind::kWord,
        .values = {"1.0.0", "0.6.1", "2.0.0"},

@@ -2,19 +2,22 @@
 #include "halfstep/quantize.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <optional>
+#include <vector>
 
 #include "core/atomic_file.hpp"
-#include "core/text.hpp"
 #include "halfstep/options.hpp"
 #include "halfstep/version.hpp"
 #include "io/json/encodings_json.hpp"
-#include "io/onnx/writer.hpp"
+#include "io/json/statistics_json.hpp"
 #include "lower/lower.hpp"
 #include "pipeline/comparison.hpp"
 #include "pipeline/load_model.hpp"
 #include "pipeline/observe_float.hpp"
-#include "pipeline/output_paths.hpp"
+#include "pipeline/quantize_files.hpp"
 #include "pipeline/quantize_summary.hpp"
+#include "pipeline/statistics.hpp"
 #include "precision/assign_encodings.hpp"
 #include "precision/check_constants.hpp"
 #include "precision/choose_tensors.hpp"
@@ -23,35 +26,10 @@
 namespace halfstep {
 namespace {
 
+using pipeline::OutputPaths;
 using pipeline::PreparedModel;
 using pipeline::QuantizeStory;
 using pipeline::RawModel;
-
-/// Where the three files go.
-struct OutputPaths {
-  std::filesystem::path model;
-  std::filesystem::path encodings;
-  std::filesystem::path report;
-};
-
-Result<OutputPaths> output_paths(const QuantizeRequest& request) {
-  OutputPaths paths;
-  paths.model = request.output_path.value_or(request.model.model.stem().string() + ".quantized.onnx");
-  const std::filesystem::path folder = paths.model.parent_path();
-  // model.quantized.onnx, model.encodings.json, model.report.json; x.onnx, x.encodings.json, x.report.json.
-  std::string stem = paths.model.stem().string();
-  if (const std::string_view suffix = ".quantized"; stem.size() > suffix.size() && stem.ends_with(suffix)) {
-    stem.resize(stem.size() - suffix.size());
-  }
-  paths.encodings = request.encodings_out.value_or(folder / (stem + ".encodings.json"));
-  paths.report = request.report.value_or(folder / (stem + ".report.json"));
-  const std::vector<pipeline::NamedPath> inputs{{"the model", request.model.model},
-                                                {"the input list", request.input_list}};
-  const std::vector<pipeline::NamedPath> outputs{
-      {"the quantized model", paths.model}, {"the encodings", paths.encodings}, {"the report", paths.report}};
-  if (Result<void> fit = pipeline::check_outputs(inputs, outputs); !fit.ok()) return fit.error();
-  return paths;
-}
 
 /// The first samples again, float against fixed point.
 Result<void> validate(const QuantizeRequest& request, const PreparedModel& model, const io::SampleReader& reader,
@@ -73,49 +51,98 @@ Result<void> validate(const QuantizeRequest& request, const PreparedModel& model
   return {};
 }
 
-io::EncodingsHeader header_of(const QuantizeRequest& request, io::EncodingsVersion version, Arithmetic arithmetic) {
-  io::EncodingsHeader header;
-  header.version = version;
-  header.producer = std::string("halfstep ") + kVersion;
-  header.arithmetic = name_of(arithmetic);
-  header.act_bits = request.options.act_bits;
-  header.weight_bits = request.options.weight_bits;
-  header.symmetric_params = request.options.param_schema == Schema::kSymmetric;
-  header.per_channel = request.options.per_channel == WeightsPerChannel::kAll;
-  header.options = settings_of(request.options);
-  return header;
+/// Which of the ways to calibrate is asked for.
+Result<void> check_sources(const QuantizeRequest& request) {
+  const auto usage = [](const char* text) { return Error{ErrorCode::kUsage, text}; };
+  const bool reads = !request.statistics_in.empty();
+  if (request.input_list.empty() && !reads) {
+    return usage("nothing to calibrate with: give --input_list FILE (docs/input-list.md), or --statistics_in FILE...");
+  }
+  if (reads && request.statistics_out) {
+    return usage("--statistics_out keeps what samples show, and --statistics_in runs none: use one of them");
+  }
+  if (request.shard && !request.statistics_out) {
+    return usage("--shard writes statistics only: give --statistics_out FILE, too");
+  }
+  return {};
 }
 
-/// All three files, or none: each is written under a temporary name first.
-Result<void> write_files(const QuantizeRequest& request, io::EncodingsVersion version, const OutputPaths& paths,
-                         const PreparedModel& model, QuantizeStory& story) {
-  Result<AtomicFile> encodings = AtomicFile::create(paths.encodings);
-  if (!encodings.ok()) return encodings.error();
-  Result<AtomicFile> report = AtomicFile::create(paths.report);
-  if (!report.ok()) return report.error();
+/// What there is to calibrate with.
+struct Sources {
+  std::optional<io::SampleReader> reader;
+  std::optional<pipeline::MergedStatistics> statistics;
+  ops::InputShapes shapes;
+};
 
-  io::WriteOptions options;
-  options.tool_version = kVersion;
-  options.metadata = {{pipeline::kVersionKey, kVersion},
-                      {pipeline::kArithmeticKey, std::string(name_of(story.fixed.arithmetic))}};
-  std::string settings;
-  for (const auto& [name, value] : settings_of(request.options)) {
-    settings += (settings.empty() ? "" : " ") + name + "=" + value;
+Result<Sources> open_sources(const QuantizeRequest& request, const RawModel& raw,
+                             const std::function<void(const std::string&)>& warn) {
+  Sources sources;
+  if (!request.input_list.empty()) {
+    Result<io::SampleReader> reader = pipeline::open_samples(raw, request.input_list);
+    if (!reader.ok()) return reader.error();
+    if (!reader->list().output_layers.empty() || !reader->list().output_tensors.empty()) {
+      warn(request.input_list.string() +
+           ": lines naming outputs do not restrict calibration, every tensor is observed");
+    }
+    Result<ops::InputShapes> shapes = pipeline::shapes_of_first_sample(raw, *reader);
+    if (!shapes.ok()) return shapes.error();
+    sources.shapes = *std::move(shapes);
+    sources.reader.emplace(*std::move(reader));
   }
-  options.metadata.emplace_back("halfstep.options", settings);
-  Result<io::PendingModel> pending = io::write_onnx(model.graph, model.encodings, paths.model, options);
-  if (!pending.ok()) return pending.error();
-  story.report.quantized_model_bytes = pending->num_bytes;
+  if (!request.statistics_in.empty()) {
+    Result<pipeline::MergedStatistics> statistics = pipeline::read_statistics(request.statistics_in);
+    if (!statistics.ok()) return statistics.error();
+    if (Result<void> fit = pipeline::check_inputs(*statistics, raw); !fit.ok()) return fit.error();
+    sources.shapes = statistics->inputs;
+    sources.statistics.emplace(*std::move(statistics));
+  }
+  return sources;
+}
 
-  const std::string encodings_text =
-      io::write_encodings(model.encodings, header_of(request, version, story.fixed.arithmetic));
-  if (Result<void> written = encodings->write(encodings_text); !written.ok()) return written;
-  if (Result<void> written = report->write(report::to_json(story.report)); !written.ok()) return written;
-  if (Result<void> finished = encodings->finish(); !finished.ok()) return finished;
-  if (Result<void> finished = report->finish(); !finished.ok()) return finished;
-  if (Result<void> committed = pending->commit(); !committed.ok()) return committed;
-  if (Result<void> committed = encodings->commit(); !committed.ok()) return committed;
-  return report->commit();
+/// From samples, or from files; for writing, of everything any method could read.
+Result<io::Statistics> observe(const QuantizeRequest& request, Sources& sources, const PreparedModel& model,
+                               const ops::Facts& facts, const precision::Plan& plan, const Observer& observer,
+                               QuantizeStory& story) {
+  io::Statistics seen;
+  std::vector<calib::Watch> watches = precision::watches_of(model.graph, facts, plan);
+  if (sources.statistics) {
+    if (auto fit = pipeline::check_statistics(*sources.statistics, model.graph, watches); !fit.ok()) return fit.error();
+    story.report.num_calibration_samples = sources.statistics->num_samples;
+    story.num_statistics_files = request.statistics_in.size();
+    seen.observations = std::move(sources.statistics->observations);
+    return seen;
+  }
+  const Shard shard = request.shard.value_or(Shard{});
+  const exec::SampleSource samples = pipeline::part_of(pipeline::source_of(*sources.reader), shard);
+  story.report.num_calibration_samples = samples.count;
+  story.num_threads = pipeline::num_threads_for(request.num_threads, samples.count);
+  if (request.statistics_out) {
+    watches = pipeline::watches_of_all(model.graph, facts, request.options, model.encodings);
+    Result<io::Statistics> header = pipeline::statistics_header(model.graph, sources.shapes, request.model.model,
+                                                                *sources.reader, shard);
+    if (!header.ok()) return header.error();
+    seen = *std::move(header);
+  }
+  if (samples.count == 0) {
+    for (const calib::Watch& watch : watches) seen.observations.emplace(model.graph.value(watch.value).name, calib::Observation{});
+    return seen;
+  }
+  Result<calib::Observations> observations =
+      pipeline::observe_float(model.graph, std::move(watches), samples, story.num_threads, "calibrating", observer,
+                              [shard](std::int64_t i) { return shard.index + i * shard.count; });
+  if (!observations.ok()) return observations.error();
+  seen.observations = *std::move(observations);
+  return seen;
+}
+
+/// A share of the samples is no calibration: its statistics are all that is written.
+Result<QuantizeOutcome> write_shard(const QuantizeRequest& request, const io::Statistics& seen,
+                                    const QuantizeStory& story) {
+  const Result<void> written = write_file(*request.statistics_out, io::write_statistics(seen));
+  if (!written.ok()) return written.error();
+  QuantizeOutcome outcome;
+  outcome.summary = pipeline::shard_summary(request, story, seen.observations.size());
+  return outcome;
 }
 
 }  // namespace
@@ -123,49 +150,43 @@ Result<void> write_files(const QuantizeRequest& request, io::EncodingsVersion ve
 Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer& observer) {
   QuantizeStory story;
   if (Result<void> legal = precision::check(request.options); !legal.ok()) return legal.error();
+  if (Result<void> sensible = check_sources(request); !sensible.ok()) return sensible.error();
   const Result<io::EncodingsVersion> version = io::encodings_version(request.encodings_version);
   if (!version.ok()) return version.error();
-  Result<OutputPaths> paths = output_paths(request);
+  Result<OutputPaths> paths = pipeline::output_paths(request);
   if (!paths.ok()) return paths.error();
+  const auto warn = [&](const std::string& text) {
+    story.report.warnings.push_back(text);
+    if (observer.warning) observer.warning(text);
+  };
 
   // Read.
   Result<RawModel> raw = pipeline::read_model(request.model, observer);
   if (!raw.ok()) return raw.error();
   story.num_file_nodes = raw->graph.nodes.size();
   story.report.float_model_bytes = raw->num_bytes;
-  Result<io::SampleReader> reader = pipeline::open_samples(*raw, request.input_list);
-  if (!reader.ok()) return reader.error();
-  const auto warn = [&](const std::string& text) {
-    story.report.warnings.push_back(text);
-    if (observer.warning) observer.warning(text);
-  };
-  if (!reader->list().output_layers.empty() || !reader->list().output_tensors.empty()) {
-    warn(request.input_list.string() + ": lines naming outputs do not restrict calibration, every tensor is observed");
-  }
-  Result<ops::InputShapes> shapes = pipeline::shapes_of_first_sample(*raw, *reader);
-  if (!shapes.ok()) return shapes.error();
-
+  Result<Sources> sources = open_sources(request, *raw, warn);
+  if (!sources.ok()) return sources.error();
   if (Result<void> finite = precision::check_constants(raw->graph); !finite.ok()) {
     return finite.error().at(request.model.model.string());
   }
 
   // Fold and fuse.
-  Result<PreparedModel> prepared = pipeline::prepare_model(*std::move(raw), *shapes, {}, observer);
+  Result<PreparedModel> prepared = pipeline::prepare_model(*std::move(raw), sources->shapes, {}, observer);
   if (!prepared.ok()) return prepared.error();
   PreparedModel model = *std::move(prepared);
   const std::string place = request.model.model.string();
-  Result<ops::Facts> facts = ops::infer_facts(model.graph, *shapes);
+  Result<ops::Facts> facts = ops::infer_facts(model.graph, sources->shapes);
   if (!facts.ok()) return facts.error().at(place);
 
   // Observe, then decide.
   const precision::Plan plan = precision::choose_tensors(model.graph, *facts, request.options, model.encodings);
-  const int num_threads = pipeline::num_threads_for(request.num_threads, reader->num_samples());
-  Result<calib::Observations> observations =
-      pipeline::observe_float(model.graph, precision::watches_of(model.graph, *facts, plan),
-                              pipeline::source_of(*reader), num_threads, "calibrating", observer);
-  if (!observations.ok()) return observations.error();
+  story.num_nodes = model.graph.nodes.size();
+  Result<io::Statistics> seen = observe(request, *sources, model, *facts, plan, observer, story);
+  if (!seen.ok()) return seen.error();
+  if (request.shard) return write_shard(request, *seen, story);
   Result<precision::Assignment> assignment =
-      precision::assign_encodings(model.graph, *facts, plan, *observations, model.encodings);
+      precision::assign_encodings(model.graph, *facts, plan, seen->observations, model.encodings);
   if (!assignment.ok()) return assignment.error().at(place);
   story.num_imported = model.encodings.size();
   model.encodings = std::move(assignment->encodings);
@@ -193,21 +214,23 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   story.report.mode = "fixed";
   story.report.arithmetic = name_of(story.fixed.arithmetic);
   story.report.options = settings_of(request.options);
-  story.report.num_calibration_samples = reader->num_samples();
-  const Result<lower::Program> program = lower::fixed_program(model.graph, *shapes, model.encodings, story.fixed);
+  const Result<lower::Program> program =
+      lower::fixed_program(model.graph, sources->shapes, model.encodings, story.fixed);
   if (!program.ok()) return program.error().at(place);
   for (const lower::Island& island : program->islands) {
     story.report.float_islands.push_back({island.label, model.graph.node(island.node).op_type, island.reason});
   }
   pipeline::count_encodings(model.encodings, story.report);
-  story.num_nodes = model.graph.nodes.size();
-  story.num_threads = num_threads;
   story.num_observed = static_cast<std::size_t>(assignment->counts.observed);
-  if (Result<void> judged = validate(request, model, *reader, observer, story); !judged.ok()) return judged.error();
-  if (Result<void> written = write_files(request, *version, *paths, model, story); !written.ok())
+  if (sources->reader) {
+    if (auto judged = validate(request, model, *sources->reader, observer, story); !judged.ok()) return judged.error();
+  }
+  if (auto written = pipeline::write_files(request, *version, *paths, model, *seen, story); !written.ok()) {
     return written.error();
-  return QuantizeOutcome{paths->model, paths->encodings, paths->report,
-                         pipeline::summary_of(request, story, {paths->model, paths->encodings, paths->report})};
+  }
+  std::vector<std::filesystem::path> files{paths->model, paths->encodings, paths->report};
+  if (request.statistics_out) files.push_back(*request.statistics_out);
+  return QuantizeOutcome{paths->model, paths->encodings, paths->report, pipeline::summary_of(request, story, files)};
 }
 
 }  // namespace halfstep

@@ -72,7 +72,8 @@ std::string summary_of(const QuantizeRequest& request, const QuantizeStory& stor
   line("Calibrated", count(static_cast<std::size_t>(report.num_calibration_samples), "sample") + ", " +
                          count(story.num_observed, "tensor") + " observed (" +
                          std::string(calib::name_of(request.options.act_range.method)) + "), " +
-                         count(static_cast<std::size_t>(story.num_threads), "thread"));
+                         (story.num_statistics_files > 0 ? "from " + count(story.num_statistics_files, "file")
+                                                         : count(static_cast<std::size_t>(story.num_threads), "thread")));
   line("Precision", precision_line(request.options));
   line("Encodings",
        std::to_string(report.num_activation_encodings) + " activations, " +
@@ -98,6 +99,14 @@ std::string summary_of(const QuantizeRequest& request, const QuantizeStory& stor
     text += report::to_table(*report.comparison, kWorstLayersShown);
   }
   return text;
+}
+
+std::string shard_summary(const QuantizeRequest& request, const QuantizeStory& story, std::size_t num_tensors) {
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - story.start).count();
+  return "Observed    shard " + std::to_string(request.shard->index) + "/" + std::to_string(request.shard->count) + ": " +
+         count(static_cast<std::size_t>(story.report.num_calibration_samples), "sample") + ", " +
+         count(num_tensors, "tensor") + ", " + count(static_cast<std::size_t>(story.num_threads), "thread") +
+         number(", %.1f s", seconds) + "\nWrote       " + request.statistics_out->string() + "\n";
 }
 
 }  // namespace halfstep::pipeline

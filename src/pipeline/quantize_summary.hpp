@@ -20,6 +20,7 @@ struct QuantizeStory {
   std::size_t num_nodes = 0;       ///< After folding and fusing.
   std::size_t num_observed = 0;    ///< Tensors.
   std::size_t num_imported = 0;    ///< Encodings the model carried.
+  std::size_t num_statistics_files = 0;  ///< Read instead of running samples.
   int num_threads = 1;
   FixedPointOptions fixed;  ///< Recorded in all three files.
   report::Report report;
@@ -31,5 +32,8 @@ bool asks_for_precision(const QuantizationOptions& options);
 /// Several lines: what was read, decided, written, and what it cost.
 std::string summary_of(const QuantizeRequest& request, const QuantizeStory& story,
                        const std::vector<std::filesystem::path>& written);
+
+/// The same of a run that only observed: `num_tensors` of them.
+std::string shard_summary(const QuantizeRequest& request, const QuantizeStory& story, std::size_t num_tensors);
 
 }  // namespace halfstep::pipeline

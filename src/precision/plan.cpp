@@ -60,7 +60,8 @@ std::vector<calib::Watch> watches_of(const graph::Graph& graph, const ops::Facts
     watch.histogram = watch.histogram || calib::needs_histogram(planned.rule);
     watch.sample_extremes = calib::needs_sample_extremes(planned.rule);
     watch.channel_axis = planned.axis;
-    watch.channel_histograms = planned.axis && watch.histogram;
+    watch.channel_histograms = planned.axis && calib::needs_histogram(planned.rule);
+    watch.channel_extremes = planned.axis && watch.sample_extremes;
   }
   for (const graph::Node& node : graph.nodes) list.add_for(node);
   return list.take();

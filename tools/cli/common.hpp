@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <set>
@@ -65,7 +66,12 @@ void add_rows(CLI::App& app, std::span<const OptionRow<Request>> rows, Request& 
       if (!done.ok()) throw CLI::ValidationError(done.error().message);
       given.emplace(row.name);
     };
-    CLI::Option* option = app.add_option_function<std::string>("--" + std::string(row.name), set, "");
+    const std::string name = "--" + std::string(row.name);
+    CLI::Option* option =
+        row.kind == OptionKind::kList
+            ? app.add_option_function<std::vector<std::string>>(
+                  name, [set](const std::vector<std::string>& texts) { std::ranges::for_each(texts, set); }, "")
+            : app.add_option_function<std::string>(name, set, "");
     option->group(group)->type_name(value_help(row.type, row.values));
     if (row.kind == OptionKind::kBoolean) {
       option->type_name(row.type.empty() ? "BOOL" : std::string(row.type))->expected(0, 1);

@@ -28,7 +28,7 @@ ALLOWED = {
     "tune": ["core", "numerics", "graph", "encoding", "kernels", "ops", "passes", "lower", "exec", "calib", "precision",
              "compare"],
     "io/onnx": ["core", "graph", "encoding"],
-    "io/json": ["core", "graph", "encoding"],
+    "io/json": ["core", "graph", "encoding", "calib"],
     "io/samples": ["core"],
     "report": ["core", "graph", "encoding", "compare"],
     "pipeline": ["core", "numerics", "graph", "encoding", "ops", "passes", "lower", "exec", "calib", "precision", "tune",

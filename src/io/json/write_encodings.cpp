@@ -1,16 +1,11 @@
 // write_encodings.cpp: an EncodingSet as AIMET encodings.
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "io/json/encodings_json.hpp"
+#include "io/json/json_text.hpp"
 
 namespace halfstep::io {
 namespace {
-
-/// Keys stay in the order we give them. Numbers print with the fewest digits that read back as the same double.
-using Json = nlohmann::ordered_json;
-
-std::string text_of(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 bool all_zero_points_are_0(const Encoding& encoding) {
   for (const QuantParams& params : encoding.params()) {

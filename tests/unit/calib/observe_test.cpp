@@ -71,6 +71,7 @@ class ObserveTest : public testing::Test {
                         .histogram = true,
                         .channel_histograms = true,
                         .sample_extremes = true,
+                        .channel_extremes = true,
                         .channel_axis = 1}};
     const auto place = [part](std::int64_t i) { return part.empty() ? i : part[static_cast<std::size_t>(i)]; };
     request.place_in_list = place;

@@ -305,7 +305,7 @@ TEST(RangeEstimators, EntropyDivergesAsLittleAsAnyRange) {
       }
       const double ours = chosen(c, data.values, {.method = RangeMethod::kEntropy}, 256, cost);
       // The divergence is rough between neighbouring ranges; of few values, each bin is a step.
-      EXPECT_LE(ours, best * (data.values.size() < 100 ? 1.25 : 1.10) + 1e-3) << data.name << " " << c.name;
+      EXPECT_LE(ours, best * (data.values.size() < 100 ? 1.25 : 1.15) + 1e-3) << data.name << " " << c.name;
     }
   }
 }

@@ -1,0 +1,251 @@
+// read_statistics.cpp: Statistics from JSON; nothing of a file is believed.
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
+
+#include "core/limits.hpp"
+#include "core/text.hpp"
+#include "io/json/statistics_json.hpp"
+
+namespace halfstep::io {
+namespace {
+
+using json = nlohmann::json;
+
+Error invalid(std::string text) { return Error{ErrorCode::kInvalidInput, std::move(text)}; }
+
+/// The object is an object and has the key.
+const json* member(const json& object, const char* key) {
+  if (!object.is_object()) return nullptr;
+  const auto at = object.find(key);
+  return at == object.end() ? nullptr : &*at;
+}
+
+template <class T>
+Result<T> field(const json& object, const char* key) {
+  const json* value = member(object, key);
+  bool fits = value != nullptr;
+  if constexpr (std::is_same_v<T, std::string>) {
+    fits = fits && value->is_string();
+  } else if constexpr (std::is_same_v<T, std::int64_t>) {
+    fits = fits && value->is_number_integer() && *value >= 0 && *value <= (std::int64_t{1} << 53);
+  } else {
+    fits = fits && value->is_number() && std::abs(value->get<double>()) <= std::numeric_limits<float>::max();
+  }
+  if (!fits) return invalid("field '" + std::string(key) + "' is missing or not what it should be");
+  return value->get<T>();
+}
+
+Result<calib::ExactSum> sum_of(const json& object, const char* key) {
+  const Result<std::string> text = field<std::string>(object, key);
+  if (!text.ok()) return text.error();
+  const std::optional<calib::ExactSum> sum = calib::ExactSum::parse(*text);
+  if (!sum) return invalid("field '" + std::string(key) + "' is no sum in hexadecimal");
+  return *sum;
+}
+
+constexpr std::uint64_t kMaxCount = std::uint64_t{1} << 53;
+
+/// "3 0*12 1"; empty if it is not that, or longer than a histogram can be.
+std::optional<std::vector<std::uint64_t>> counts_of(std::string_view text) {
+  std::vector<std::uint64_t> counts;
+  const auto number = [&](std::uint64_t& value) {
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (failure != std::errc()) return false;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    return value <= kMaxCount;
+  };
+  while (!text.empty()) {
+    std::uint64_t count = 0;
+    std::uint64_t times = 1;
+    if (!number(count)) return std::nullopt;
+    if (text.starts_with('*')) {
+      text.remove_prefix(1);
+      if (!number(times)) return std::nullopt;
+    }
+    if (times > static_cast<std::uint64_t>(calib::DyadicHistogram::kNumBins) - counts.size()) return std::nullopt;
+    counts.insert(counts.end(), times, count);
+    if (text.starts_with(' ')) {
+      text.remove_prefix(1);
+    } else if (!text.empty()) {
+      return std::nullopt;
+    }
+  }
+  return counts;
+}
+
+Result<calib::DyadicHistogram> histogram_of(const json& object, std::int64_t count) {
+  const Result<std::int64_t> num_bins = field<std::int64_t>(object, "bins");
+  const Result<float> min = field<float>(object, "min");
+  const Result<float> max = field<float>(object, "max");
+  const Result<std::string> text = field<std::string>(object, "counts");
+  if (!num_bins.ok()) return num_bins.error();
+  if (!min.ok()) return min.error();
+  if (!max.ok()) return max.error();
+  if (!text.ok()) return text.error();
+  std::optional<std::vector<std::uint64_t>> counts = counts_of(*text);
+  std::optional<calib::DyadicHistogram> histogram;
+  if (counts && *num_bins <= calib::DyadicHistogram::kNumBins) {
+    histogram = calib::DyadicHistogram::restored(static_cast<int>(*num_bins), *min, *max, *std::move(counts));
+  }
+  if (!histogram || histogram->count() != count) return invalid("the histogram contradicts its extremes or its count");
+  return *std::move(histogram);
+}
+
+Result<std::vector<calib::Extremes>> extremes_of(const json& list) {
+  std::vector<calib::Extremes> all;
+  if (!list.is_array()) return invalid("field 'extremes' is no list");
+  for (const json& entry : list) {
+    const bool fits = entry.is_array() && entry.size() == 3 && entry[0].is_number_integer() && entry[1].is_number() &&
+                      entry[2].is_number();
+    if (!fits) return invalid("an entry of 'extremes' is not [sample, min, max]");
+    all.push_back({entry[0].get<std::int64_t>(), entry[1].get<float>(), entry[2].get<float>()});
+    if (all.size() > 1 && all.back().sample <= all[all.size() - 2].sample) {
+      return invalid("samples of 'extremes' are not in order");
+    }
+  }
+  return all;
+}
+
+Result<void> read_distribution(const json& object, calib::Distribution& into) {
+  const Result<std::int64_t> count = field<std::int64_t>(object, "count");
+  if (!count.ok()) return count.error();
+  if (*count == 0) return {};
+  const Result<float> min = field<float>(object, "min");
+  const Result<float> max = field<float>(object, "max");
+  const Result<calib::ExactSum> sum = sum_of(object, "sum");
+  const Result<calib::ExactSum> squares = sum_of(object, "sum_of_squares");
+  const Result<std::int64_t> samples = field<std::int64_t>(object, "samples");
+  const Result<calib::ExactSum> sum_of_min = sum_of(object, "sum_of_min");
+  const Result<calib::ExactSum> sum_of_max = sum_of(object, "sum_of_max");
+  for (const Error* error : {min.ok() ? nullptr : &min.error(), max.ok() ? nullptr : &max.error(),
+                             sum.ok() ? nullptr : &sum.error(), squares.ok() ? nullptr : &squares.error(),
+                             samples.ok() ? nullptr : &samples.error(), sum_of_min.ok() ? nullptr : &sum_of_min.error(),
+                             sum_of_max.ok() ? nullptr : &sum_of_max.error()}) {
+    if (error != nullptr) return *error;
+  }
+  if (*min > *max || *samples == 0) return invalid("extremes or number of samples are impossible");
+  into.moments = {.count = *count, .min = *min, .max = *max, .sum = *sum, .sum_of_squares = *squares};
+  into.samples.num_samples = *samples;
+  into.samples.sum_of_min = *sum_of_min;
+  into.samples.sum_of_max = *sum_of_max;
+  if (const json* each = member(object, "extremes")) {
+    Result<std::vector<calib::Extremes>> read = extremes_of(*each);
+    if (!read.ok()) return read.error();
+    if (static_cast<std::int64_t>(read->size()) != *samples) return invalid("'extremes' lacks samples");
+    into.samples.each = *std::move(read);
+  }
+  if (const json* counted = member(object, "histogram")) {
+    Result<calib::DyadicHistogram> read = histogram_of(*counted, *count);
+    if (!read.ok()) return read.error();
+    into.histogram = *std::move(read);
+  }
+  return {};
+}
+
+Result<calib::Observation> observation_of(const json& object) {
+  calib::Observation observation;
+  if (auto read = read_distribution(object, observation); !read.ok()) return read.error();
+  if (const json* rows = member(object, "rows")) {
+    const Result<float> lowest = field<float>(*rows, "lowest_maximum");
+    const Result<std::int64_t> extent = field<std::int64_t>(*rows, "extent");
+    if (!lowest.ok()) return lowest.error();
+    if (!extent.ok()) return extent.error();
+    observation.rows = {.lowest = *lowest, .extent = *extent};
+  }
+  if (const json* disagree = member(object, "channels_disagree")) {
+    observation.channels_disagree = disagree->is_boolean() && disagree->get<bool>();
+  }
+  if (const json* channels = member(object, "channels")) {
+    if (!channels->is_array()) return invalid("field 'channels' is no list");
+    for (const json& entry : *channels) {
+      observation.channels.emplace_back();
+      if (auto read = read_distribution(entry, observation.channels.back()); !read.ok()) {
+        return read.error().at("channel " + std::to_string(observation.channels.size() - 1));
+      }
+    }
+  }
+  return observation;
+}
+
+Result<void> read_header(const json& document, Statistics& statistics) {
+  const json nothing;
+  const auto part = [&](const char* key) -> const json& {
+    const json* value = member(document, key);
+    return value == nullptr ? nothing : *value;
+  };
+  const std::pair<const char*, std::pair<const char*, std::string*>> texts[] = {
+      {"tool", {"version", &statistics.tool_version}},
+      {"model", {"file", &statistics.model}},
+      {"model", {"fingerprint", &statistics.fingerprint}},
+      {"input_list", {"file", &statistics.input_list}},
+      {"input_list", {"fingerprint", &statistics.list_fingerprint}}};
+  for (const auto& [object, target] : texts) {
+    const Result<std::string> text = field<std::string>(part(object), target.first);
+    if (!text.ok()) return text.error().at(object);
+    *target.second = *text;
+  }
+  const std::pair<const char*, std::pair<const char*, std::int64_t*>> numbers[] = {
+      {"input_list", {"num_samples", &statistics.num_listed}},
+      {"shard", {"index", &statistics.shard.index}},
+      {"shard", {"count", &statistics.shard.count}}};
+  for (const auto& [object, target] : numbers) {
+    const Result<std::int64_t> number = field<std::int64_t>(part(object), target.first);
+    if (!number.ok()) return number.error().at(object);
+    *target.second = *number;
+  }
+  if (statistics.shard.index >= statistics.shard.count) return invalid("shard: index and count contradict each other");
+  if (!part("inputs").is_object()) return invalid("field 'inputs' is missing or no object");
+  for (const auto& [name, dims] : part("inputs").items()) {
+    std::vector<std::int64_t> extents;
+    for (const json& extent : dims) {
+      if (!extent.is_number_integer() || extent < 0) return invalid("inputs: " + quoted(name) + " has no shape");
+      extents.push_back(extent.get<std::int64_t>());
+    }
+    if (extents.size() > static_cast<std::size_t>(kMaxRank)) return invalid("inputs: " + quoted(name) + " has no shape");
+    statistics.inputs.emplace(name, Shape(extents));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Statistics> read_statistics(std::string_view text, const std::string& file) {
+  json document;
+  try {
+    document = json::parse(text);
+  } catch (const json::parse_error& error) {
+    const bool cut = error.byte > text.size();
+    return invalid(file + ": " + (cut ? "cut short" : "not JSON") + " at byte " + std::to_string(error.byte) +
+                   (cut ? "; make these statistics again" : ""));
+  }
+  const Result<std::string> schema = field<std::string>(document, "schema");
+  if (!schema.ok() || *schema != "halfstep.statistics") {
+    return invalid(file + ": no statistics of calibration, which --statistics_out writes");
+  }
+  const Result<std::int64_t> version = field<std::int64_t>(document, "schema_version");
+  if (!version.ok() || *version != kStatisticsVersion) {
+    return invalid(file + ": statistics of layout version " + (version.ok() ? std::to_string(*version) : "unknown") +
+                   ", this version of halfstep reads " + std::to_string(kStatisticsVersion) + "; make them again");
+  }
+  Statistics statistics;
+  if (auto read = read_header(document, statistics); !read.ok()) return read.error().at(file);
+  const json* tensors = member(document, "tensors");
+  if (tensors == nullptr || !tensors->is_array()) return invalid(file + ": field 'tensors' is missing or no list");
+  for (const json& entry : *tensors) {
+    const Result<std::string> name = field<std::string>(entry, "name");
+    if (!name.ok()) return name.error().at(file + ": a tensor");
+    const std::string place = file + ": tensor " + quoted(*name);
+    Result<calib::Observation> observation = observation_of(entry);
+    if (!observation.ok()) return observation.error().at(place);
+    if (!statistics.observations.emplace(*name, *std::move(observation)).second) {
+      return invalid(place + " is there twice");
+    }
+  }
+  return statistics;
+}
+
+}  // namespace halfstep::io

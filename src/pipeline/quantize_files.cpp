@@ -1,0 +1,99 @@
+// quantize_files.cpp: all files of a run, or none.
+#include "pipeline/quantize_files.hpp"
+
+#include <string>
+#include <vector>
+
+#include "core/atomic_file.hpp"
+#include "halfstep/options.hpp"
+#include "halfstep/version.hpp"
+#include "io/onnx/writer.hpp"
+#include "pipeline/output_paths.hpp"
+#include "report/report.hpp"
+
+namespace halfstep::pipeline {
+namespace {
+
+io::EncodingsHeader header_of(const QuantizeRequest& request, io::EncodingsVersion version, Arithmetic arithmetic) {
+  io::EncodingsHeader header;
+  header.version = version;
+  header.producer = std::string("halfstep ") + kVersion;
+  header.arithmetic = name_of(arithmetic);
+  header.act_bits = request.options.act_bits;
+  header.weight_bits = request.options.weight_bits;
+  header.symmetric_params = request.options.param_schema == Schema::kSymmetric;
+  header.per_channel = request.options.per_channel == WeightsPerChannel::kAll;
+  header.options = settings_of(request.options);
+  return header;
+}
+
+}  // namespace
+
+Result<OutputPaths> output_paths(const QuantizeRequest& request) {
+  OutputPaths paths;
+  paths.model = request.output_path.value_or(request.model.model.stem().string() + ".quantized.onnx");
+  const std::filesystem::path folder = paths.model.parent_path();
+  // model.quantized.onnx, model.encodings.json, model.report.json; x.onnx, x.encodings.json, x.report.json.
+  std::string stem = paths.model.stem().string();
+  if (const std::string_view suffix = ".quantized"; stem.size() > suffix.size() && stem.ends_with(suffix)) {
+    stem.resize(stem.size() - suffix.size());
+  }
+  paths.encodings = request.encodings_out.value_or(folder / (stem + ".encodings.json"));
+  paths.report = request.report.value_or(folder / (stem + ".report.json"));
+  std::vector<NamedPath> inputs{{"the model", request.model.model}};
+  if (!request.input_list.empty()) inputs.push_back({"the input list", request.input_list});
+  for (const std::filesystem::path& file : request.statistics_in) inputs.push_back({"statistics", file});
+  std::vector<NamedPath> outputs;
+  if (!request.shard) {
+    outputs = {{"the quantized model", paths.model}, {"the encodings", paths.encodings}, {"the report", paths.report}};
+  }
+  if (request.statistics_out) outputs.push_back({"the statistics", *request.statistics_out});
+  if (Result<void> fit = check_outputs(inputs, outputs); !fit.ok()) return fit.error();
+  return paths;
+}
+
+// Each is written under a temporary name first.
+Result<void> write_files(const QuantizeRequest& request, io::EncodingsVersion version, const OutputPaths& paths,
+                         const PreparedModel& model, const std::optional<io::Statistics>& statistics,
+                         QuantizeStory& story) {
+  Result<AtomicFile> encodings = AtomicFile::create(paths.encodings);
+  if (!encodings.ok()) return encodings.error();
+  Result<AtomicFile> report = AtomicFile::create(paths.report);
+  if (!report.ok()) return report.error();
+  std::optional<AtomicFile> seen;
+  if (statistics && request.statistics_out) {
+    Result<AtomicFile> file = AtomicFile::create(*request.statistics_out);
+    if (!file.ok()) return file.error();
+    seen.emplace(*std::move(file));
+    if (auto written = seen->write(io::write_statistics(*statistics)); !written.ok()) return written;
+    if (auto finished = seen->finish(); !finished.ok()) return finished;
+  }
+
+  io::WriteOptions options;
+  options.tool_version = kVersion;
+  options.metadata = {{kVersionKey, kVersion},
+                      {kArithmeticKey, std::string(name_of(story.fixed.arithmetic))}};
+  std::string settings;
+  for (const auto& [name, value] : settings_of(request.options)) {
+    settings += (settings.empty() ? "" : " ") + name + "=" + value;
+  }
+  options.metadata.emplace_back("halfstep.options", settings);
+  Result<io::PendingModel> pending = io::write_onnx(model.graph, model.encodings, paths.model, options);
+  if (!pending.ok()) return pending.error();
+  story.report.quantized_model_bytes = pending->num_bytes;
+
+  const std::string encodings_text =
+      io::write_encodings(model.encodings, header_of(request, version, story.fixed.arithmetic));
+  if (Result<void> written = encodings->write(encodings_text); !written.ok()) return written;
+  if (Result<void> written = report->write(report::to_json(story.report)); !written.ok()) return written;
+  if (Result<void> finished = encodings->finish(); !finished.ok()) return finished;
+  if (Result<void> finished = report->finish(); !finished.ok()) return finished;
+  if (Result<void> committed = pending->commit(); !committed.ok()) return committed;
+  if (Result<void> committed = encodings->commit(); !committed.ok()) return committed;
+  if (seen) {
+    if (Result<void> committed = seen->commit(); !committed.ok()) return committed;
+  }
+  return report->commit();
+}
+
+}  // namespace halfstep::pipeline

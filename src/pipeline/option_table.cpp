@@ -20,6 +20,12 @@ Result<void> set_path(Request& request, const std::string& text) {
   request.*Member = text;
   return {};
 }
+template <auto Member, class Request>
+std::optional<std::string> get_path(const Request& request) {
+  if (!(request.*Member)) return std::nullopt;
+  return (request.*Member)->string();
+}
+std::optional<std::string> get_version(const QuantizeRequest& request) { return request.encodings_version; }
 
 Result<void> set_arithmetic(FixedPointRequest& request, const std::string& text) {
   request.arithmetic = arithmetic_of(text);
@@ -98,29 +104,34 @@ std::span<const OptionRow<QuantizeRequest>> quantize_options() {
        .type = "FILE.onnx",
        .default_text = "`<model>.quantized.onnx`",
        .help = "the quantized model",
-       .set = set_path<&Request::output_path>},
+       .set = set_path<&Request::output_path>,
+       .get = get_path<&Request::output_path>},
       {.name = "encodings_out",
        .type = "FILE",
        .default_text = "`<stem>.encodings.json`",
        .help = "the encodings, beside the quantized model",
-       .set = set_path<&Request::encodings_out>},
+       .set = set_path<&Request::encodings_out>,
+       .get = get_path<&Request::encodings_out>},
       {.name = "report",
        .type = "FILE",
        .default_text = "`<stem>.report.json`",
        .help = "the report, beside the quantized model",
-       .set = set_path<&Request::report>},
+       .set = set_path<&Request::report>,
+       .get = get_path<&Request::report>},
       {.name = "encodings_version",
        .kind = OptionKind::kWord,
        .values = {"1.0.0", "0.6.1", "2.0.0"},
        .type = "V",
        .help = "AIMET format of the encodings",
-       .set = set_path<&Request::encodings_version>},
+       .set = set_path<&Request::encodings_version>,
+       .get = get_version},
       {.name = "validate",
        .kind = OptionKind::kNumber,
        .type = "N",
        .default_text = "8",
        .help = "samples to run in float and in fixed point at the end; 0: none",
-       .set = set_int<&Request::num_validation_samples>},
+       .set = set_int<&Request::num_validation_samples>,
+       .get = get_int<&Request::num_validation_samples>},
   }};
   return kRows;
 }
@@ -143,14 +154,14 @@ Result<void> set_option(QuantizationOptions& options, std::string_view name, con
   return Error{ErrorCode::kUsage, "there is no option " + quoted(name) + did_you_mean(name, names)};
 }
 
-void settle_defaults(QuantizationOptions& options, const std::set<std::string, std::less<>>& given) {
+void settle_defaults(QuantizationOptions& options, const GivenNames& given) {
   const bool keeps_zero_point = options.act_schema == Schema::kAsymmetric;
   if (options.scale == ScaleKind::kPowerOfTwo && keeps_zero_point && !given.contains("act_quantizer_schema")) {
     options.act_schema = Schema::kUnsignedSymmetric;
   }
 }
 
-Result<void> check_given(const QuantizationOptions& options, const std::set<std::string, std::less<>>& given) {
+Result<void> check_given(const QuantizationOptions& options, const GivenNames& given) {
   constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kSameThing{{
       {"act_quantizer", "act_quantizer_calibration"},
       {"act_quantizer", "act_quantizer_schema"},
@@ -189,8 +200,8 @@ Result<void> check_given(const QuantizationOptions& options, const std::set<std:
   return {};
 }
 
-std::vector<std::pair<std::string, std::string>> settings_of(const QuantizationOptions& options) {
-  std::vector<std::pair<std::string, std::string>> settings;
+GivenOptions settings_of(const QuantizationOptions& options) {
+  GivenOptions settings;
   for (const auto& row : precision_options()) {
     if (std::optional<std::string> value = row.get(options)) settings.emplace_back(row.name, *std::move(value));
   }

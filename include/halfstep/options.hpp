@@ -29,10 +29,10 @@ template <class Request>
 struct OptionRow {
   std::string_view name;
   OptionKind kind = OptionKind::kText;
-  std::vector<std::string_view> values = {};  ///< kWord: what is legal, the default first.
-  std::string_view type = "";                 ///< Else: "FILE", "N".
-  std::string_view default_text = "";         ///< As a person reads it.
-  std::string_view help;                      ///< One line, without the default.
+  std::vector<std::string_view> values = {};   ///< kWord: what is legal, the default first.
+  std::string_view type = "";                  ///< Else: "FILE", "N".
+  std::string_view default_text = "";          ///< As a person reads it.
+  std::string_view help;                       ///< One line, without the default.
   std::vector<std::string_view> decides = {};  ///< Other rows whose values it sets as well.
   /// Errors: kUsage, naming the option, if `text` is not legal.
   Result<void> (*set)(Request&, const std::string& text) = nullptr;

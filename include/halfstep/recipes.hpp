@@ -27,8 +27,8 @@ std::filesystem::path recipe_folder();
 
 /// Reads a recipe. What has a '/', ends in .json or is an existing file is a file, anything else the name of one in
 /// `folder`. Whether its options are legal is for resolve_options() to say.
-/// Errors: kUsage for a name that `folder` does not hold, with the nearest one and all of them; kInvalidInput for a file
-/// that is missing or unreadable, or is no recipe.
+/// Errors: kUsage for a name that `folder` does not hold, with the nearest one and all of them; kInvalidInput for a
+/// file that is missing or unreadable, or is no recipe.
 Result<Recipe> find_recipe(const std::string& name_or_file, const std::filesystem::path& folder = recipe_folder());
 
 /// What decides an option; the later ones win.
@@ -46,8 +46,8 @@ using OptionOrigins = std::map<std::string, OptionOrigin, std::less<>>;
 /// each in the order of the rows; then settles what a scale that was given implies for what a weaker source said, or
 /// nobody: the schema of activations (settle_defaults()), and a recipe's arithmetic that needs powers of two.
 /// Errors: kInvalidInput, naming the recipe's file, for an option that no recipe may have (with the nearest one), a
-/// value that is not legal, and options that do not go together (check_given()); kUsage for the same on the command
-/// line.
+/// value that is not legal, and options that do not go together even without a command line; kUsage for the same on the
+/// command line.
 Result<OptionOrigins> resolve_options(QuantizeRequest& request, const std::optional<Recipe>& recipe,
                                       const GivenOptions& command_line);
 

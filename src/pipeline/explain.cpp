@@ -96,8 +96,8 @@ std::string in_columns(const std::vector<Line>& lines) {
 Result<std::string> explain_options(const QuantizeRequest& request, const std::optional<Recipe>& recipe,
                                     const OptionOrigins& origins, const Observer& observer) {
   if (Result<void> legal = precision::check(request.options); !legal.ok()) return legal.error();
-  Result<Line> arithmetic = explain_arithmetic(
-      request, {"arithmetic", "", text_of(origin_of(origins, "arithmetic"), recipe)}, observer);
+  Result<Line> arithmetic =
+      explain_arithmetic(request, {"arithmetic", "", text_of(origin_of(origins, "arithmetic"), recipe)}, observer);
   if (!arithmetic.ok()) return arithmetic.error();
   std::vector<Line> lines{{"option", "value", "from"}};
   pipeline::for_each_row(request, [&](const auto& row, const auto& part) {

@@ -194,8 +194,8 @@ Result<void> check_given(const QuantizationOptions& options, const GivenNames& g
   }};
   for (const Parameter& parameter : parameters) {
     if (!given.contains(parameter.name) || parameter.has_effect) continue;
-    return Error{ErrorCode::kUsage, "--" + std::string(parameter.name) + " has no effect without --" +
-                                        std::string(parameter.needs)};
+    return Error{ErrorCode::kUsage,
+                 "--" + std::string(parameter.name) + " has no effect without --" + std::string(parameter.needs)};
   }
   return {};
 }

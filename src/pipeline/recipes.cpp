@@ -9,6 +9,7 @@
 #include "core/text.hpp"
 #include "io/json/recipe_json.hpp"
 #include "pipeline/load_model.hpp"
+#include "precision/options.hpp"
 
 namespace halfstep {
 namespace pipeline {
@@ -121,6 +122,16 @@ void settle(QuantizeRequest& request, OptionOrigins& origins) {
   }
 }
 
+/// A recipe is judged by itself, whatever the command line changes.
+Result<void> apply_recipe(QuantizeRequest& request, const Recipe& recipe, OptionOrigins& origins) {
+  if (Result<void> known = check_recipe_names(recipe.options); !known.ok()) return known;
+  if (Result<void> done = apply(request, recipe.options, OptionSource::kRecipe, origins); !done.ok()) return done;
+  QuantizeRequest alone = request;
+  OptionOrigins settled = origins;
+  settle(alone, settled);
+  return precision::check(alone.options);
+}
+
 }  // namespace
 
 path recipe_folder() {
@@ -149,9 +160,9 @@ Result<OptionOrigins> resolve_options(QuantizeRequest& request, const std::optio
                                       const GivenOptions& command_line) {
   OptionOrigins origins;
   if (recipe) {
-    Result<void> done = check_recipe_names(recipe->options);
-    if (done.ok()) done = apply(request, recipe->options, OptionSource::kRecipe, origins);
-    if (!done.ok()) return invalid(recipe->file.string() + ": " + without_dashes(done.error().message));
+    if (Result<void> done = apply_recipe(request, *recipe, origins); !done.ok()) {
+      return invalid(recipe->file.string() + ": " + without_dashes(done.error().message));
+    }
   }
   if (Result<void> done = apply(request, command_line, OptionSource::kCommandLine, origins); !done.ok()) {
     return done.error();

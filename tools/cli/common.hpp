@@ -56,8 +56,8 @@ std::string value_help(std::string_view type, const std::vector<std::string_view
 
 /// An option for each row, which sets `request` and adds name and text to `given`. The rows must outlive `app`.
 template <class Request>
-void add_rows(CLI::App& app, std::span<const OptionRow<Request>> rows, Request& request,
-              GivenOptions& given, const std::string& group = "Options") {
+void add_rows(CLI::App& app, std::span<const OptionRow<Request>> rows, Request& request, GivenOptions& given,
+              const std::string& group = "Options") {
   for (const OptionRow<Request>& row : rows) {
     const auto set = [&row, &request, &given](const std::string& text) {
       const Result<void> done = set_row(row, request, text);

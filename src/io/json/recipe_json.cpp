@@ -42,7 +42,8 @@ Result<RecipeText> read_recipe(std::string_view text, const std::string& file) {
     } else if (value.is_number() || value.is_boolean()) {
       recipe.options.emplace_back(name, value.dump());
     } else {
-      return invalid(file + ": the value of " + halfstep::quoted(name) + " is not a line of text, a number or a boolean");
+      return invalid(file + ": the value of " + halfstep::quoted(name) +
+                     " is not a line of text, a number or a boolean");
     }
   }
   return recipe;

@@ -24,13 +24,19 @@ int main(int argc, char** argv) {
   std::string config;
   bool explain = false;
   app.add_option("model", request.model.model, "Float ONNX model; one that carries encodings keeps them")->required();
-  const CLI::Option* input_list =
+  CLI::Option* input_list =
       app.add_option("--input_list", request.input_list,
-                     "Calibration samples, one line each (docs/input-list.md); required, but with --explain")
+                     "Calibration samples, one line each (docs/input-list.md); --explain needs none")
+          ->required()
           ->type_name("FILE");
   app.add_option("--config", config, "Recipe: options from a file, which other options change (README: Recipes)")
       ->type_name("NAME|FILE");
-  app.add_flag("--explain", explain, "Print every option, its value and what decided it, and do nothing else");
+  const auto only_explain = [&] {
+    explain = true;
+    input_list->required(false);
+  };
+  app.add_flag_callback("--explain", only_explain,
+                        "Print every option, its value and what decided it, and do nothing else");
   cli::add_rows(app, quantize_options(), typed, given);
   cli::add_rows(app, fixed_point_options(), typed.fixed, given);
   cli::add_rows(app, precision_options(), typed.options, given, "Precision");
@@ -38,7 +44,6 @@ int main(int argc, char** argv) {
   cli::add_running(app, common);
 
   return cli::run_main(app, argc, argv, [&] {
-    if (!explain && input_list->count() == 0) throw CLI::RequiredError(input_list->get_name());
     const auto fail = [&](const Error& error) { return cli::report_error(app.get_name(), error); };
     Result<InputDims> dims = cli::input_dims_of(common);
     if (!dims.ok()) return fail(dims.error());

@@ -1,5 +1,6 @@
 // explain.cpp: every option with its value and what decided it.
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <system_error>
+#include <type_traits>
 #include <vector>
 
 #include "core/errors.hpp"

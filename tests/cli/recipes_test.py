@@ -63,7 +63,8 @@ class Recipes(tool_test.ToolTest):
         self.assertEqual(self.quantize("file", "--config", path),
                          self.quantize("plain", "--weights_bitwidth", 4, "--use_per_channel_quantization=false"))
         (self.work / "no_suffix").write_bytes(path.read_bytes())
-        self.assertEqual(self.quantize("bare", "--config", "no_suffix"), (self.work / "file.encodings.json").read_bytes())
+        self.assertEqual(self.quantize("bare", "--config", "no_suffix"),
+                         (self.work / "file.encodings.json").read_bytes())
 
     def test_encodings_version_of_a_recipe(self):
         path = self.write("mine.json", '{"options": {"encodings_version": "2.0.0"}}')
@@ -95,7 +96,8 @@ class Errors(tool_test.ToolTest):
         self.check(BAD_FILE, [str(self.folder), "cannot be read"], "--config", self.folder)
 
     def test_malformed(self):
-        for text, position in (("", "byte 1, line 1"), ('{"options": {\n"scale": affine}}', "line 2"), ("{} {}", "byte 4")):
+        for text, position in (("", "byte 1, line 1"), ('{"options": {\n"scale": affine}}', "line 2"),
+                               ("{} {}", "byte 4")):
             with self.subTest(text=text):
                 self.check_file(["not valid JSON at", position], text)
 
@@ -128,7 +130,8 @@ class Errors(tool_test.ToolTest):
                    "--calibration_option", 7)
         for value in (16, 32, 64):
             with self.subTest(value=value):
-                self.check(USAGE, [f"({value}), which this version does not have; use 0"], "--calibration_option", value)
+                self.check(USAGE, [f"({value}), which this version does not have; use 0"], "--calibration_option",
+                           value)
         for value in ("128", "advanced", "-1", "1e1"):
             with self.subTest(value=value):
                 self.check(USAGE, [f"{value} is not a sum of TIDL's"], f"--calibration_option={value}")

@@ -1,4 +1,4 @@
-# halfstep_install.cmake: the installed library, its CMake package, and the tools.
+# halfstep_install.cmake: the installed library, its CMake package, the tools and their recipes.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS halfstep EXPORT halfstep_targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
@@ -13,5 +13,7 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/halfstep-config.cmake
               ${CMAKE_CURRENT_BINARY_DIR}/halfstep-config-version.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/halfstep)
 install(TARGETS ${HALFSTEP_TOOLS} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+# Not CMAKE_INSTALL_DATADIR: the tools look in ../share.
+install(DIRECTORY configs DESTINATION share/halfstep FILES_MATCHING PATTERN "*.json")
 install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")

@@ -2,9 +2,12 @@
 #include "halfstep/quantize.hpp"
 
 #include <cstdio>
+#include <optional>
+#include <string>
 
 #include "cli/common.hpp"
 #include "halfstep/options.hpp"
+#include "halfstep/recipes.hpp"
 
 int main(int argc, char** argv) {
   using namespace halfstep;
@@ -15,14 +18,20 @@ int main(int argc, char** argv) {
   cli::set_up(app);
   app.footer("Example:\n  quantize --input_list calib.txt model.onnx\n\n" + std::string(cli::kExitStatusHelp));
   QuantizeRequest request;
+  QuantizeRequest typed;  // Options as the command line alone has them; a recipe comes before it.
+  GivenOptions given;
   cli::CommonOptions common;
-  std::set<std::string, std::less<>> given;
+  std::string config;
+  bool explain = false;
   app.add_option("model", request.model.model, "Float ONNX model; one that carries encodings keeps them")->required();
   app.add_option("--input_list", request.input_list, "Calibration samples, one line each (docs/input-list.md)")
       ->type_name("FILE");
-  cli::add_rows(app, quantize_options(), request, given);
-  cli::add_rows(app, fixed_point_options(), request.fixed, given);
-  cli::add_rows(app, precision_options(), request.options, given, "Precision");
+  app.add_option("--config", config, "Recipe: options from a file, which other options change (README: Recipes)")
+      ->type_name("NAME|FILE");
+  app.add_flag("--explain", explain, "Print every option, its value and what decided it, and do nothing else");
+  cli::add_rows(app, quantize_options(), typed, given);
+  cli::add_rows(app, fixed_point_options(), typed.fixed, given);
+  cli::add_rows(app, precision_options(), typed.options, given, "Precision");
   cli::add_input_dim(app, common);
   cli::add_running(app, common);
 
@@ -32,9 +41,22 @@ int main(int argc, char** argv) {
     if (!dims.ok()) return fail(dims.error());
     request.model.input_dims = *std::move(dims);
     request.num_threads = common.num_threads;
-    if (const Result<void> sensible = check_given(request.options, given); !sensible.ok()) return fail(sensible.error());
-    settle_defaults(request.options, given);
-    const Result<QuantizeOutcome> outcome = quantize(request, cli::make_observer(app.get_name(), common));
+    std::optional<Recipe> recipe;
+    if (app.count("--config") > 0) {
+      Result<Recipe> found = find_recipe(config);
+      if (!found.ok()) return fail(found.error());
+      recipe = *std::move(found);
+    }
+    const Result<OptionOrigins> origins = resolve_options(request, recipe, given);
+    if (!origins.ok()) return fail(origins.error());
+    const Observer observer = cli::make_observer(app.get_name(), common);
+    if (explain) {
+      const Result<std::string> explained = explain_options(request, recipe, *origins, observer);
+      if (!explained.ok()) return fail(explained.error());
+      std::fputs(explained->c_str(), stdout);
+      return 0;
+    }
+    const Result<QuantizeOutcome> outcome = quantize(request, observer);
     if (!outcome.ok()) return fail(outcome.error());
     std::fputs(outcome->summary.c_str(), stdout);
     return 0;

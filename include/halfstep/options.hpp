@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "halfstep/arithmetic.hpp"
@@ -29,15 +30,21 @@ template <class Request>
 struct OptionRow {
   std::string_view name;
   OptionKind kind = OptionKind::kText;
-  std::vector<std::string_view> values = {};  ///< kWord: what is legal, the default first.
-  std::string_view type = "";                 ///< Else: "FILE", "N".
-  std::string_view default_text = "";         ///< As a person reads it.
-  std::string_view help;                      ///< One line, without the default.
+  std::vector<std::string_view> values = {};   ///< kWord: what is legal, the default first.
+  std::string_view type = "";                  ///< Else: "FILE", "N".
+  std::string_view default_text = "";          ///< As a person reads it.
+  std::string_view help;                       ///< One line, without the default.
+  std::vector<std::string_view> decides = {};  ///< Other rows whose values it sets as well.
   /// Errors: kUsage, naming the option, if `text` is not legal.
   Result<void> (*set)(Request&, const std::string& text) = nullptr;
   /// The value as set() takes it; empty: not set, or not worth a line in reports.
   std::optional<std::string> (*get)(const Request&) = nullptr;
 };
+
+/// (name, text) of options as a user gave them.
+using GivenOptions = std::vector<std::pair<std::string, std::string>>;
+/// Names of options that were given.
+using GivenNames = std::set<std::string, std::less<>>;
 
 /// Grids and precision: what a recipe holds, and reports and encodings files record.
 std::span<const OptionRow<QuantizationOptions>> precision_options();
@@ -57,15 +64,15 @@ Result<void> set_option(QuantizationOptions& options, std::string_view name, con
 
 /// What follows from other options where the user said nothing: power-of-two scales have no zero point, so the schema
 /// of activations is then unsignedsymmetric. `given`: the names that were set.
-void settle_defaults(QuantizationOptions& options, const std::set<std::string, std::less<>>& given);
+void settle_defaults(QuantizationOptions& options, const GivenNames& given);
 
 /// Whether what was given on one command line or in one recipe makes sense together.
 /// Errors: kUsage if two names set the same thing, or if a parameter's method is not in use, so that it would have no
 /// effect.
-Result<void> check_given(const QuantizationOptions& options, const std::set<std::string, std::less<>>& given);
+Result<void> check_given(const QuantizationOptions& options, const GivenNames& given);
 
 /// (name, value) of every precision option with a value, in the order of the rows.
-std::vector<std::pair<std::string, std::string>> settings_of(const QuantizationOptions& options);
+GivenOptions settings_of(const QuantizationOptions& options);
 
 /// README's table of quantize's options, in Markdown.
 std::string options_markdown();

@@ -164,6 +164,27 @@ namespace {
 /// Old name to new name.
 using Renamed = std::map<std::string, std::string>;
 
+/// Takes QOperator nodes and Q/DQ pairs out of `graph`, and restores the activations that other quantizers left out.
+Result<passes::ImportedQdq> import_encodings(graph::Graph graph, const std::string& path, const Observer& observer) {
+  Result<passes::ImportedQOperator> in_pairs = passes::import_qoperator(std::move(graph));
+  if (!in_pairs.ok()) return in_pairs.error().at(path);
+  for (const std::string& note : in_pairs->notes) warn(observer, path + ": " + note);
+  Result<passes::ImportedQdq> imported = passes::import_qdq(std::move(in_pairs->graph));
+  if (!imported.ok()) return imported.error().at(path);
+  if (!is_written_by_us(imported->graph)) imported = passes::restore_clamps(*std::move(imported));
+  for (const std::string& note : imported->notes) warn(observer, path + ": " + note);
+  return imported;
+}
+
+/// The rule that the model records for its encodings; empty: none.
+std::string recorded_arithmetic(const graph::Graph& graph, const EncodingSet& encodings) {
+  std::string rule;
+  for (const auto& [key, value] : graph.metadata) {
+    if (key == kArithmeticKey && !encodings.empty()) rule = value;
+  }
+  return rule;
+}
+
 /// prepare_model() that says which tensors go on under the name of a graph output.
 Result<PreparedModel> prepare_and_tell(RawModel model, const ops::InputShapes& shapes,
                                        const std::vector<std::string>& keep, const Observer& observer,
@@ -174,13 +195,8 @@ Result<PreparedModel> prepare_and_tell(RawModel model, const ops::InputShapes& s
     // alone.
     if (id != graph::kNoValue && !is_output(model.graph, id)) model.graph.value(id).pinned = true;
   }
-  Result<passes::ImportedQOperator> in_pairs = passes::import_qoperator(std::move(model.graph));
-  if (!in_pairs.ok()) return in_pairs.error().at(model.path);
-  for (const std::string& note : in_pairs->notes) warn(observer, model.path + ": " + note);
-  Result<passes::ImportedQdq> imported = passes::import_qdq(std::move(in_pairs->graph));
-  if (!imported.ok()) return imported.error().at(model.path);
-  if (!is_written_by_us(imported->graph)) imported = passes::restore_clamps(*std::move(imported));
-  for (const std::string& note : imported->notes) warn(observer, model.path + ": " + note);
+  Result<passes::ImportedQdq> imported = import_encodings(std::move(model.graph), model.path, observer);
+  if (!imported.ok()) return imported.error();
   // Operands that do not fit are reported as they stand in the file, before any pass meets them.
   Result<ops::Facts> facts = ops::infer_facts(imported->graph, shapes);
   if (!facts.ok()) return facts.error().at(model.path);
@@ -192,9 +208,7 @@ Result<PreparedModel> prepare_and_tell(RawModel model, const ops::InputShapes& s
   Result<graph::Graph> graph = passes::prepare(std::move(imported->graph), context);
   if (!graph.ok()) return graph.error().at(model.path);
   PreparedModel prepared;
-  for (const auto& [key, value] : graph->metadata) {
-    if (key == kArithmeticKey && !imported->encodings.empty()) prepared.arithmetic = value;
-  }
+  prepared.arithmetic = recorded_arithmetic(*graph, imported->encodings);
   prepared.graph = passes::unshare_parameters(*std::move(graph), imported->encodings);
   prepared.encodings = std::move(imported->encodings);
   return prepared;
@@ -226,6 +240,16 @@ Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shap
                                     const std::vector<std::string>& keep, const Observer& observer) {
   Renamed renamed;
   return prepare_and_tell(std::move(model), shapes, keep, observer, renamed);
+}
+
+Result<PreparedModel> encodings_of_model(RawModel model, const Observer& observer) {
+  Result<passes::ImportedQdq> imported = import_encodings(std::move(model.graph), model.path, observer);
+  if (!imported.ok()) return imported.error();
+  PreparedModel carried;
+  carried.arithmetic = recorded_arithmetic(imported->graph, imported->encodings);
+  carried.graph = std::move(imported->graph);
+  carried.encodings = std::move(imported->encodings);
+  return carried;
 }
 
 Result<PreparedModel> prepare_with_encodings(RawModel model, const ops::InputShapes& shapes,

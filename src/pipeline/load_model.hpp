@@ -71,6 +71,10 @@ struct PreparedModel : QuantizedGraph {
 Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shapes,
                                     const std::vector<std::string>& keep, const Observer& observer);
 
+/// The encodings that the file carried and the rule it records, without passes: needs no shapes.
+/// Errors: those of import_qdq, the model's path in front.
+Result<PreparedModel> encodings_of_model(RawModel model, const Observer& observer);
+
 /// prepare_model() with the encodings of a file instead of those of the model.
 /// Activations the file names survive even if folding or fusing would remove
 /// them; names that are neither in the model nor made by preparing it are errors.

@@ -20,6 +20,12 @@ Result<void> set_path(Request& request, const std::string& text) {
   request.*Member = text;
   return {};
 }
+template <auto Member, class Request>
+std::optional<std::string> get_path(const Request& request) {
+  if (!(request.*Member)) return std::nullopt;
+  return (request.*Member)->string();
+}
+std::optional<std::string> get_version(const QuantizeRequest& request) { return request.encodings_version; }
 
 Result<void> set_arithmetic(FixedPointRequest& request, const std::string& text) {
   request.arithmetic = arithmetic_of(text);
@@ -35,6 +41,13 @@ Result<void> add_statistics(QuantizeRequest& request, const std::string& text) {
   return {};
 }
 
+std::optional<std::string> get_statistics(const QuantizeRequest& request) {
+  std::string files;
+  for (const auto& file : request.statistics_in) files += (files.empty() ? "" : " ") + file.string();
+  if (files.empty()) return std::nullopt;
+  return files;
+}
+
 Result<void> set_shard(QuantizeRequest& request, const std::string& text) {
   const std::size_t slash = std::min(text.find('/'), text.size());
   const auto index = number_of<std::int64_t>(std::string_view(text).substr(0, slash));
@@ -44,6 +57,11 @@ Result<void> set_shard(QuantizeRequest& request, const std::string& text) {
   }
   request.shard = Shard{*index, *count};
   return {};
+}
+
+std::optional<std::string> get_shard(const QuantizeRequest& request) {
+  if (!request.shard) return std::nullopt;
+  return std::to_string(request.shard->index) + "/" + std::to_string(request.shard->count);
 }
 
 std::vector<std::string_view> arithmetic_names() {
@@ -114,45 +132,53 @@ std::span<const OptionRow<QuantizeRequest>> quantize_options() {
        .type = "FILE.onnx",
        .default_text = "`<model>.quantized.onnx`",
        .help = "the quantized model",
-       .set = set_path<&Request::output_path>},
+       .set = set_path<&Request::output_path>,
+       .get = get_path<&Request::output_path>},
       {.name = "encodings_out",
        .type = "FILE",
        .default_text = "`<stem>.encodings.json`",
        .help = "the encodings, beside the quantized model",
-       .set = set_path<&Request::encodings_out>},
+       .set = set_path<&Request::encodings_out>,
+       .get = get_path<&Request::encodings_out>},
       {.name = "report",
        .type = "FILE",
        .default_text = "`<stem>.report.json`",
        .help = "the report, beside the quantized model",
-       .set = set_path<&Request::report>},
+       .set = set_path<&Request::report>,
+       .get = get_path<&Request::report>},
       {.name = "statistics_out",
        .type = "FILE",
        .default_text = "not written",
        .help = "what calibration saw, for `--statistics_in` (docs/statistics.md)",
-       .set = set_path<&Request::statistics_out>},
+       .set = set_path<&Request::statistics_out>,
+       .get = get_path<&Request::statistics_out>},
       {.name = "statistics_in",
        .kind = OptionKind::kList,
        .type = "FILE...",
        .default_text = "none",
        .help = "estimate ranges from these instead of running samples; several are merged exactly",
-       .set = add_statistics},
+       .set = add_statistics,
+       .get = get_statistics},
       {.name = "shard",
        .type = "I/N",
        .default_text = "all samples",
        .help = "run samples I, I + N, ... (from 0) and write `--statistics_out` only (docs/scale-out.md)",
-       .set = set_shard},
+       .set = set_shard,
+       .get = get_shard},
       {.name = "encodings_version",
        .kind = OptionKind::kWord,
        .values = {"1.0.0", "0.6.1", "2.0.0"},
        .type = "V",
        .help = "AIMET format of the encodings",
-       .set = set_path<&Request::encodings_version>},
+       .set = set_path<&Request::encodings_version>,
+       .get = get_version},
       {.name = "validate",
        .kind = OptionKind::kNumber,
        .type = "N",
        .default_text = "8",
        .help = "samples to run in float and in fixed point at the end; 0: none",
-       .set = set_int<&Request::num_validation_samples>},
+       .set = set_int<&Request::num_validation_samples>,
+       .get = get_int<&Request::num_validation_samples>},
   }};
   return kRows;
 }
@@ -175,14 +201,14 @@ Result<void> set_option(QuantizationOptions& options, std::string_view name, con
   return Error{ErrorCode::kUsage, "there is no option " + quoted(name) + did_you_mean(name, names)};
 }
 
-void settle_defaults(QuantizationOptions& options, const std::set<std::string, std::less<>>& given) {
+void settle_defaults(QuantizationOptions& options, const GivenNames& given) {
   const bool keeps_zero_point = options.act_schema == Schema::kAsymmetric;
   if (options.scale == ScaleKind::kPowerOfTwo && keeps_zero_point && !given.contains("act_quantizer_schema")) {
     options.act_schema = Schema::kUnsignedSymmetric;
   }
 }
 
-Result<void> check_given(const QuantizationOptions& options, const std::set<std::string, std::less<>>& given) {
+Result<void> check_given(const QuantizationOptions& options, const GivenNames& given) {
   constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kSameThing{{
       {"act_quantizer", "act_quantizer_calibration"},
       {"act_quantizer", "act_quantizer_schema"},
@@ -215,14 +241,14 @@ Result<void> check_given(const QuantizationOptions& options, const std::set<std:
   }};
   for (const Parameter& parameter : parameters) {
     if (!given.contains(parameter.name) || parameter.has_effect) continue;
-    return Error{ErrorCode::kUsage, "--" + std::string(parameter.name) + " has no effect without --" +
-                                        std::string(parameter.needs)};
+    return Error{ErrorCode::kUsage,
+                 "--" + std::string(parameter.name) + " has no effect without --" + std::string(parameter.needs)};
   }
   return {};
 }
 
-std::vector<std::pair<std::string, std::string>> settings_of(const QuantizationOptions& options) {
-  std::vector<std::pair<std::string, std::string>> settings;
+GivenOptions settings_of(const QuantizationOptions& options) {
+  GivenOptions settings;
   for (const auto& row : precision_options()) {
     if (std::optional<std::string> value = row.get(options)) settings.emplace_back(row.name, *std::move(value));
   }

@@ -7,6 +7,7 @@
 #include "calib/range_estimators.hpp"
 #include "encoding/range_to_encoding.hpp"
 #include "halfstep/options.hpp"
+#include "pipeline/calibration_option.hpp"
 #include "pipeline/option_values.hpp"
 #include "precision/options.hpp"
 
@@ -227,7 +228,19 @@ std::optional<std::string> get_steps(const Options& options) {
 }  // namespace
 
 std::span<const OptionRow<QuantizationOptions>> precision_options() {
-  static const std::array<OptionRow<Options>, 19> kRows{{
+  static const std::array<OptionRow<Options>, 20> kRows{{
+      // First, so that every other option of the same source wins over it.
+      {.name = "calibration_option",
+       .type = "N",
+       .default_text = "not set",
+       .help =
+           "TIDL's calibrationOption, a sum: 0, scales 2^n, one a tensor, min-max; 1, activations by percentile; 2, "
+           "weights by percentile; 8, weights of depthwise convolutions by channel. Other options win over it",
+       .decides = {"act_quantizer_schema", "param_quantizer_schema", "use_per_channel_quantization", "scale",
+                   "act_quantizer_calibration", "param_quantizer_calibration", "percentile_calibration_value",
+                   "percentile_act_range_shrink", "percentile_wt_range_shrink"},
+       .set = pipeline::set_calibration_option,
+       .get = get_nothing},
       {.name = "act_bitwidth",
        .kind = OptionKind::kWord,
        .values = {"8", "16"},
@@ -298,18 +311,21 @@ std::span<const OptionRow<QuantizationOptions>> precision_options() {
        .type = "P",
        .default_text = "99.99",
        .help = "percentile: at each end, 100 - P % of the values are outside; 90 to 100",
+       .decides = {"percentile_act_range_shrink", "percentile_wt_range_shrink"},
        .set = set_percentile,
        .get = get_percentile},
       {.name = "percentile_act_range_shrink",
        .type = "S",
        .default_text = "0.01",
        .help = "TIDL's spelling for activations alone: P is 100 - S; 0 to 10",
+       .decides = {"percentile_calibration_value"},
        .set = set_act_shrink,
        .get = get_shrink<&Options::act_range>},
       {.name = "percentile_wt_range_shrink",
        .type = "S",
        .default_text = "0.01",
        .help = "the same for weights alone",
+       .decides = {"percentile_calibration_value"},
        .set = set_wt_shrink,
        .get = get_shrink<&Options::param_range>},
       {.name = "moving_average_constant",
@@ -331,6 +347,7 @@ std::span<const OptionRow<QuantizationOptions>> precision_options() {
        .default_text = "not set",
        .help = "QNN's older switch for schema and calibration: tf (asymmetric, min-max), enhanced (asymmetric, sqnr), "
                "symmetric (min-max)",
+       .decides = {"act_quantizer_schema", "act_quantizer_calibration"},
        .set = set_legacy<&Options::act_range, &Options::act_schema>,
        .get = get_nothing},
       {.name = "param_quantizer",
@@ -339,6 +356,7 @@ std::span<const OptionRow<QuantizationOptions>> precision_options() {
        .type = "Q",
        .default_text = "not set",
        .help = "the same for weights; adjusted (asymmetric, adjusted)",
+       .decides = {"param_quantizer_schema", "param_quantizer_calibration"},
        .set = set_legacy<&Options::param_range, &Options::param_schema>,
        .get = get_nothing},
       {.name = "act_per_channel",

@@ -1,4 +1,4 @@
-"""install_test.py: the installed library serves an outside project, and the installed tools run.
+"""install_test.py: the installed library serves an outside project, and the installed tools run and find their recipes.
 
 What the build knows (compiler, generator, sanitizers) is read from the
 CMakeCache.txt beside the folder of the tools.
@@ -54,6 +54,11 @@ class Install(unittest.TestCase):
         for tool in TOOLS:
             with self.subTest(tool=tool):
                 self.assertTrue(self.command([self.prefix / "bin" / tool, "--version"]).startswith("halfstep "))
+
+    def test_installed_recipes_are_found(self):
+        printed = self.command([self.prefix / "bin" / "quantize", "--config", "tidl-simple", "--explain",
+                                DIGITS / "digits.onnx"])
+        self.assertRegex(printed, r"(?m)^scale +power_of_two +recipe tidl-simple$")
 
     def test_only_public_headers_are_installed(self):
         headers = [p.relative_to(self.prefix / "include") for p in (self.prefix / "include").rglob("*.hpp")]

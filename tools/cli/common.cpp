@@ -77,7 +77,7 @@ std::string value_help(std::string_view type, const std::vector<std::string_view
 }
 
 void add_fixed_point(CLI::App& app, FixedPointRequest& request) {
-  static std::set<std::string, std::less<>> given;  // The tools ask `app` what was given.
+  static GivenOptions given;  // The tools ask `app` what was given.
   add_rows(app, fixed_point_options(), request, given);
 }
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <functional>
 #include <map>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -56,15 +55,15 @@ void describe_row(CLI::Option& option, std::string_view help, std::string_view d
 /// "N:{8,16}": what --help says of a value.
 std::string value_help(std::string_view type, const std::vector<std::string_view>& values);
 
-/// An option for each row, which sets `request` and adds its name to `given`. The rows must outlive `app`.
+/// An option for each row, which sets `request` and adds name and text to `given`. The rows must outlive `app`.
 template <class Request>
-void add_rows(CLI::App& app, std::span<const OptionRow<Request>> rows, Request& request,
-              std::set<std::string, std::less<>>& given, const std::string& group = "Options") {
+void add_rows(CLI::App& app, std::span<const OptionRow<Request>> rows, Request& request, GivenOptions& given,
+              const std::string& group = "Options") {
   for (const OptionRow<Request>& row : rows) {
     const auto set = [&row, &request, &given](const std::string& text) {
       const Result<void> done = set_row(row, request, text);
       if (!done.ok()) throw CLI::ValidationError(done.error().message);
-      given.emplace(row.name);
+      given.emplace_back(row.name, text);
     };
     const std::string name = "--" + std::string(row.name);
     CLI::Option* option =

@@ -6,42 +6,19 @@
 #include "core/text.hpp"
 #include "io/json/encoding_entries.hpp"
 #include "io/json/encodings_json.hpp"
+#include "io/json/parse_json.hpp"
 
 namespace halfstep::io {
 namespace {
 
 using nlohmann::json;
 
-/// The document; a key that occurs twice in one object is an error, not a silent loss.
-Result<json> parse(std::string_view text) {
-  std::vector<std::set<std::string>> open_objects;
-  std::string repeated;
-  const auto watch = [&](int, json::parse_event_t event, json& value) {
-    if (event == json::parse_event_t::object_start) open_objects.emplace_back();
-    if (event == json::parse_event_t::object_end) open_objects.pop_back();
-    if (event == json::parse_event_t::key && repeated.empty()) {
-      const auto& key = value.get_ref<const std::string&>();
-      if (!open_objects.back().insert(key).second) repeated = key;
-    }
-    return true;
-  };
-  try {
-    json document = json::parse(text.begin(), text.end(), watch);
-    if (!repeated.empty()) return invalid("the name " + halfstep::quoted(repeated) + " occurs twice");
-    return document;
-  } catch (const json::parse_error& e) {
-    return invalid("not valid JSON at byte " + std::to_string(e.byte));
-  } catch (const json::exception&) {
-    return invalid("not valid JSON: a number is out of range");
-  }
-}
-
 class Reader {
  public:
   explicit Reader(const std::string& file, const EncodingTargets& targets) : file_(file), targets_(targets) {}
 
   Result<EncodingsFile> read(std::string_view text) {
-    const Result<json> document = parse(text);
+    const Result<json> document = parse_json(text);
     if (!document.ok()) return document.error().at(file_);
     if (!document->is_object()) return invalid(file_ + ": the document is not an object");
     bool found = false;

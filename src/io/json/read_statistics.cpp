@@ -2,20 +2,18 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
-#include "core/limits.hpp"
+#include "core/errors.hpp"
 #include "core/text.hpp"
+#include "io/json/parse_json.hpp"
 #include "io/json/statistics_json.hpp"
 
 namespace halfstep::io {
 namespace {
 
 using json = nlohmann::json;
-
-Error invalid(std::string text) { return Error{ErrorCode::kInvalidInput, std::move(text)}; }
 
 /// The object is an object and has the key.
 const json* member(const json& object, const char* key) {
@@ -47,6 +45,7 @@ Result<calib::ExactSum> sum_of(const json& object, const char* key) {
   return *sum;
 }
 
+constexpr std::size_t kMaxStatisticsRank = 64;
 constexpr std::uint64_t kMaxCount = std::uint64_t{1} << 53;
 
 /// "3 0*12 1"; empty if it is not that, or longer than a histogram can be.
@@ -205,7 +204,7 @@ Result<void> read_header(const json& document, Statistics& statistics) {
       if (!extent.is_number_integer() || extent < 0) return invalid("inputs: " + quoted(name) + " has no shape");
       extents.push_back(extent.get<std::int64_t>());
     }
-    if (extents.size() > static_cast<std::size_t>(kMaxRank)) return invalid("inputs: " + quoted(name) + " has no shape");
+    if (extents.size() > kMaxStatisticsRank) return invalid("inputs: " + quoted(name) + " has no shape");
     statistics.inputs.emplace(name, Shape(extents));
   }
   return {};
@@ -214,14 +213,9 @@ Result<void> read_header(const json& document, Statistics& statistics) {
 }  // namespace
 
 Result<Statistics> read_statistics(std::string_view text, const std::string& file) {
-  json document;
-  try {
-    document = json::parse(text);
-  } catch (const json::parse_error& error) {
-    const bool cut = error.byte > text.size();
-    return invalid(file + ": " + (cut ? "cut short" : "not JSON") + " at byte " + std::to_string(error.byte) +
-                   (cut ? "; make these statistics again" : ""));
-  }
+  const Result<json> parsed = parse_json(text);
+  if (!parsed.ok()) return invalid(file + ": " + parsed.error().message + "; is the file whole?");
+  const json& document = *parsed;
   const Result<std::string> schema = field<std::string>(document, "schema");
   if (!schema.ok() || *schema != "halfstep.statistics") {
     return invalid(file + ": no statistics of calibration, which --statistics_out writes");

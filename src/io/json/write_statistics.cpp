@@ -53,7 +53,7 @@ Json json_of(const std::string& name, const calib::Observation& observation) {
   if (observation.rows.extent > 0) {
     entry["rows"] = {{"lowest_maximum", observation.rows.lowest}, {"extent", observation.rows.extent}};
   }
-  if (observation.channels_disagree) json["channels_disagree"] = true;
+  if (observation.channels_disagree) entry["channels_disagree"] = true;
   if (!observation.channels.empty()) {
     Json channels = Json::array();
     for (const calib::Distribution& channel : observation.channels) {

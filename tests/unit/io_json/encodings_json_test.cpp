@@ -217,7 +217,7 @@ struct BadFile {
 
 TEST(ReadEncodings, ErrorsNameFileAndEntry) {
   const std::vector<BadFile> bad = {
-      {"{", "e.json: not valid JSON at byte 2"},
+      {"{", "e.json: not valid JSON at byte 2, line 1"},
       {"[]", "e.json: the document is not an object"},
       {"{}", "e.json: none of 'activation_encodings', 'param_encodings' and 'encodings' is present"},
       {R"({"encodings":3})", "e.json: encodings is neither a list nor an object"},

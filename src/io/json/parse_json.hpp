@@ -1,0 +1,15 @@
+// parse_json.hpp: a text to a JSON document.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "halfstep/result.hpp"
+
+namespace halfstep::io {
+
+/// The document; a key that occurs twice in one object is an error, not a silent loss.
+/// Errors: kInvalidInput with line and byte, or the name that occurs twice; without the file's name.
+Result<nlohmann::json> parse_json(std::string_view text);
+
+}  // namespace halfstep::io

@@ -1,0 +1,52 @@
+// recipe_json.cpp: a recipe's document to names and values.
+#include "io/json/recipe_json.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "core/errors.hpp"
+#include "core/text.hpp"
+#include "io/json/parse_json.hpp"
+
+namespace halfstep::io {
+namespace {
+
+bool has_control_characters(std::string_view text) {
+  return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
+}  // namespace
+
+Result<RecipeText> read_recipe(std::string_view text, const std::string& file) {
+  const Result<nlohmann::json> document = parse_json(text);
+  if (!document.ok()) return document.error().at(file);
+  if (!document->is_object()) return invalid(file + ": the document is not an object");
+  const std::array<std::string, 2> keys{"description", "options"};
+  RecipeText recipe;
+  for (const auto& [key, value] : document->items()) {
+    if (key == "description") {
+      if (!value.is_string()) return invalid(file + ": 'description' is not a text");
+      recipe.description = value.get<std::string>();
+      if (has_control_characters(recipe.description)) return invalid(file + ": 'description' is not one line of text");
+    } else if (key != "options") {
+      return invalid(file + ": a recipe holds 'description' and 'options', not " + halfstep::quoted(key) +
+                     did_you_mean(key, keys));
+    }
+  }
+  const auto options = document->find("options");
+  if (options == document->end()) return invalid(file + ": there is no key 'options'");
+  if (!options->is_object()) return invalid(file + ": 'options' is not an object");
+  for (const auto& [name, value] : options->items()) {
+    if (value.is_string() && !has_control_characters(value.get_ref<const std::string&>())) {
+      recipe.options.emplace_back(name, value.get<std::string>());
+    } else if (value.is_number() || value.is_boolean()) {
+      recipe.options.emplace_back(name, value.dump());
+    } else {
+      return invalid(file + ": the value of " + halfstep::quoted(name) +
+                     " is not a line of text, a number or a boolean");
+    }
+  }
+  return recipe;
+}
+
+}  // namespace halfstep::io

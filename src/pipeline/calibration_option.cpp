@@ -1,0 +1,66 @@
+// calibration_option.cpp: the bits of TIDL's calibrationOption.
+#include "pipeline/calibration_option.hpp"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "pipeline/option_values.hpp"
+
+namespace halfstep::pipeline {
+namespace {
+
+constexpr std::int64_t kActivationRange = 1;
+constexpr std::int64_t kWeightRange = 2;
+constexpr std::int64_t kDepthwisePerChannel = 8;
+constexpr double kShrinkPercent = 0.01;  // TIDL's default of percentileActRangeShrink and percentileWtRangeShrink.
+
+struct MissingBit {
+  std::int64_t bit;
+  std::string_view what;
+};
+constexpr std::array<MissingBit, 4> kMissing{{{4, "bias calibration"},
+                                              {16, "mixed precision for depthwise layers"},
+                                              {32, "16-bit weights of the first layer"},
+                                              {64, "bias range"}}};
+
+RangeRule rule_of(bool percentile) {
+  RangeRule rule;
+  if (!percentile) return rule;
+  rule.method = RangeMethod::kPercentile;
+  rule.percentile = 100.0 - kShrinkPercent;
+  return rule;
+}
+
+}  // namespace
+
+Result<void> set_calibration_option(QuantizationOptions& options, const std::string& text) {
+  const std::optional<std::int64_t> bits = number_of<std::int64_t>(text);
+  if (!bits || *bits < 0 || *bits > 127) {
+    return illegal("calibration_option", text,
+                   "a sum of TIDL's 1 (activation range), 2 (weight range) and 8 (per-channel weights of depthwise "
+                   "convolutions), or 0");
+  }
+  std::string asked;
+  std::int64_t supported = *bits;
+  for (const MissingBit& missing : kMissing) {
+    if ((*bits & missing.bit) == 0) continue;
+    supported -= missing.bit;
+    asked += (asked.empty() ? "" : " and ") + std::string(missing.what) + " (" + std::to_string(missing.bit) + ")";
+  }
+  if (!asked.empty()) {
+    return Error{ErrorCode::kUsage, "--calibration_option: " + text + " asks for " + asked +
+                                        ", which this version does not have; use " + std::to_string(supported)};
+  }
+  options.scale = ScaleKind::kPowerOfTwo;
+  options.act_schema = Schema::kUnsignedSymmetric;
+  options.param_schema = Schema::kSymmetric;
+  const bool depthwise = (*bits & kDepthwisePerChannel) != 0;
+  options.per_channel = depthwise ? WeightsPerChannel::kDepthwise : WeightsPerChannel::kNone;
+  options.act_range = rule_of((*bits & kActivationRange) != 0);
+  options.param_range = rule_of((*bits & kWeightRange) != 0);
+  return {};
+}
+
+}  // namespace halfstep::pipeline

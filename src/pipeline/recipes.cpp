@@ -1,0 +1,179 @@
+// recipes.cpp: finds recipes, and turns recipe and command line into options.
+#include "pipeline/recipes.hpp"
+
+#include <algorithm>
+#include <system_error>
+#include <type_traits>
+#include <vector>
+
+#include "core/errors.hpp"
+#include "core/text.hpp"
+#include "io/json/recipe_json.hpp"
+#include "pipeline/load_model.hpp"
+#include "precision/options.hpp"
+
+namespace halfstep {
+namespace pipeline {
+
+OptionOrigin origin_of(const OptionOrigins& origins, std::string_view name) {
+  const auto at = origins.find(name);
+  return at == origins.end() ? OptionOrigin{} : at->second;
+}
+
+}  // namespace pipeline
+
+namespace {
+
+using pipeline::for_each_row;
+using pipeline::origin_of;
+using std::filesystem::path;
+
+constexpr std::string_view kSchemaOfActivations = "act_quantizer_schema";
+
+bool is_file(const std::string& name) {
+  std::error_code failure;
+  const bool exists = std::filesystem::exists(name, failure) && !std::filesystem::is_directory(name, failure);
+  return exists || name.find('/') != std::string::npos || name.ends_with(".json");
+}
+
+/// The names of the recipes in a folder, sorted.
+std::vector<std::string> names_in(const path& folder) {
+  std::vector<std::string> names;
+  std::error_code failure;
+  for (std::filesystem::directory_iterator at(folder, failure), end; !failure && at != end; at.increment(failure)) {
+    if (at->path().extension() == ".json") names.push_back(at->path().stem().string());
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+Error no_such_recipe(const std::string& name, const std::vector<std::string>& names, const path& folder) {
+  const std::string start = "there is no recipe " + quoted(name);
+  if (names.empty()) return {ErrorCode::kUsage, start + ": " + folder.string() + " holds none"};
+  std::string list;
+  for (const std::string& known : names) list += (list.empty() ? "" : ", ") + known;
+  const std::string hint = did_you_mean(name, names);
+  return {ErrorCode::kUsage, start + (hint.empty() ? "." : hint) + " Recipes: " + list};
+}
+
+/// Options of a file have no dashes.
+std::string without_dashes(std::string message) {
+  if (message.starts_with("--")) message.erase(0, 2);
+  for (std::size_t at = message.find(" --"); at != std::string::npos; at = message.find(" --", at + 1)) {
+    message.erase(at + 1, 2);
+  }
+  return message;
+}
+
+/// Files to write and the like belong to one run, not to a recipe.
+template <class Request>
+bool is_for_recipes(const OptionRow<Request>& row) {
+  return !std::is_same_v<Request, QuantizeRequest> || row.name == "encodings_version";
+}
+
+Result<void> check_recipe_names(const GivenOptions& given) {
+  std::vector<std::string> known;
+  QuantizeRequest any;
+  for_each_row(any, [&](const auto& row, const auto&) {
+    if (is_for_recipes(row)) known.emplace_back(row.name);
+  });
+  for (const auto& [name, text] : given) {
+    if (std::ranges::find(known, name) != known.end()) continue;
+    return invalid("recipes have no option " + quoted(name) + did_you_mean(name, known));
+  }
+  return {};
+}
+
+GivenNames names_of(const GivenOptions& given) {
+  GivenNames names;
+  for (const auto& [name, text] : given) names.insert(name);
+  return names;
+}
+
+/// Sets what one source gave, in the order of the rows, whatever its own.
+Result<void> apply(QuantizeRequest& request, const GivenOptions& given, OptionSource source, OptionOrigins& origins) {
+  Result<void> done;
+  for_each_row(request, [&](const auto& row, auto& part) {
+    bool is_given = false;
+    for (const auto& [name, text] : given) {
+      if (name != row.name || !done.ok()) continue;
+      is_given = true;
+      done = set_row(row, part, text);
+    }
+    if (!is_given || !done.ok()) return;
+    origins[std::string(row.name)] = {source, ""};
+    for (const std::string_view other : row.decides) origins[std::string(other)] = {source, std::string(row.name)};
+  });
+  if (!done.ok()) return done;
+  return check_given(request.options, names_of(given));
+}
+
+void settle(QuantizeRequest& request, OptionOrigins& origins) {
+  const OptionSource scale = origin_of(origins, "scale").source;
+  const OptionOrigin schema = origin_of(origins, kSchemaOfActivations);
+  GivenNames firm;
+  // QNN's older switch speaks of the method; the schema that comes with it gives way to the scale.
+  if (schema.source >= scale && schema.through.empty()) firm.emplace(kSchemaOfActivations);
+  const Schema before = request.options.act_schema;
+  settle_defaults(request.options, firm);
+  const OptionOrigin implied{OptionSource::kScale, ""};
+  if (request.options.act_schema != before) origins[std::string(kSchemaOfActivations)] = implied;
+
+  const bool only_shifts = request.fixed.arithmetic && needs_power_of_two(*request.fixed.arithmetic);
+  const bool is_weaker = origin_of(origins, "arithmetic").source < scale;
+  if (only_shifts && is_weaker && request.options.scale != ScaleKind::kPowerOfTwo) {
+    request.fixed.arithmetic.reset();
+    origins["arithmetic"] = implied;
+  }
+}
+
+/// A recipe is judged by itself, whatever the command line changes.
+Result<void> apply_recipe(QuantizeRequest& request, const Recipe& recipe, OptionOrigins& origins) {
+  if (Result<void> known = check_recipe_names(recipe.options); !known.ok()) return known;
+  if (Result<void> done = apply(request, recipe.options, OptionSource::kRecipe, origins); !done.ok()) return done;
+  QuantizeRequest alone = request;
+  OptionOrigins settled = origins;
+  settle(alone, settled);
+  return precision::check(alone.options);
+}
+
+}  // namespace
+
+path recipe_folder() {
+  std::error_code failure;
+  const path program = std::filesystem::read_symlink("/proc/self/exe", failure);
+  return program.parent_path().parent_path() / "share" / "halfstep" / "configs";
+}
+
+Result<Recipe> find_recipe(const std::string& name_or_file, const path& folder) {
+  Recipe recipe{.name = name_or_file, .file = name_or_file, .description = {}, .options = {}};
+  if (!is_file(name_or_file)) {
+    const std::vector<std::string> names = names_in(folder);
+    if (std::ranges::find(names, name_or_file) == names.end()) return no_such_recipe(name_or_file, names, folder);
+    recipe.file = folder / (name_or_file + ".json");
+  }
+  const Result<std::string> text = pipeline::read_text(recipe.file);
+  if (!text.ok()) return text.error();
+  Result<io::RecipeText> read = io::read_recipe(*text, recipe.file.string());
+  if (!read.ok()) return read.error();
+  recipe.description = std::move(read->description);
+  recipe.options = std::move(read->options);
+  return recipe;
+}
+
+Result<OptionOrigins> resolve_options(QuantizeRequest& request, const std::optional<Recipe>& recipe,
+                                      const GivenOptions& command_line) {
+  OptionOrigins origins;
+  if (recipe) {
+    if (Result<void> done = apply_recipe(request, *recipe, origins); !done.ok()) {
+      return invalid(recipe->file.string() + ": " + without_dashes(done.error().message));
+    }
+  }
+  if (Result<void> done = apply(request, command_line, OptionSource::kCommandLine, origins); !done.ok()) {
+    return done.error();
+  }
+  settle(request, origins);
+  return origins;
+}
+
+}  // namespace halfstep

@@ -1,0 +1,20 @@
+// recipes.hpp: what resolving and explaining options share.
+#pragma once
+
+#include "halfstep/options.hpp"
+#include "halfstep/recipes.hpp"
+
+namespace halfstep::pipeline {
+
+/// Calls visit(row, part) for every row of quantize, with the part of `request` that the row is about.
+template <class Request, class Visit>
+void for_each_row(Request& request, const Visit& visit) {
+  for (const auto& row : quantize_options()) visit(row, request);
+  for (const auto& row : fixed_point_options()) visit(row, request.fixed);
+  for (const auto& row : precision_options()) visit(row, request.options);
+}
+
+/// Empty, that is the default, unless something decided the option.
+OptionOrigin origin_of(const OptionOrigins& origins, std::string_view name);
+
+}  // namespace halfstep::pipeline

@@ -43,6 +43,8 @@ struct GridRequest {
   /// Replaces the signed grid ("restrict_quantization_steps"): -0x80 0x7F.
   std::optional<IntGrid> restricted = std::nullopt;
   double min_range = kMinRange;
+
+  friend bool operator==(const GridRequest&, const GridRequest&) = default;
 };
 
 /// An interval of real numbers.

@@ -18,9 +18,11 @@
 #include "pipeline/quantize_files.hpp"
 #include "pipeline/quantize_summary.hpp"
 #include "pipeline/statistics.hpp"
+#include "precision/align_inputs.hpp"
 #include "precision/assign_encodings.hpp"
 #include "precision/check_constants.hpp"
 #include "precision/choose_tensors.hpp"
+#include "precision/value_floors.hpp"
 #include "report/report.hpp"
 
 namespace halfstep {
@@ -180,11 +182,16 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   if (!facts.ok()) return facts.error().at(place);
 
   // Observe, then decide.
-  const precision::Plan plan = precision::choose_tensors(model.graph, *facts, request.options, model.encodings);
+  precision::Plan plan = precision::choose_tensors(model.graph, *facts, request.options, model.encodings);
   story.num_nodes = model.graph.nodes.size();
   Result<io::Statistics> seen = observe(request, *sources, model, *facts, plan, observer, story);
   if (!seen.ok()) return seen.error();
   if (request.shard) return write_shard(request, *seen, story);
+  if (plan.align_inputs) {
+    const std::vector<double> floors =
+        precision::value_floors(model.graph, *facts, plan, seen->observations, model.encodings);
+    precision::align_inputs(model.graph, *facts, seen->observations, floors, plan);
+  }
   Result<precision::Assignment> assignment =
       precision::assign_encodings(model.graph, *facts, plan, seen->observations, model.encodings);
   if (!assignment.ok()) return assignment.error().at(place);

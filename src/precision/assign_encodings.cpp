@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "calib/range_estimators.hpp"
+#include "precision/align_inputs.hpp"
 #include "precision/draft.hpp"
 #include "precision/find_losses.hpp"
 #include "precision/parameter_grids.hpp"
@@ -82,6 +83,16 @@ Result<bool> assign_channels(Draft& draft, ValueId id, const calib::Observation&
   return true;
 }
 
+/// With what was joined to it.
+RealRange observed_range(const TensorPlan& plan, const calib::Observation& observation, const Draft& draft,
+                         const calib::Observations& observations) {
+  std::vector<const calib::Observation*> members{&observation};
+  for (const ValueId id : plan.joined) {
+    members.push_back(calib::find_observation(observations, draft.name_of(id)));
+  }
+  return joint_range(members, plan.grid, plan.rule);
+}
+
 Result<void> assign_observed(Draft& draft, ValueId id, const calib::Observations& observations) {
   const TensorPlan& plan = draft.plan.of(id);
   ++draft.result.counts.observed;
@@ -103,7 +114,7 @@ Result<void> assign_observed(Draft& draft, ValueId id, const calib::Observations
     cut = draft.floor_of(id) > moments.min && draft.floor_of(id) < moments.max;
     // Most of what an estimator would weigh lies below the floor, and there nothing matters.
     if (cut) method = RangeMethod::kMinMax;
-    range = cut ? RealRange{draft.floor_of(id), moments.max} : calib::estimate_range(*observation, plan.grid, plan.rule);
+    range = cut ? RealRange{draft.floor_of(id), moments.max} : observed_range(plan, *observation, draft, observations);
   }
   const Result<FittedGrid> fitted = fit_grid(range, plan.grid);
   if (!fitted.ok()) return fitted.error().at(place);

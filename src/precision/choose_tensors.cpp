@@ -284,6 +284,7 @@ class Chooser {
 Plan choose_tensors(const graph::Graph& graph, const ops::Facts& facts, const Options& options,
                     const EncodingSet& imported) {
   Plan plan = Chooser(graph, facts, options, imported).choose();
+  plan.align_inputs = options.align_inputs;
   choose_constants(graph, facts, options, imported, plan);
   return plan;
 }

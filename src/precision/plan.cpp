@@ -15,7 +15,8 @@ bool is_data(const graph::Graph& graph, const graph::Node& node, std::size_t ope
 /// By ValueId; `value` is kNoValue where nothing is to be watched.
 class WatchList {
  public:
-  WatchList(const graph::Graph& graph, const ops::Facts& facts) : graph_(graph), facts_(facts), all_(facts.size()) {}
+  WatchList(const graph::Graph& graph, const ops::Facts& facts, const Plan& plan)
+      : graph_(graph), facts_(facts), plan_(plan), all_(facts.size()) {}
 
   calib::Watch& at(graph::ValueId id) {
     calib::Watch& watch = all_[static_cast<std::size_t>(id)];
@@ -33,9 +34,10 @@ class WatchList {
     const bool joins = op.output_rule == ops::OutputRule::kSameAsInputs;
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       if (!is_data(graph_, node, i)) continue;
-      if (op.sums || joins) at(node.inputs[i]);
+      if (op.sums || joins) look_at_part(node.inputs[i]);
       if (op.divisor == i) at(node.inputs[i]).histogram = true;
     }
+    if (joins) look_at_part(node.outputs[0]);
   }
 
   std::vector<calib::Watch> take() {
@@ -44,15 +46,24 @@ class WatchList {
   }
 
  private:
+  /// An addend, or an input or output of Concat; with it what decides its grid.
+  void look_at_part(graph::ValueId id) {
+    at(id);
+    const TensorPlan& planned = plan_.of(id);
+    const graph::ValueId root = planned.source == Source::kShared ? planned.shared_with : id;
+    if (plan_.align_inputs && plan_.of(root).source == Source::kObserved) at(root).histogram = true;
+  }
+
   const graph::Graph& graph_;
   const ops::Facts& facts_;
+  const Plan& plan_;
   std::vector<calib::Watch> all_;
 };
 
 }  // namespace
 
 std::vector<calib::Watch> watches_of(const graph::Graph& graph, const ops::Facts& facts, const Plan& plan) {
-  WatchList list(graph, facts);
+  WatchList list(graph, facts, plan);
   for (std::size_t v = 0; v < plan.tensors.size(); ++v) {
     const TensorPlan& planned = plan.tensors[v];
     if (planned.source != Source::kObserved) continue;

@@ -39,6 +39,7 @@ struct TensorPlan {
   GridRequest grid = {};                            ///< kObserved, kFixed, kConstant, kDerived.
   RangeRule rule = {};                       ///< kObserved, kConstant.
   std::optional<int> axis = std::nullopt;           ///< kObserved, kConstant: one grid for each slice along it.
+  std::vector<graph::ValueId> joined = {};          ///< kObserved: others whose values count for the grid, too.
   graph::ValueId shared_with = graph::kNoValue;     ///< kShared. Of activations never a shared one itself.
   RealRange fixed_range = {};                       ///< kFixed.
   graph::NodeId node = graph::kNoNode;              ///< Biases: the linear node that adds it.
@@ -48,6 +49,7 @@ struct TensorPlan {
 
 struct Plan {
   std::vector<TensorPlan> tensors;  ///< By ValueId, constants included.
+  bool align_inputs = false;        ///< align_inputs() shall look at it: it needs histograms of addends and the like.
 
   const TensorPlan& of(graph::ValueId id) const { return tensors[static_cast<std::size_t>(id)]; }
   TensorPlan& of(graph::ValueId id) { return tensors[static_cast<std::size_t>(id)]; }

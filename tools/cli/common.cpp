@@ -62,7 +62,7 @@ void describe_row(CLI::Option& option, std::string_view help, std::string_view d
   std::erase(text, '`');
   std::erase(shown, '`');
   text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
-  if (shown.find(' ') == std::string::npos) {
+  if (shown.find(' ') == std::string::npos && option.get_expected_min() > 0) {
     option.default_str(shown);
   } else {
     text += " (default: " + shown + ")";

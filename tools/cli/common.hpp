@@ -49,7 +49,8 @@ CLI::Option* add_choice(CLI::App& app, const std::string& name, T& value, const 
       ->check(CLI::IsMember(words));
 }
 
-/// The help and default of a row as --help shows them: plain text, a default of several words in brackets.
+/// The help and default of a row as --help shows them: plain text, a default of several words in brackets, as is one of
+/// an option that may stand alone, for which CLI11 would take it as the value.
 void describe_row(CLI::Option& option, std::string_view help, std::string_view default_text);
 
 /// "N:{8,16}": what --help says of a value.
@@ -60,7 +61,9 @@ template <class Request>
 void add_rows(CLI::App& app, std::span<const OptionRow<Request>> rows, Request& request, GivenOptions& given,
               const std::string& group = "Options") {
   for (const OptionRow<Request>& row : rows) {
-    const auto set = [&row, &request, &given](const std::string& text) {
+    const auto set = [&row, &request, &given](const std::string& typed) {
+      // The name alone.
+      const std::string text = typed.empty() && row.kind == OptionKind::kBoolean ? "true" : typed;
       const Result<void> done = set_row(row, request, text);
       if (!done.ok()) throw CLI::ValidationError(done.error().message);
       given.emplace_back(row.name, text);

@@ -41,6 +41,7 @@ Window window_of(float min, float max, int num_bins) {
 }  // namespace
 
 void DyadicHistogram::cover(float min, float max) {
+  if (count_ > 0 && min >= min_ && max <= max_) return;
   min_ = count_ == 0 ? min : std::min(min_, min);
   max_ = count_ == 0 ? max : std::max(max_, max);
   const Window window = window_of(min_, max_, num_bins_);

@@ -113,8 +113,10 @@ Result<void> assign_observed(Draft& draft, ValueId id, const calib::Observations
     const calib::PooledMoments& moments = observation->moments;
     cut = draft.floor_of(id) > moments.min && draft.floor_of(id) < moments.max;
     // Most of what an estimator would weigh lies below the floor, and there nothing matters.
-    if (cut) method = RangeMethod::kMinMax;
-    range = cut ? RealRange{draft.floor_of(id), moments.max} : observed_range(plan, *observation, draft, observations);
+    const bool uncounted = calib::needs_histogram(plan.rule) && observation->histogram.empty();
+    if (cut || uncounted) method = RangeMethod::kMinMax;
+    range = {cut ? draft.floor_of(id) : moments.min, moments.max};
+    if (method == plan.rule.method) range = observed_range(plan, *observation, draft, observations);
   }
   const Result<FittedGrid> fitted = fit_grid(range, plan.grid);
   if (!fitted.ok()) return fitted.error().at(place);

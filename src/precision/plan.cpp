@@ -68,7 +68,8 @@ std::vector<calib::Watch> watches_of(const graph::Graph& graph, const ops::Facts
     const TensorPlan& planned = plan.tensors[v];
     if (planned.source != Source::kObserved) continue;
     calib::Watch& watch = list.at(static_cast<graph::ValueId>(v));
-    watch.histogram = watch.histogram || calib::needs_histogram(planned.rule);
+    // With a grid for each channel, what is known of the whole counts only where there turn out to be no channels.
+    watch.histogram = watch.histogram || (calib::needs_histogram(planned.rule) && !planned.axis);
     watch.sample_extremes = calib::needs_sample_extremes(planned.rule);
     watch.channel_axis = planned.axis;
     watch.channel_histograms = planned.axis && calib::needs_histogram(planned.rule);

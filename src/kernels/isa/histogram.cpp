@@ -4,6 +4,10 @@
 // each half vector; the conversions bind, not memory. Sixteen sums side by side fix the order of additions for every
 // register width and hide the latency of the additions. A histogram is a multiplication, a conversion and an increment
 // an element: the increments are scalar, since neighbours often meet in one bin, and bind at about one a cycle.
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 #include "kernels/isa/variant.hpp"
 
 namespace halfstep::kernels::HALFSTEP_ISA {
@@ -20,6 +24,13 @@ constexpr int kLanes = 4;
 #endif
 typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
 typedef std::int32_t Ints __attribute__((vector_size(kLanes * sizeof(std::int32_t))));
+
+// Whether leave_out() does.
+#if defined(__AVX512F__)
+constexpr bool kCompresses = true;
+#else
+constexpr bool kCompresses = false;
+#endif
 
 // A register of doubles, and as many floats and integers.
 constexpr int kWideLanes = kLanes == 16 ? 8 : 4;
@@ -198,41 +209,104 @@ void for_each_block(const float* x, std::int64_t count, const Bins& bins, F&& f)
   }
 }
 
-// Neighbouring values often share a bin, and an addition to memory waits for the one
-// before it: several sets of counters take turns.
-constexpr int kNumSets = 4;
-constexpr std::int64_t kMaxSetBins = 4096;
-constexpr std::int64_t kSetSize = kMaxSetBins + 16;  // One more for what is left out; off the cache's stride.
+// Leaves out of found[0, size) what equals `bin`; the rest, in order, goes to `kept`, which is as long. Returns how many
+// are kept.
+std::int64_t leave_out(std::int32_t bin, const std::int32_t* found, std::int64_t size, std::int32_t* kept) {
+#if defined(__AVX512F__)
+  std::int64_t count = 0;
+  std::int64_t i = 0;
+  const __m512i left_out = _mm512_set1_epi32(bin);
+  for (; i + kLanes <= size; i += kLanes) {
+    const __m512i bins = _mm512_loadu_si512(found + i);
+    const __mmask16 others = _mm512_cmpneq_epi32_mask(bins, left_out);
+    _mm512_storeu_si512(kept + count, _mm512_maskz_compress_epi32(others, bins));
+    count += __builtin_popcount(others);
+  }
+  for (; i < size; ++i) {
+    kept[count] = found[i];
+    count += found[i] != bin ? 1 : 0;
+  }
+  return count;
+#else
+  for (std::int64_t i = 0; i < size; ++i) kept[i] = found[i];
+  static_cast<void>(bin);
+  return size;
+#endif
+}
 
+// Neighbouring values often share a bin, and an addition to memory waits for the one
+// before it: several sets of counters take turns. Narrow ones fit the first-level cache.
+constexpr std::int64_t kMaxSetBins = 4096;
+constexpr std::int64_t kSetSize = kMaxSetBins + 32;  // One more for what is left out; off the cache's stride.
+
+template <int kNumSets>
+void add_to_sets(const std::int32_t* found, std::int64_t size, std::uint16_t (&sets)[kNumSets][kSetSize]) {
+  std::int64_t i = 0;
+  for (; i + kNumSets <= size; i += kNumSets) {
+#pragma GCC unroll 8
+    for (int set = 0; set < kNumSets; ++set) ++sets[set][found[i + set]];
+  }
+  for (; i < size; ++i) ++sets[0][found[i]];
+}
+
+// So many values that no counter of 16 bits overflows: each set counts its share of whole blocks.
+template <int kNumSets>
+constexpr std::int64_t kSetChunk = 65535 * kNumSets / kBlock * kBlock;
+
+// Requires: count <= kSetChunk<kNumSets>.
+template <int kNumSets>
 std::int64_t count_in_sets(const float* x, std::int64_t count, const Bins& bins, std::uint64_t* counts) {
-  std::uint32_t sets[kNumSets][kSetSize];
+  std::uint16_t sets[kNumSets][kSetSize];
   for (auto& set : sets) {
     for (std::int64_t bin = 0; bin <= bins.count; ++bin) set[bin] = 0;
   }
+  // Relu leaves so many zeros that it pays to count them apart.
+  const auto zero_bin = static_cast<std::int32_t>(-bins.first);
+  bool has_zeros = kCompresses;
+  std::uint64_t num_zeros = 0;
   for_each_block(x, count, bins, [&](const std::int32_t* found, std::int64_t size) {
-    std::int64_t i = 0;
-    for (; i + kNumSets <= size; i += kNumSets) {
-      ++sets[0][found[i]];
-      ++sets[1][found[i + 1]];
-      ++sets[2][found[i + 2]];
-      ++sets[3][found[i + 3]];
-    }
-    for (; i < size; ++i) ++sets[0][found[i]];
+    if (!has_zeros) return add_to_sets(found, size, sets);
+    std::int32_t others[kBlock + kLanes];
+    const std::int64_t num_others = leave_out(zero_bin, found, size, others);
+    num_zeros += static_cast<std::uint64_t>(size - num_others);
+    has_zeros = num_others < size - size / 8;
+    add_to_sets(others, num_others, sets);
   });
-  const auto sum = [&](std::int64_t bin) {
-    return std::uint64_t{sets[0][bin]} + sets[1][bin] + sets[2][bin] + sets[3][bin];
-  };
-  for (std::int64_t bin = 0; bin < bins.count; ++bin) counts[bin] += sum(bin);
-  return static_cast<std::int64_t>(sum(bins.count));
+  if (num_zeros > 0) counts[zero_bin] += num_zeros;
+  std::int64_t num_outside = 0;
+  for (const auto& set : sets) {
+    for (std::int64_t bin = 0; bin < bins.count; ++bin) counts[bin] += set[bin];
+    num_outside += set[bins.count];
+  }
+  return num_outside;
+}
+
+template <int kNumSets>
+std::int64_t count_in_chunks(const float* x, std::int64_t count, const Bins& bins, std::uint64_t* counts) {
+  std::int64_t num_outside = 0;
+  for (std::int64_t begin = 0; begin < count; begin += kSetChunk<kNumSets>) {
+    const std::int64_t left = count - begin;
+    num_outside += count_in_sets<kNumSets>(x + begin, left < kSetChunk<kNumSets> ? left : kSetChunk<kNumSets>, bins, counts);
+  }
+  return num_outside;
 }
 
 std::int64_t count_plainly(const float* x, std::int64_t count, const Bins& bins, std::uint64_t* counts) {
   const auto limit = static_cast<std::int32_t>(bins.count);
+  const bool has_zero_bin = bins.first <= 0 && bins.first > -bins.count;
+  const std::int32_t zero_bin = has_zero_bin ? static_cast<std::int32_t>(-bins.first) : limit;
   std::int64_t num_outside = 0;
   for_each_block(x, count, bins, [&](const std::int32_t* found, std::int64_t size) {
-    for (std::int64_t i = 0; i < size; ++i) {
-      if (found[i] < limit) {
-        ++counts[found[i]];
+    std::int32_t others[kBlock + kLanes];
+    const std::int64_t num_others = leave_out(zero_bin, found, size, others);
+    if (has_zero_bin) {
+      counts[zero_bin] += static_cast<std::uint64_t>(size - num_others);
+    } else {
+      num_outside += size - num_others;
+    }
+    for (std::int64_t i = 0; i < num_others; ++i) {
+      if (others[i] < limit) {
+        ++counts[others[i]];
       } else {
         ++num_outside;
       }
@@ -274,14 +348,10 @@ FiniteSums minmax_sum(const float* x, std::int64_t count) {
 std::int64_t dyadic_bin_counts(const float* x, std::int64_t count, int log2_width, std::int64_t first_bin,
                                std::int64_t num_bins, std::uint64_t* counts) {
   const Bins bins{log2_width, first_bin, num_bins};
-  // Clearing and adding up the sets must pay; their counters are 32 bits wide.
-  if (num_bins > kMaxSetBins || count < 2 * num_bins) return count_plainly(x, count, bins, counts);
-  constexpr std::int64_t kChunk = std::int64_t{1} << 30;
-  std::int64_t num_outside = 0;
-  for (std::int64_t begin = 0; begin < count; begin += kChunk) {
-    num_outside += count_in_sets(x + begin, count - begin < kChunk ? count - begin : kChunk, bins, counts);
-  }
-  return num_outside;
+  // Clearing and adding up the sets must pay.
+  const bool has_zero_bin = first_bin <= 0 && first_bin > -num_bins;
+  if (!has_zero_bin || num_bins > kMaxSetBins || count < 4 * num_bins) return count_plainly(x, count, bins, counts);
+  return count_in_chunks<8>(x, count, bins, counts);
 }
 
 }  // namespace halfstep::kernels::HALFSTEP_ISA

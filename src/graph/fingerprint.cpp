@@ -32,6 +32,14 @@ class Hasher {
     add_number(attribute.index());
     std::visit([this](const auto& value) { add_value(value); }, attribute);
   }
+  void add(const FusedClamp& clamp) {
+    add_number(clamp.min);
+    add_number(clamp.max);
+    if (!clamp.channels) return;
+    for (const float bound : clamp.channels->min) add_number(bound);
+    for (const float bound : clamp.channels->max) add_number(bound);
+    add_number(clamp.channels->inner_axes);
+  }
   void add(const Graph& graph) {
     for (const Value& value : graph.values) {
       add_text(value.name);
@@ -46,8 +54,7 @@ class Hasher {
         add_text(name);
         add(attribute);
       }
-      if (node.clamp) add_number(node.clamp->min);
-      if (node.clamp) add_number(node.clamp->max);
+      if (node.clamp) add(*node.clamp);
     }
   }
 

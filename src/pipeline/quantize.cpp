@@ -120,13 +120,14 @@ Result<io::Statistics> observe(const QuantizeRequest& request, Sources& sources,
   story.num_threads = pipeline::num_threads_for(request.num_threads, samples.count);
   if (request.statistics_out) {
     watches = pipeline::watches_of_all(model.graph, facts, request.options, model.encodings);
-    Result<io::Statistics> header = pipeline::statistics_header(model.graph, sources.shapes, request.model.model,
-                                                                *sources.reader, shard);
+    Result<io::Statistics> header =
+        pipeline::statistics_header(model.graph, sources.shapes, request.model.model, *sources.reader, shard);
     if (!header.ok()) return header.error();
     seen = *std::move(header);
   }
   if (samples.count == 0) {
-    for (const calib::Watch& watch : watches) seen.observations.emplace(model.graph.value(watch.value).name, calib::Observation{});
+    for (const calib::Watch& watch : watches)
+      seen.observations.emplace(model.graph.value(watch.value).name, calib::Observation{});
     return seen;
   }
   Result<calib::Observations> observations =

@@ -107,9 +107,11 @@ void merge(io::Statistics part, std::int64_t offset, calib::Observations& whole)
   }
 }
 
+/// Also if only some of the merged parts kept it.
 bool lacks(const calib::Distribution& distribution, bool histogram, bool extremes) {
-  if (distribution.moments.count == 0) return false;
-  return (histogram && distribution.histogram.empty()) || (extremes && distribution.samples.each.empty());
+  const calib::SampleExtremes& samples = distribution.samples;
+  return (histogram && distribution.histogram.count() != distribution.moments.count) ||
+         (extremes && static_cast<std::int64_t>(samples.each.size()) != samples.num_samples);
 }
 
 bool lacks_channels(const calib::Observation& observation, const calib::Watch& watch) {
@@ -219,8 +221,8 @@ Result<void> check_inputs(const MergedStatistics& statistics, const RawModel& mo
 Result<void> check_statistics(const MergedStatistics& statistics, const graph::Graph& prepared,
                               const std::vector<calib::Watch>& watches) {
   if (statistics.fingerprint != graph::fingerprint(prepared)) {
-    return usage(statistics.first_file + ": statistics of another model, or of one prepared in another way; make them " +
-                 "with this one");
+    return usage(statistics.first_file +
+                 ": statistics of another model, or of one prepared in another way; make them " + "with this one");
   }
   for (const calib::Watch& watch : watches) {
     const std::string& name = prepared.value(watch.value).name;

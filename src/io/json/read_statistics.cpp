@@ -1,4 +1,5 @@
 // read_statistics.cpp: Statistics from JSON; nothing of a file is believed.
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -22,18 +23,27 @@ const json* member(const json& object, const char* key) {
   return at == object.end() ? nullptr : &*at;
 }
 
+constexpr std::size_t kMaxStatisticsRank = 64;
+constexpr std::uint64_t kMaxCount = std::uint64_t{1} << 53;
+
+/// A text, a count of at most kMaxCount, or a number that float32 can hold.
+template <class T>
+bool is(const json& value) {
+  if constexpr (std::is_same_v<T, std::string>) {
+    return value.is_string();
+  } else if constexpr (std::is_same_v<T, std::int64_t>) {
+    return value.is_number_integer() && value >= 0 && value <= static_cast<std::int64_t>(kMaxCount);
+  } else {
+    return value.is_number() && std::abs(value.get<double>()) <= std::numeric_limits<float>::max();
+  }
+}
+
 template <class T>
 Result<T> field(const json& object, const char* key) {
   const json* value = member(object, key);
-  bool fits = value != nullptr;
-  if constexpr (std::is_same_v<T, std::string>) {
-    fits = fits && value->is_string();
-  } else if constexpr (std::is_same_v<T, std::int64_t>) {
-    fits = fits && value->is_number_integer() && *value >= 0 && *value <= (std::int64_t{1} << 53);
-  } else {
-    fits = fits && value->is_number() && std::abs(value->get<double>()) <= std::numeric_limits<float>::max();
+  if (value == nullptr || !is<T>(*value)) {
+    return invalid("field '" + std::string(key) + "' is missing or not what it should be");
   }
-  if (!fits) return invalid("field '" + std::string(key) + "' is missing or not what it should be");
   return value->get<T>();
 }
 
@@ -45,12 +55,10 @@ Result<calib::ExactSum> sum_of(const json& object, const char* key) {
   return *sum;
 }
 
-constexpr std::size_t kMaxStatisticsRank = 64;
-constexpr std::uint64_t kMaxCount = std::uint64_t{1} << 53;
-
-/// "3 0*12 1"; empty if it is not that, or longer than a histogram can be.
+/// "3 0*12 1"; empty if it is not that, longer than a histogram can be, or more than kMaxCount in all.
 std::optional<std::vector<std::uint64_t>> counts_of(std::string_view text) {
   std::vector<std::uint64_t> counts;
+  std::uint64_t total = 0;
   const auto number = [&](std::uint64_t& value) {
     const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (failure != std::errc()) return false;
@@ -66,6 +74,8 @@ std::optional<std::vector<std::uint64_t>> counts_of(std::string_view text) {
       if (!number(times)) return std::nullopt;
     }
     if (times > static_cast<std::uint64_t>(calib::DyadicHistogram::kNumBins) - counts.size()) return std::nullopt;
+    if (times == 0 || count > (kMaxCount - total) / times) return std::nullopt;
+    total += count * times;
     counts.insert(counts.end(), times, count);
     if (text.starts_with(' ')) {
       text.remove_prefix(1);
@@ -76,7 +86,8 @@ std::optional<std::vector<std::uint64_t>> counts_of(std::string_view text) {
   return counts;
 }
 
-Result<calib::DyadicHistogram> histogram_of(const json& object, std::int64_t count) {
+/// Only histograms of as many bins can be merged.
+Result<calib::DyadicHistogram> histogram_of(const json& object, const calib::PooledMoments& moments, int bins) {
   const Result<std::int64_t> num_bins = field<std::int64_t>(object, "bins");
   const Result<float> min = field<float>(object, "min");
   const Result<float> max = field<float>(object, "max");
@@ -87,10 +98,13 @@ Result<calib::DyadicHistogram> histogram_of(const json& object, std::int64_t cou
   if (!text.ok()) return text.error();
   std::optional<std::vector<std::uint64_t>> counts = counts_of(*text);
   std::optional<calib::DyadicHistogram> histogram;
-  if (counts && *num_bins <= calib::DyadicHistogram::kNumBins) {
-    histogram = calib::DyadicHistogram::restored(static_cast<int>(*num_bins), *min, *max, *std::move(counts));
+  if (*num_bins != bins) return invalid("the histogram is not of " + std::to_string(bins) + " bins");
+  if (counts && *min == moments.min && *max == moments.max) {
+    histogram = calib::DyadicHistogram::restored(bins, *min, *max, *std::move(counts));
   }
-  if (!histogram || histogram->count() != count) return invalid("the histogram contradicts its extremes or its count");
+  if (!histogram || histogram->count() != moments.count) {
+    return invalid("the histogram contradicts its extremes or its count");
+  }
   return *std::move(histogram);
 }
 
@@ -98,8 +112,8 @@ Result<std::vector<calib::Extremes>> extremes_of(const json& list) {
   std::vector<calib::Extremes> all;
   if (!list.is_array()) return invalid("field 'extremes' is no list");
   for (const json& entry : list) {
-    const bool fits = entry.is_array() && entry.size() == 3 && entry[0].is_number_integer() && entry[1].is_number() &&
-                      entry[2].is_number();
+    const bool fits = entry.is_array() && entry.size() == 3 && is<std::int64_t>(entry[0]) && is<float>(entry[1]) &&
+                      is<float>(entry[2]) && entry[1] <= entry[2];
     if (!fits) return invalid("an entry of 'extremes' is not [sample, min, max]");
     all.push_back({entry[0].get<std::int64_t>(), entry[1].get<float>(), entry[2].get<float>()});
     if (all.size() > 1 && all.back().sample <= all[all.size() - 2].sample) {
@@ -109,7 +123,7 @@ Result<std::vector<calib::Extremes>> extremes_of(const json& list) {
   return all;
 }
 
-Result<void> read_distribution(const json& object, calib::Distribution& into) {
+Result<void> read_distribution(const json& object, int bins, calib::Distribution& into) {
   const Result<std::int64_t> count = field<std::int64_t>(object, "count");
   if (!count.ok()) return count.error();
   if (*count == 0) return {};
@@ -120,10 +134,10 @@ Result<void> read_distribution(const json& object, calib::Distribution& into) {
   const Result<std::int64_t> samples = field<std::int64_t>(object, "samples");
   const Result<calib::ExactSum> sum_of_min = sum_of(object, "sum_of_min");
   const Result<calib::ExactSum> sum_of_max = sum_of(object, "sum_of_max");
-  for (const Error* error : {min.ok() ? nullptr : &min.error(), max.ok() ? nullptr : &max.error(),
-                             sum.ok() ? nullptr : &sum.error(), squares.ok() ? nullptr : &squares.error(),
-                             samples.ok() ? nullptr : &samples.error(), sum_of_min.ok() ? nullptr : &sum_of_min.error(),
-                             sum_of_max.ok() ? nullptr : &sum_of_max.error()}) {
+  for (const Error* error :
+       {min.ok() ? nullptr : &min.error(), max.ok() ? nullptr : &max.error(), sum.ok() ? nullptr : &sum.error(),
+        squares.ok() ? nullptr : &squares.error(), samples.ok() ? nullptr : &samples.error(),
+        sum_of_min.ok() ? nullptr : &sum_of_min.error(), sum_of_max.ok() ? nullptr : &sum_of_max.error()}) {
     if (error != nullptr) return *error;
   }
   if (*min > *max || *samples == 0) return invalid("extremes or number of samples are impossible");
@@ -138,7 +152,7 @@ Result<void> read_distribution(const json& object, calib::Distribution& into) {
     into.samples.each = *std::move(read);
   }
   if (const json* counted = member(object, "histogram")) {
-    Result<calib::DyadicHistogram> read = histogram_of(*counted, *count);
+    Result<calib::DyadicHistogram> read = histogram_of(*counted, into.moments, bins);
     if (!read.ok()) return read.error();
     into.histogram = *std::move(read);
   }
@@ -147,25 +161,32 @@ Result<void> read_distribution(const json& object, calib::Distribution& into) {
 
 Result<calib::Observation> observation_of(const json& object) {
   calib::Observation observation;
-  if (auto read = read_distribution(object, observation); !read.ok()) return read.error();
+  if (auto read = read_distribution(object, calib::DyadicHistogram::kNumBins, observation); !read.ok())
+    return read.error();
   if (const json* rows = member(object, "rows")) {
-    const Result<float> lowest = field<float>(*rows, "lowest_maximum");
     const Result<std::int64_t> extent = field<std::int64_t>(*rows, "extent");
-    if (!lowest.ok()) return lowest.error();
     if (!extent.ok()) return extent.error();
-    observation.rows = {.lowest = *lowest, .extent = *extent};
+    observation.rows.extent = *extent;
+    if (member(*rows, "lowest_maximum") != nullptr) {
+      const Result<float> lowest = field<float>(*rows, "lowest_maximum");
+      if (!lowest.ok()) return lowest.error();
+      observation.rows.lowest = *lowest;
+    }
   }
   if (const json* disagree = member(object, "channels_disagree")) {
-    observation.channels_disagree = disagree->is_boolean() && disagree->get<bool>();
+    if (!disagree->is_boolean()) return invalid("field 'channels_disagree' is neither true nor false");
+    observation.channels_disagree = disagree->get<bool>();
   }
   if (const json* channels = member(object, "channels")) {
     if (!channels->is_array()) return invalid("field 'channels' is no list");
     for (const json& entry : *channels) {
       observation.channels.emplace_back();
-      if (auto read = read_distribution(entry, observation.channels.back()); !read.ok()) {
+      auto read = read_distribution(entry, calib::DyadicHistogram::kNumChannelBins, observation.channels.back());
+      if (!read.ok()) {
         return read.error().at("channel " + std::to_string(observation.channels.size() - 1));
       }
     }
+    if (observation.channels_disagree) return invalid("there are 'channels', yet they disagree");
   }
   return observation;
 }
@@ -199,15 +220,24 @@ Result<void> read_header(const json& document, Statistics& statistics) {
   if (statistics.shard.index >= statistics.shard.count) return invalid("shard: index and count contradict each other");
   if (!part("inputs").is_object()) return invalid("field 'inputs' is missing or no object");
   for (const auto& [name, dims] : part("inputs").items()) {
-    std::vector<std::int64_t> extents;
-    for (const json& extent : dims) {
-      if (!extent.is_number_integer() || extent < 0) return invalid("inputs: " + quoted(name) + " has no shape");
-      extents.push_back(extent.get<std::int64_t>());
+    Shape shape;
+    const bool fits =
+        dims.is_array() && dims.size() <= kMaxStatisticsRank &&
+        std::all_of(dims.begin(), dims.end(), [](const json& extent) { return is<std::int64_t>(extent); });
+    if (!fits) return invalid("inputs: " + quoted(name) + " has no shape");
+    for (const json& extent : dims) shape.push_back(extent.get<std::int64_t>());
+    if (auto possible = check_shape(shape, DType::kUint8); !possible.ok()) {
+      return possible.error().at("inputs: " + quoted(name));
     }
-    if (extents.size() > kMaxStatisticsRank) return invalid("inputs: " + quoted(name) + " has no shape");
-    statistics.inputs.emplace(name, Shape(extents));
+    statistics.inputs.emplace(name, std::move(shape));
   }
   return {};
+}
+
+/// The samples are of the list.
+bool samples_fit(const calib::Distribution& distribution, std::int64_t num_listed) {
+  const calib::SampleExtremes& samples = distribution.samples;
+  return samples.num_samples <= num_listed && (samples.each.empty() || samples.each.back().sample < num_listed);
 }
 
 }  // namespace
@@ -235,6 +265,10 @@ Result<Statistics> read_statistics(std::string_view text, const std::string& fil
     const std::string place = file + ": tensor " + quoted(*name);
     Result<calib::Observation> observation = observation_of(entry);
     if (!observation.ok()) return observation.error().at(place);
+    const auto fits = [&](const calib::Distribution& seen) { return samples_fit(seen, statistics.num_listed); };
+    if (!fits(*observation) || !std::ranges::all_of(observation->channels, fits)) {
+      return invalid(place + " has samples beyond the list's");
+    }
     if (!statistics.observations.emplace(*name, *std::move(observation)).second) {
       return invalid(place + " is there twice");
     }

@@ -21,12 +21,12 @@ inline constexpr int kStatisticsVersion = 1;
 
 struct Statistics {
   std::string tool_version;
-  std::string model;                               ///< Its file, for messages.
-  std::string fingerprint;                         ///< Of the model as prepared.
+  std::string model;                                 ///< Its file, for messages.
+  std::string fingerprint;                           ///< Of the model as prepared.
   std::map<std::string, Shape, std::less<>> inputs;  ///< The shapes that the model was prepared for.
-  std::string input_list;                          ///< Its file, for messages.
-  std::string list_fingerprint;                    ///< Of its text.
-  std::int64_t num_listed = 0;                     ///< Samples in the whole list.
+  std::string input_list;                            ///< Its file, for messages.
+  std::string list_fingerprint;                      ///< Of its text.
+  std::int64_t num_listed = 0;                       ///< Samples in the whole list.
   Shard shard;
   calib::Observations observations;
 };

@@ -1,4 +1,5 @@
 // write_statistics.cpp: Statistics as JSON, a line a tensor.
+#include <cmath>
 #include <span>
 
 #include "io/json/json_text.hpp"
@@ -40,9 +41,9 @@ void put(const calib::Distribution& distribution, Json& entry) {
   }
   if (!distribution.histogram.empty()) {
     entry["histogram"] = {{"bins", distribution.histogram.num_bins()},
-                         {"min", distribution.histogram.min()},
-                         {"max", distribution.histogram.max()},
-                         {"counts", run_lengths(distribution.histogram.counts())}};
+                          {"min", distribution.histogram.min()},
+                          {"max", distribution.histogram.max()},
+                          {"counts", run_lengths(distribution.histogram.counts())}};
   }
 }
 
@@ -51,7 +52,9 @@ Json json_of(const std::string& name, const calib::Observation& observation) {
   entry["name"] = name;
   put(observation, entry);
   if (observation.rows.extent > 0) {
-    entry["rows"] = {{"lowest_maximum", observation.rows.lowest}, {"extent", observation.rows.extent}};
+    entry["rows"]["extent"] = observation.rows.extent;
+    // No row at all, in a tensor without elements, has no maximum.
+    if (std::isfinite(observation.rows.lowest)) entry["rows"]["lowest_maximum"] = observation.rows.lowest;
   }
   if (observation.channels_disagree) entry["channels_disagree"] = true;
   if (!observation.channels.empty()) {
@@ -81,10 +84,10 @@ std::string write_statistics(const Statistics& statistics) {
                   {"fingerprint", statistics.list_fingerprint},
                   {"num_samples", statistics.num_listed}};
   const Json shard{{"index", statistics.shard.index}, {"count", statistics.shard.count}};
-  std::string text = "{\n\"schema\": \"halfstep.statistics\",\n\"schema_version\": " +
-                     std::to_string(kStatisticsVersion) + ",\n\"tool\": " + text_of(tool) +
-                     ",\n\"model\": " + text_of(model) + ",\n\"inputs\": " + text_of(inputs) +
-                     ",\n\"input_list\": " + text_of(list) + ",\n\"shard\": " + text_of(shard) + ",\n\"tensors\": [";
+  std::string text =
+      "{\n\"schema\": \"halfstep.statistics\",\n\"schema_version\": " + std::to_string(kStatisticsVersion) +
+      ",\n\"tool\": " + text_of(tool) + ",\n\"model\": " + text_of(model) + ",\n\"inputs\": " + text_of(inputs) +
+      ",\n\"input_list\": " + text_of(list) + ",\n\"shard\": " + text_of(shard) + ",\n\"tensors\": [";
   // One by one: all together as a document would be many times their text.
   const char* separator = "\n";
   for (const auto& [name, observation] : statistics.observations) {

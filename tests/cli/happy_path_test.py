@@ -66,6 +66,28 @@ class Quantize(tool_test.ToolTest):
         for word in ("SQNR", OUTPUT, "100 samples"):
             self.assertIn(word, finished.stdout)
 
+    def test_report_says_what_was_observed_chosen_and_clipped(self):
+        self.quantize("--act_quantizer_calibration", "percentile", "--percentile_calibration_value", "99")
+        report = load(self.work / "digits.report.json")
+        file = load(self.work / "digits.encodings.json")
+        encodings = {e["name"]: e for e in file["activation_encodings"] + file["param_encodings"]}
+        for entry in report["ranges"]:
+            # The file counts codes from 0 to 2^bw - 1: real = scale * (code + offset).
+            encoding = encodings[entry["name"]]
+            grids = list(zip(encoding["scale"], encoding["offset"]))
+            highest = max(scale * (2 ** encoding["bw"] - 1 + offset) for scale, offset in grids)
+            lowest = min(scale * offset for scale, offset in grids)
+            narrow = entry["role"] == "weight" and encoding["is_sym"]  # [-127, 127], which the file does not keep.
+            self.assertEqual(entry["chosen"], [-highest if narrow else lowest, highest], entry["name"])
+        activations = [entry for entry in report["ranges"] if entry["role"] == "activation"]
+        weights = [entry for entry in report["ranges"] if entry["role"] == "weight"]
+        self.assertGreater(len(activations), 10)
+        self.assertEqual(len(weights), report["encodings"]["weights"])
+        calibrated = [entry for entry in activations if entry["by"] == "calibrated (percentile)"]
+        self.assertGreater(len(calibrated), 10)
+        self.assertTrue(any(entry["clipped_percent"] > 0 for entry in calibrated))
+        self.assertEqual(len(report["histograms"]), 12)
+
     def test_no_validation(self):
         finished = self.quantize("--validate", "0")
         self.assertNotIn("SQNR", finished.stdout)

@@ -63,10 +63,10 @@ class RangeReport : public ::testing::Test {
   report::Report report_;
 };
 
-// The grid ends at 0 and 10 in steps of 1: 10.5 still rounds to 10, 10.75 and 12 do not.
+// The grid ends at 0 and 10 in steps of 1: 10.375 still rounds to 10, 10.75 and 12 do not.
 TEST_F(RangeReport, SharesComeFromTheHistogramWithHalfAStepBeyondTheGrid) {
   encode("x", *Encoding::per_tensor({0, 10}, {1.0, 0}), {Origin::kCalibrated, "percentile"});
-  seen_.emplace("x", observation_of({0.0F, 1.0F, 5.0F, 10.5F, 10.25F, 3.0F, 10.75F, 12.0F}, true));
+  seen_.emplace("x", observation_of({0.0F, 1.0F, 5.0F, 10.375F, 10.25F, 3.0F, 10.75F, 12.0F}, true));
   const report::Report& report = put();
   ASSERT_THAT(report.ranges, SizeIs(1));
   const report::TensorRange& x = report.ranges[0];

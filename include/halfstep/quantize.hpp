@@ -22,15 +22,15 @@ struct QuantizeRequest {
   /// Not empty: what calibration saw before, instead of running the samples (docs/statistics.md).
   std::vector<std::filesystem::path> statistics_in;
   std::optional<std::filesystem::path> statistics_out;  ///< What calibration saw, for statistics_in.
-  std::optional<Shard> shard;                           ///< Run this share of the samples and write statistics_out only.
+  std::optional<Shard> shard;  ///< Run this share of the samples and write statistics_out only.
   QuantizationOptions options;
   FixedPointRequest fixed;                             ///< Of the check at the end; recorded in all three files.
   std::optional<std::filesystem::path> output_path;    ///< Default: <model stem>.quantized.onnx here.
   std::optional<std::filesystem::path> encodings_out;  ///< Default: the output's stem + .encodings.json.
-  std::optional<std::filesystem::path> report;         ///< Default: the output's stem + .report.json.
-  std::string encodings_version = "1.0.0";             ///< AIMET's: 0.6.1, 1.0.0 or 2.0.0.
-  std::int64_t num_validation_samples = 8;             ///< Compared with float at the end; 0: none.
-  int num_threads = 0;                                 ///< 0: one for each processor.
+  std::optional<std::filesystem::path> report;  ///< .json, .md, .xml, .html. Default: the output's stem + .report.json.
+  std::string encodings_version = "1.0.0";      ///< AIMET's: 0.6.1, 1.0.0 or 2.0.0.
+  std::int64_t num_validation_samples = 8;      ///< Compared with float at the end; 0: none.
+  int num_threads = 0;                          ///< 0: one for each processor.
 };
 
 struct QuantizeOutcome {

@@ -2,8 +2,6 @@
 #include "halfstep/evaluate.hpp"
 
 #include <algorithm>
-#include <cctype>
-#include <system_error>
 #include <utility>
 
 #include "compare/compare_runs.hpp"
@@ -18,6 +16,7 @@
 #include "pipeline/load_model.hpp"
 #include "pipeline/metric_command.hpp"
 #include "pipeline/output_paths.hpp"
+#include "pipeline/report_format.hpp"
 #include "report/baseline.hpp"
 #include "report/report.hpp"
 
@@ -29,28 +28,9 @@ using pipeline::RawModel;
 
 constexpr int kLayersInTable = 10;
 
-/// A kind of report and how it is written.
-struct Format {
-  std::string_view extension;
-  std::string (*write)(const report::Report&);
-};
-constexpr Format kFormats[] = {{".json", &report::to_json},
-                               {".md", &report::to_markdown},
-                               {".xml", &report::to_junit},
-                               {".html", &report::to_html}};
-
-/// nullptr if the extension is none of ours. Devices and pipes get JSON.
-const Format* format_of(const std::filesystem::path& path) {
-  std::error_code failure;
-  if (std::filesystem::is_other(path, failure)) return &kFormats[0];
-  std::string extension = path.extension().string();
-  std::ranges::transform(extension, extension.begin(), [](unsigned char c) { return std::tolower(c); });
-  const auto at = std::ranges::find(kFormats, extension, &Format::extension);
-  return at == std::end(kFormats) ? nullptr : at;
-}
-
 bool wants_charts(const EvaluateRequest& request) {
-  return std::ranges::any_of(request.reports, [](const auto& path) { return format_of(path)->extension == ".html"; });
+  return std::ranges::any_of(request.reports,
+                             [](const auto& path) { return pipeline::report_format_of(path)->extension == ".html"; });
 }
 
 Result<void> check_request(const EvaluateRequest& request) {
@@ -72,9 +52,7 @@ Result<void> check_request(const EvaluateRequest& request) {
   }
   if (Result<void> valid = pipeline::check_gates(request); !valid.ok()) return valid;
   for (const std::filesystem::path& path : request.reports) {
-    if (format_of(path) != nullptr) continue;
-    return Error{ErrorCode::kUsage,
-                 "--report " + path.string() + ": a report ends in .json, .md, .xml (JUnit) or .html"};
+    if (Result<void> known = pipeline::check_report_format(path); !known.ok()) return known;
   }
   std::vector<pipeline::NamedPath> inputs{{"the model", request.model.model}, {"the input list", request.input_list}};
   if (request.quantized) inputs.push_back({"the quantized model", *request.quantized});
@@ -183,7 +161,8 @@ Result<void> write_reports(const EvaluateRequest& request, const report::Report&
     Result<AtomicFile> file = AtomicFile::create(path);
     if (!file.ok()) return file.error();
     files.push_back(*std::move(file));
-    if (Result<void> written = files.back().write(format_of(path)->write(report)); !written.ok()) return written;
+    if (Result<void> written = files.back().write(pipeline::report_format_of(path)->write(report)); !written.ok())
+      return written;
     if (Result<void> finished = files.back().finish(); !finished.ok()) return finished;
   }
   for (AtomicFile& file : files) {

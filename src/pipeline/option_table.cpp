@@ -143,7 +143,7 @@ std::span<const OptionRow<QuantizeRequest>> quantize_options() {
       {.name = "report",
        .type = "FILE",
        .default_text = "`<stem>.report.json`",
-       .help = "the report, beside the quantized model",
+       .help = "the report, beside the quantized model; `.json`, `.md`, `.xml` or `.html`",
        .set = set_path<&Request::report>,
        .get = get_path<&Request::report>},
       {.name = "statistics_out",

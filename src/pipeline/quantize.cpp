@@ -17,6 +17,7 @@
 #include "pipeline/observe_float.hpp"
 #include "pipeline/quantize_files.hpp"
 #include "pipeline/quantize_summary.hpp"
+#include "pipeline/range_report.hpp"
 #include "pipeline/statistics.hpp"
 #include "precision/align_inputs.hpp"
 #include "precision/assign_encodings.hpp"
@@ -233,6 +234,7 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   if (sources->reader) {
     if (auto judged = validate(request, model, *sources->reader, observer, story); !judged.ok()) return judged.error();
   }
+  pipeline::put_ranges(model.graph, model.encodings, seen->observations, story.report);
   if (auto written = pipeline::write_files(request, *version, *paths, model, *seen, story); !written.ok()) {
     return written.error();
   }

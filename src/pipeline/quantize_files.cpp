@@ -9,7 +9,7 @@
 #include "halfstep/version.hpp"
 #include "io/onnx/writer.hpp"
 #include "pipeline/output_paths.hpp"
-#include "report/report.hpp"
+#include "pipeline/report_format.hpp"
 
 namespace halfstep::pipeline {
 namespace {
@@ -40,6 +40,7 @@ Result<OutputPaths> output_paths(const QuantizeRequest& request) {
   }
   paths.encodings = request.encodings_out.value_or(folder / (stem + ".encodings.json"));
   paths.report = request.report.value_or(folder / (stem + ".report.json"));
+  if (Result<void> known = check_report_format(paths.report); !known.ok()) return known.error();
   std::vector<NamedPath> inputs{{"the model", request.model.model}};
   if (!request.input_list.empty()) inputs.push_back({"the input list", request.input_list});
   for (const std::filesystem::path& file : request.statistics_in) inputs.push_back({"statistics", file});
@@ -71,8 +72,7 @@ Result<void> write_files(const QuantizeRequest& request, io::EncodingsVersion ve
 
   io::WriteOptions options;
   options.tool_version = kVersion;
-  options.metadata = {{kVersionKey, kVersion},
-                      {kArithmeticKey, std::string(name_of(story.fixed.arithmetic))}};
+  options.metadata = {{kVersionKey, kVersion}, {kArithmeticKey, std::string(name_of(story.fixed.arithmetic))}};
   std::string settings;
   for (const auto& [name, value] : settings_of(request.options)) {
     settings += (settings.empty() ? "" : " ") + name + "=" + value;
@@ -85,7 +85,8 @@ Result<void> write_files(const QuantizeRequest& request, io::EncodingsVersion ve
   const std::string encodings_text =
       io::write_encodings(model.encodings, header_of(request, version, story.fixed.arithmetic));
   if (Result<void> written = encodings->write(encodings_text); !written.ok()) return written;
-  if (Result<void> written = report->write(report::to_json(story.report)); !written.ok()) return written;
+  if (Result<void> written = report->write(report_format_of(paths.report)->write(story.report)); !written.ok())
+    return written;
   if (Result<void> finished = encodings->finish(); !finished.ok()) return finished;
   if (Result<void> finished = report->finish(); !finished.ok()) return finished;
   if (Result<void> committed = pending->commit(); !committed.ok()) return committed;

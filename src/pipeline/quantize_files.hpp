@@ -21,7 +21,7 @@ struct OutputPaths {
 };
 
 /// As asked for, or beside each other by the model's name.
-/// Errors: those of check_outputs().
+/// Errors: those of check_report_format() and check_outputs().
 Result<OutputPaths> output_paths(const QuantizeRequest& request);
 
 /// The three files and, if asked for, the statistics: all, or none.

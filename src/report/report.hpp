@@ -46,6 +46,18 @@ struct RangeLine {
   double grid_min = 0.0, grid_max = 0.0;  ///< Of the encoding, over all channels.
 };
 
+enum class RangeRole { kActivation, kWeight };
+
+/// What was seen of a tensor, what grid it got for that and by what.
+struct TensorRange : RangeLine {
+  RangeRole role = RangeRole::kActivation;
+  std::string by;  ///< In words: "calibrated (mse)", "from its values".
+  std::int64_t num_values = 0;
+  /// Values more than half a step outside their grid; empty where nothing tells how many.
+  std::optional<double> clipped_percent;
+  std::optional<std::size_t> num_channels;  ///< Set: each has a grid of its own.
+};
+
 /// Spread of the weights of one output channel: a box plot.
 struct ChannelBox {
   double min = 0.0, lower_quartile = 0.0, median = 0.0, upper_quartile = 0.0, max = 0.0;
@@ -63,7 +75,8 @@ struct TensorHistogram {
   double bin_width = 0.0;
   std::vector<std::int64_t> counts;
   double grid_min = 0.0, grid_max = 0.0;
-  double step = 0.0;  ///< Scale: distance of grid points (the largest, per channel).
+  double step = 0.0;                                     ///< Scale: distance of grid points (the largest, per channel).
+  std::optional<double> clipped_percent = std::nullopt;  ///< TensorRange::clipped_percent, where known.
 };
 
 /// What only the HTML page shows.
@@ -87,6 +100,9 @@ struct Report {
   std::optional<compare::Comparison> simulated_comparison;   ///< Mode "both": float against simulated.
   std::vector<Gate> gates;
   std::optional<Charts> charts;
+  std::vector<TensorRange> ranges;            ///< Activations in the order of the network, then weights.
+  std::vector<TensorHistogram> histograms;    ///< Of what calibration saw; worst tensors first.
+  std::vector<std::string> activation_order;  ///< Those with a grid, as the network computes them; for the HTML page.
   std::vector<std::pair<std::string, std::pair<double, double>>> extra_metrics;  ///< Name; float, quantized.
   std::int64_t num_calibration_samples = 0;                                      ///< 0: left out.
   std::int64_t num_activation_encodings = 0;

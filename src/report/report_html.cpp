@@ -119,7 +119,11 @@ std::vector<Section> sections(const Report& report) {
   all.push_back({"layers", "Layers", html::sqnr_chart(report, layers) + html::layer_table(layers)});
   all.push_back({"fixed-point", "Fixed point against simulated", html::off_by_chart(layers)});
   all.push_back({"activations", "Activations",
-                 html::range_chart(charts.activation_ranges, layers) + html::histogram_charts(charts.histograms)});
+                 html::range_chart(charts.activation_ranges, layers) +
+                     html::histogram_charts(charts.histograms, "Values of the float model over the first samples")});
+  all.push_back({"ranges", "Ranges",
+                 html::range_tables(report.ranges) +
+                     html::histogram_charts(report.histograms, "Values of the float model that calibration saw")});
   all.push_back({"weights", "Weights", html::weight_charts(charts.weights)});
   all.push_back({"islands", "Float islands", html::island_table(report.float_islands)});
   all.push_back({"warnings", "Warnings", warnings(report)});

@@ -35,7 +35,8 @@ std::string range_chart(const std::vector<RangeLine>& ranges, const std::vector<
 /// Weights of each channel as boxes, a small chart for each weight. "" without weights.
 std::string weight_charts(const std::vector<WeightBoxes>& weights);
 
-/// Histograms with their grids, a small chart for each tensor. "" without histograms.
-std::string histogram_charts(const std::vector<TensorHistogram>& histograms);
+/// Histograms with their grids, a small chart for each tensor; `of` says whose values: "Values of ...". "" without
+/// histograms.
+std::string histogram_charts(const std::vector<TensorHistogram>& histograms, const char* of);
 
 }  // namespace halfstep::report::html

@@ -214,7 +214,8 @@ std::string histogram_chart(const TensorHistogram& histogram) {
     remark += ", step " + significant(histogram.step, 4) +
               " (a mark below: " + counted(static_cast<std::int64_t>(steps), "step") + ")";
   }
-  remark += ", " + significant(outside_percent(histogram), 3) + kFirmBlank + "% outside";
+  remark += histogram.clipped_percent ? ", " + significant(*histogram.clipped_percent, 3) + kFirmBlank + "% clipped"
+                                      : ", " + significant(outside_percent(histogram), 3) + kFirmBlank + "% outside";
   for (const double tick : axis.ticks()) {
     body += svg::text("tick", axis.at(tick), 0, kHeight + 20, "middle", significant(tick, 6));
   }
@@ -261,14 +262,13 @@ std::string weight_charts(const std::vector<WeightBoxes>& weights) {
   return out;
 }
 
-std::string histogram_charts(const std::vector<TensorHistogram>& histograms) {
+std::string histogram_charts(const std::vector<TensorHistogram>& histograms, const char* of) {
   std::string charts;
   for (const TensorHistogram& histogram : histograms) charts += histogram_chart(histogram);
   if (charts.empty()) return "";
-  return "<h3>Histograms of the worst tensors</h3><p class=\"remark\">Values of the float model over the first "
-         "samples, counts on a "
-         "logarithmic "
-         "scale.</p>\n<ul class=\"legend\"><li><i class=\"swatch bars\"></i>inside the grid</li><li><i class=\"swatch "
+  return std::string("<h3>Histograms of the worst tensors</h3><p class=\"remark\">") + of +
+         ", counts on a logarithmic scale.</p>\n<ul class=\"legend\"><li><i class=\"swatch bars\"></i>inside the "
+         "grid</li><li><i class=\"swatch "
          "bars-outside\"></i>outside: clipped</li><li><i class=\"swatch grid-range\"></i>the grid</li></ul>\n"
          "<div class=\"smalls flat\">\n" +
          charts + "</div>\n";

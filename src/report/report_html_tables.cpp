@@ -125,6 +125,19 @@ std::string tensor_cells(const compare::TensorError& tensor, const Present& pres
   return row;
 }
 
+std::string range_cells(const TensorRange& range) {
+  std::string row = name_cell(range.name);
+  row += figure_cell(std::to_string(range.num_values), static_cast<double>(range.num_values));
+  for (const double end : {range.min, range.max, range.grid_min, range.grid_max}) {
+    row += figure_cell(significant(end, 5), end);
+  }
+  const std::optional<double>& clipped = range.clipped_percent;
+  row += figure_cell(clipped ? significant(*clipped, 3) : "", clipped.value_or(0.0));
+  const std::optional<std::size_t>& channels = range.num_channels;
+  row += figure_cell(channels ? std::to_string(*channels) : "", static_cast<double>(channels.value_or(1)));
+  return row + text_cell(range.by);
+}
+
 }  // namespace
 
 std::string breakable(std::string_view name) {
@@ -229,6 +242,33 @@ std::string layer_table(const std::vector<PlacedLayer>& layers) {
             tensor_cells(*placed.layer, present) + "</tr>\n";
   }
   return table("layers sortable", "Layers", columns, rows, "SQNR dB");
+}
+
+std::string range_tables(const std::vector<TensorRange>& ranges) {
+  const auto of_role = [&](RangeRole role, const char* caption) {
+    std::string rows;
+    for (const TensorRange& range : ranges) {
+      if (range.role == role) rows += "<tr>" + range_cells(range) + "</tr>\n";
+    }
+    return rows.empty() ? rows
+                        : table("ranges", caption,
+                                {{"tensor", false, ""},
+                                 {"values", true, "how many were seen, over all samples"},
+                                 {"observed min", true, ""},
+                                 {"observed max", true, ""},
+                                 {"grid min", true, "over all channels"},
+                                 {"grid max", true, "over all channels"},
+                                 {"clipped %", true, "values more than half a step outside the grid"},
+                                 {"channels", true, "each with a grid of its own"},
+                                 {"chosen by", false, ""}},
+                                rows);
+  };
+  const std::string activations = of_role(RangeRole::kActivation, "Ranges of activations");
+  const std::string weights = of_role(RangeRole::kWeight, "Ranges of weights");
+  if (activations.empty() && weights.empty()) return "";
+  return "<p class=\"remark\">What calibration saw, and the ends of the grid that was chosen. No share stands where no "
+         "histogram was kept and the grid does not reach the extremes.</p>\n" +
+         activations + (weights.empty() ? "" : "<details><summary>Weights</summary>\n" + weights + "</details>\n");
 }
 
 std::string island_table(const std::vector<FloatIsland>& islands) {

@@ -25,6 +25,9 @@ std::string output_table(const Report& report);
 /// Errors of every layer, worst first; sortable by the page's script.
 std::string layer_table(const std::vector<PlacedLayer>& layers);
 
+/// What was observed and chosen: activations, and weights behind a fold. "" without any.
+std::string range_tables(const std::vector<TensorRange>& ranges);
+
 /// Nodes that stay float, with reasons.
 std::string island_table(const std::vector<FloatIsland>& islands);
 

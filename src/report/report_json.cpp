@@ -64,6 +64,36 @@ Json gate_json(const Gate& gate) {
   return json;
 }
 
+Json range_json(const TensorRange& range) {
+  Json json{{"name", range.name},
+            {"role", range.role == RangeRole::kWeight ? "weight" : "activation"},
+            {"observed", {range.min, range.max}},
+            {"chosen", {range.grid_min, range.grid_max}},
+            {"by", range.by},
+            {"num_values", range.num_values},
+            {"clipped_percent", nullptr}};
+  if (range.clipped_percent) json["clipped_percent"] = *range.clipped_percent;
+  if (range.num_channels) json["channels"] = *range.num_channels;
+  return json;
+}
+
+Json histogram_json(const TensorHistogram& histogram) {
+  return {{"name", histogram.name},
+          {"first_edge", histogram.first_edge},
+          {"bin_width", histogram.bin_width},
+          {"counts", histogram.counts},
+          {"grid", {histogram.grid_min, histogram.grid_max}},
+          {"step", histogram.step}};
+}
+
+/// Left out if there are none.
+template <class T>
+void put_list(const char* key, const std::vector<T>& entries, Json (*entry_json)(const T&), Json& json) {
+  if (entries.empty()) return;
+  json[key] = Json::array();
+  for (const T& entry : entries) json[key].push_back(entry_json(entry));
+}
+
 }  // namespace
 
 std::string to_json(const Report& report) {
@@ -96,10 +126,9 @@ std::string to_json(const Report& report) {
     }
   }
   if (report.simulated_comparison) put_comparison(*report.simulated_comparison, json["simulated"]);
-  if (!report.gates.empty()) {
-    json["gates"] = Json::array();
-    for (const Gate& gate : report.gates) json["gates"].push_back(gate_json(gate));
-  }
+  put_list("gates", report.gates, gate_json, json);
+  put_list("ranges", report.ranges, range_json, json);
+  put_list("histograms", report.histograms, histogram_json, json);
   json["float_islands"] = Json::array();
   for (const FloatIsland& island : report.float_islands) {
     json["float_islands"].push_back({{"node", island.node}, {"op", island.op}, {"reason", island.reason}});

@@ -202,6 +202,8 @@ std::vector<PlacedLayer> in_network_order(const Report& report) {
   std::size_t last = 0;
   if (report.charts) {
     for (const RangeLine& range : report.charts->activation_ranges) order.emplace(range.name, ++last);
+  } else {
+    for (const std::string& name : report.activation_order) order.emplace(name, ++last);
   }
   for (const compare::TensorError& layer : report.comparison->layers) {
     const auto at = order.find(layer.name);

@@ -72,7 +72,8 @@ struct PlacedLayer {
 };
 
 /// Every layer of the comparison, in the order of the network. A position is that of the tensor among the charts'
-/// activation ranges; layers without a range follow behind, in the comparison's order (worst first).
+/// activation ranges, or in activation_order if there are no charts; other layers follow behind, in the comparison's
+/// order (worst first).
 std::vector<PlacedLayer> in_network_order(const Report& report);
 
 }  // namespace halfstep::report

@@ -66,6 +66,37 @@ class Quantize(tool_test.ToolTest):
         for word in ("SQNR", OUTPUT, "100 samples"):
             self.assertIn(word, finished.stdout)
 
+    def test_report_says_what_was_observed_chosen_and_clipped(self):
+        self.quantize("--act_quantizer_calibration", "percentile", "--percentile_calibration_value", "99")
+        report = load(self.work / "digits.report.json")
+        file = load(self.work / "digits.encodings.json")
+        encodings = {e["name"]: e for e in file["activation_encodings"] + file["param_encodings"]}
+        for entry in report["ranges"]:
+            # The file counts codes from 0 to 2^bw - 1: real = scale * (code + offset).
+            encoding = encodings[entry["name"]]
+            grids = list(zip(encoding["scale"], encoding["offset"]))
+            highest = max(scale * (2 ** encoding["bw"] - 1 + offset) for scale, offset in grids)
+            lowest = min(scale * offset for scale, offset in grids)
+            narrow = entry["role"] == "weight" and encoding["is_sym"]  # [-127, 127], which the file does not keep.
+            self.assertEqual(entry["chosen"], [-highest if narrow else lowest, highest], entry["name"])
+        activations = [entry for entry in report["ranges"] if entry["role"] == "activation"]
+        weights = [entry for entry in report["ranges"] if entry["role"] == "weight"]
+        self.assertGreater(len(activations), 10)
+        self.assertEqual(len(weights), report["encodings"]["weights"])
+        calibrated = [entry for entry in activations if entry["by"] == "calibrated (percentile)"]
+        self.assertGreater(len(calibrated), 10)
+        self.assertTrue(any(entry["clipped_percent"] > 0 for entry in calibrated))
+        self.assertEqual(len(report["histograms"]), 12)
+
+    def test_report_in_every_form(self):
+        for name, start in (("r.json", "{"), ("r.md", "## "), ("r.xml", "<?xml"), ("r.HTML", "<!DOCTYPE html>")):
+            for options in ([], ["--validate", "0"]):
+                with self.subTest(name=name, options=options):
+                    self.quantize("--report", name, *options)
+                    self.assertTrue((self.work / name).read_text().startswith(start))
+        self.assertIn('id="ranges"', (self.work / "r.HTML").read_text())
+        self.assertIn("ends in .json", self.run_tool("quantize", "--input_list", CALIB, "--report", "r.txt", MODEL).stderr)
+
     def test_no_validation(self):
         finished = self.quantize("--validate", "0")
         self.assertNotIn("SQNR", finished.stdout)
@@ -120,16 +151,13 @@ class Quantize(tool_test.ToolTest):
                 self.assertGreater(report["outputs"][0]["sqnr_db"], 10)
 
     def test_same_files_for_every_number_of_threads(self):
-        kept = []
-        for threads in ("1", "2", "7"):
-            self.quantize("--threads", threads)
-            report = load(self.work / "digits.report.json")
-            for figure in ("resources", "seconds", "num_threads"):
-                report.pop(figure, None)
-            kept.append(((self.work / "digits.quantized.onnx").read_bytes(),
-                         (self.work / "digits.encodings.json").read_bytes(), json.dumps(report)))
-        self.assertEqual(kept[0], kept[1])
-        self.assertEqual(kept[0], kept[2])
+        for method in ("min-max", "percentile"):
+            kept = []
+            for threads in ("1", "2", "7"):
+                self.quantize("--threads", threads, "--act_quantizer_calibration", method)
+                kept.append([(self.work / name).read_bytes() for name in self.names()])
+            self.assertEqual(kept[0], kept[1])
+            self.assertEqual(kept[0], kept[2])
 
     def test_dashes_stand_for_underscores(self):
         self.assert_succeeds("quantize", "--input-list", CALIB, "--act-bitwidth=16", "--output-path", "d.onnx", MODEL)

@@ -106,6 +106,23 @@ class HtmlReport(tool_test.ToolTest):
         for mark in ("circle.whole", "circle.alone", "line.gate", "rect.grid-range", "path.bars"):
             self.assertGreater(self.browser.evaluate(f"document.querySelectorAll('svg {mark}').length"), 0, mark)
 
+    def test_page_of_quantize_shows_ranges_and_histograms(self):
+        self.assert_succeeds("quantize", "--quiet", "--input_list", DIGITS / "calib.txt", "--act_quantizer_calibration",
+                             "mse", "--report", "quantize.html", DIGITS / "digits.onnx")
+        self.page = self.work / "quantize.html"
+        for screen in (DESK, PHONE):
+            self.open(screen)
+            self.assertLessEqual(self.browser.evaluate("document.documentElement.scrollWidth"), screen[0])
+        rows = "document.querySelectorAll('#ranges %s tbody tr').length"
+        self.assertGreater(self.browser.evaluate(rows % "> .table-box"), 10)
+        self.assertEqual(self.browser.evaluate(rows % "details"), 18)
+        self.assertEqual(self.browser.evaluate("document.querySelectorAll('#ranges figure').length"), 12)
+        places = self.browser.evaluate("[...document.querySelectorAll('table.layers tbody tr')]"
+                                       ".map(e => [Number(e.cells[0].dataset.v), e.cells[1].textContent])")
+        self.assertEqual(dict(places)[1], "image")
+        self.assertEqual(dict(places)[len(places)], "logits")
+        self.assertEqual(self.browser.complaints, [])
+
     def test_columns_sort(self):
         self.open(DESK)
         figures = "[...document.querySelectorAll('table.layers tbody tr')].map(e => Number(e.cells[%d].dataset.v))"

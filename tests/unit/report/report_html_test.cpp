@@ -75,6 +75,8 @@ TEST(ReportHtml, NamesCannotBecomeMarkup) {
   report.comparison->outputs[0].name = report.comparison->layers[0].name = report.comparison->layers[0].op = hostile;
   report.charts->activation_ranges[0].name = report.charts->weights[0].name = report.charts->weights[0].node = hostile;
   report.charts->histograms[0].name = hostile;
+  report.ranges = quantize_report().ranges;
+  report.ranges[0].name = report.ranges[0].by = hostile;
   const std::string page = to_html(report);
   EXPECT_FALSE(holds(page, "<script>alert")) << "<script>alert";
   EXPECT_FALSE(holds(page, "\"' onload")) << "\"' onload";
@@ -103,6 +105,26 @@ TEST(ReportHtml, ManyChannelsAndLayersStayBounded) {
   Report report = sample_report();
   report.charts->weights.assign(60, {"w", "n", std::vector<ChannelBox>(4096, {-1.0, -0.5, 0.0, 0.5, 1.0})});
   EXPECT_LT(to_html(report).size(), 1500000u);
+}
+
+TEST(ReportHtml, RangesWithWeightsBehindAFold) {
+  EXPECT_FALSE(holds(to_html(sample_report()), "id=\"ranges\"")) << "without ranges";
+  const std::string section = between(to_html(quantize_report()), "id=\"ranges\"", "</section>");
+  const std::size_t fold = section.find("<details>");
+  ASSERT_NE(fold, std::string::npos);
+  EXPECT_LT(section.find("calibrated (mse, by channel)"), fold);
+  EXPECT_GT(section.find("from its values"), fold);
+  EXPECT_TRUE(holds(section, "data-v=\"\"></td>")) << "clipped is not known of a";
+  EXPECT_TRUE(holds(section, "data-v=\"0.125\">0.125</td>"));
+  EXPECT_TRUE(holds(section, "Histograms of the worst tensors"));
+  EXPECT_TRUE(holds(section, "that calibration saw"));
+  EXPECT_TRUE(holds(section, "0.125\xC2\xA0% clipped"));
+}
+
+TEST(ReportHtml, LayersStandInNetworkOrderWithoutCharts) {
+  const std::string page = to_html(quantize_report());
+  EXPECT_TRUE(holds(page, "<tr id=\"layer-1\"><td class=\"n\" data-v=\"1\">1</td><th scope=\"row\" class=\"name\">a<"));
+  EXPECT_TRUE(holds(page, "<tr id=\"layer-3\"><td class=\"n\" data-v=\"3\">3</td><th scope=\"row\" class=\"name\">b<"));
 }
 
 TEST(ReportHtml, BareReportIsStillAPage) {

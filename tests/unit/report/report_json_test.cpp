@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "report/report.hpp"
+#include "sample_report.hpp"
 
 namespace halfstep::report {
 namespace {
@@ -58,6 +58,22 @@ TEST(ReportJson, GatesArithmeticAndOtherMetrics) {
   EXPECT_EQ(json["metrics"]["metric_command"]["drop"], 1.0);
 }
 
+TEST(ReportJson, RangesAndHistograms) {
+  const Json json = Json::parse(to_json(quantize_report()));
+  EXPECT_EQ(json["schema_version"], 1);
+  ASSERT_EQ(json["ranges"].size(), 3U);
+  EXPECT_EQ(json["ranges"][0], Json::parse(R"json({"name": "a", "role": "activation", "observed": [-1.0, 2.0],
+      "chosen": [-1.5, 1.5], "by": "calibrated (mean-minmax)", "num_values": 48, "clipped_percent": null
+})json"));
+  EXPECT_EQ(json["ranges"][1]["clipped_percent"], 0.125);
+  EXPECT_EQ(json["ranges"][1]["channels"], 16);
+  EXPECT_EQ(json["ranges"][2]["role"], "weight");
+  EXPECT_EQ(json["ranges"][2]["clipped_percent"], 0.0);
+  ASSERT_EQ(json["histograms"].size(), 1U);
+  EXPECT_EQ(json["histograms"][0], Json::parse(R"json({"name": "b", "first_edge": -2.0, "bin_width": 1.0,
+      "counts": [1, 10, 10, 0], "grid": [-1.0, 1.0], "step": 0.5})json"));
+}
+
 TEST(ReportJson, WhatWasNotMeasuredIsAbsent) {
   Report report = sample();
   report.comparison->layers[0].isolated.reset();
@@ -70,7 +86,8 @@ TEST(ReportJson, WhatWasNotMeasuredIsAbsent) {
   for (const char* key : {"isolated", "off_by", "scale", "rmse_in_steps", "clipped_percent"}) {
     EXPECT_FALSE(json["layers"][0].contains(key)) << key;
   }
-  for (const char* key : {"simulated", "gates", "arithmetic"}) EXPECT_FALSE(json.contains(key)) << key;
+  for (const char* key : {"simulated", "gates", "arithmetic", "ranges", "histograms"})
+    EXPECT_FALSE(json.contains(key)) << key;
 }
 
 }  // namespace

@@ -57,4 +57,33 @@ inline Report sample_report() {
   return report;
 }
 
+/// The same as quantize reports it: no charts, but ranges of "a" (one grid, nothing known of clipping), "b" and "w".
+inline Report quantize_report() {
+  Report report = sample_report();
+  report.kind = "quantize";
+  report.charts.reset();
+  TensorRange a;
+  a.name = "a";
+  a.min = -1.0;
+  a.max = 2.0;
+  a.grid_min = -1.5;
+  a.grid_max = 1.5;
+  a.by = "calibrated (mean-minmax)";
+  a.num_values = 48;
+  TensorRange b = a;
+  b.name = "b";
+  b.by = "calibrated (mse, by channel)";
+  b.clipped_percent = 0.125;
+  b.num_channels = 16;
+  TensorRange w = b;
+  w.name = "w";
+  w.role = RangeRole::kWeight;
+  w.by = "from its values";
+  w.clipped_percent = 0.0;
+  report.ranges = {a, b, w};
+  report.histograms = {{"b", -2.0, 1.0, {1, 10, 10, 0}, -1.0, 1.0, 0.5, 0.125}};
+  report.activation_order = {"a", "softmax", "b"};
+  return report;
+}
+
 }  // namespace halfstep::report

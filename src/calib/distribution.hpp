@@ -71,7 +71,9 @@ struct SampleExtremes {
 struct Distribution {
   PooledMoments moments;
   SampleExtremes samples;
-  DyadicHistogram histogram;  ///< Empty where nobody asked for it.
+  /// Of as many values as moments.count; of samples of more than 2^17 values half of them, counted twice. Empty where
+  /// nobody asked for it.
+  DyadicHistogram histogram;
 
   /// As if the samples of `other` had been seen here. Requires: no sample is in both.
   void merge(const Distribution& other);

@@ -71,6 +71,15 @@ void DyadicHistogram::add(std::span<const float> values, float min, float max) {
   count_ += count;
 }
 
+void DyadicHistogram::add_half(std::span<const float> values, float min, float max, int which) {
+  assert(!values.empty());
+  cover(min, max);
+  const auto count = static_cast<std::int64_t>(values.size());
+  kernels::dyadic_bin_counts_of_half(values.data(), count, which, log2_width_, first_bin_,
+                                     static_cast<std::int64_t>(counts_.size()), counts_.data());
+  count_ += count;
+}
+
 void DyadicHistogram::add(std::span<const float> values) {
   const auto [min, max] = std::minmax_element(values.begin(), values.end());
   add(values, *min, *max);
@@ -101,10 +110,6 @@ std::optional<DyadicHistogram> DyadicHistogram::restored(int num_bins, float min
   DyadicHistogram histogram(num_bins);
   histogram.cover(min, max);
   if (counts.size() != histogram.counts_.size()) return std::nullopt;
-  for (const float extreme : {min, max}) {
-    const std::int64_t bin = bin_of(extreme, histogram.log2_width_) - histogram.first_bin_;
-    if (counts[static_cast<std::size_t>(bin)] == 0) return std::nullopt;
-  }
   for (const std::uint64_t count : counts) histogram.count_ += static_cast<std::int64_t>(count);
   histogram.counts_ = std::move(counts);
   return histogram;

@@ -17,7 +17,7 @@ namespace halfstep::calib {
 
 class DyadicHistogram {
  public:
-  static constexpr int kNumBins = 4096;       ///< Of a whole tensor.
+  static constexpr int kNumBins = 4096;        ///< Of a whole tensor.
   static constexpr int kNumChannelBins = 512;  ///< Of each of its channels.
   /// 2^-126: the smallest normal float32.
   static constexpr int kMinLog2Width = -126;
@@ -30,6 +30,9 @@ class DyadicHistogram {
   /// Requires: values finite, not empty.
   void add(std::span<const float> values, float min, float max);
 
+  /// The same at half the cost: every second block of 512 values counts twice, `which` (0 or 1) of each pair.
+  void add_half(std::span<const float> values, float min, float max, int which);
+
   /// add() with the extremes found here.
   void add(std::span<const float> values);
 
@@ -38,9 +41,8 @@ class DyadicHistogram {
   void merge(const DyadicHistogram& other);
 
   /// The histogram of so many bins with these extremes and counts(). Empty if there is none: the number of counts does
-  /// not follow from the extremes, or nothing was counted where an extreme lies.
-  static std::optional<DyadicHistogram> restored(int num_bins, float min, float max,
-                                                 std::vector<std::uint64_t> counts);
+  /// not follow from the extremes.
+  static std::optional<DyadicHistogram> restored(int num_bins, float min, float max, std::vector<std::uint64_t> counts);
 
   int num_bins() const { return num_bins_; }
   std::int64_t count() const { return count_; }

@@ -23,8 +23,8 @@ EntropyCost::EntropyCost(const BinnedValues& values) : mass_{0.0}, occupied_{0.0
   }
   // The outermost bins are cut at the extremes; those between are whole, and neighbours touch.
   for (std::size_t i = 0; i < values.bins.size(); ++i) {
-    width_ = i == 0 ? values.bins[i].high - values.bins[i].low
-                    : std::max(width_, values.bins[i].high - values.bins[i].low);
+    width_ =
+        i == 0 ? values.bins[i].high - values.bins[i].low : std::max(width_, values.bins[i].high - values.bins[i].low);
   }
   if (width_ <= 0.0) width_ = 1.0;
   if (!values.bins.empty()) first_centre_ = values.bins.front().high - width_ / 2.0;

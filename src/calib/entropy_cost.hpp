@@ -16,8 +16,8 @@ class EntropyCost {
  public:
   explicit EntropyCost(const BinnedValues& values);
 
-  /// In nats; 0 if there is nothing to tell apart. Grids with steps finer than the bins, of 16 bits or around a few bins,
-  /// can't be judged: they get the worst value if they clip anything, 0 else.
+  /// In nats; 0 if there is nothing to tell apart. Grids with steps finer than the bins, of 16 bits or around a few
+  /// bins, can't be judged: they get the worst value if they clip anything, 0 else.
   double divergence(const FittedGrid& grid) const;
 
  private:

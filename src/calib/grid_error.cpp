@@ -14,8 +14,7 @@ BinnedValues::BinnedValues(const DyadicHistogram& histogram) {
   const double min = histogram.min();
   const double max = histogram.max();
   for (std::size_t i = 0; i < counts.size(); ++i) {
-    bins.push_back(
-        {histogram.lower_edge(i), histogram.lower_edge(i + 1), static_cast<double>(counts[i])});
+    bins.push_back({histogram.lower_edge(i), histogram.lower_edge(i + 1), static_cast<double>(counts[i])});
   }
   const auto at_zero = static_cast<std::size_t>(-histogram.first_bin());
   double beside = 0.0;

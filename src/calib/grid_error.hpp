@@ -23,8 +23,8 @@ struct BinnedValues {
   double zeros = 0.0;     ///< Not counted in `bins`.
 };
 
-/// The squared error of a grid, in closed form: within a bin, values are taken as spread evenly. With u = x / s in codes,
-/// n the code of u and r = u - n, the error integrated from 0 to x is
+/// The squared error of a grid, in closed form: within a bin, values are taken as spread evenly. With u = x / s in
+/// codes, n the code of u and r = u - n, the error integrated from 0 to x is
 ///   F(x) = s^3 (n / 12 + r'^3 / 3 + w (r^3 - r'^3) / 3),   r' = r limited to [-1/2, 1/2]
 /// where w is what clipping counts, and a bin of count c over [a, b] adds c (F(b) - F(a)) / (b - a).
 class GridError {

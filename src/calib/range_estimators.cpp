@@ -11,9 +11,7 @@
 namespace halfstep::calib {
 namespace {
 
-RealRange extremes_of(const Distribution& distribution) {
-  return {distribution.moments.min, distribution.moments.max};
-}
+RealRange extremes_of(const Distribution& distribution) { return {distribution.moments.min, distribution.moments.max}; }
 
 /// Each sample pulls the range so far by a constant share of the difference. Without single extremes (constants are one
 /// sample), the mean is all there is to average.
@@ -120,9 +118,8 @@ RealRange searched_range(const Distribution& distribution, const GridRequest& re
     return cheapest_range(extremes, request, [&](const FittedGrid& grid) { return error.squared_error(grid); });
   }
   constexpr double kSaturationWeight = 3.0;  // AIMET's GAMMA.
-  return cheapest_aimet_range(extremes, request, [&](const FittedGrid& grid) {
-    return error.squared_error(grid, kSaturationWeight);
-  });
+  return cheapest_aimet_range(extremes, request,
+                              [&](const FittedGrid& grid) { return error.squared_error(grid, kSaturationWeight); });
 }
 
 }  // namespace

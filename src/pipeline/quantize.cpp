@@ -120,7 +120,7 @@ Result<io::Statistics> observe(const QuantizeRequest& request, Sources& sources,
   story.report.num_calibration_samples = samples.count;
   story.num_threads = pipeline::num_threads_for(request.num_threads, samples.count);
   if (request.statistics_out) {
-    watches = pipeline::watches_of_all(model.graph, facts, request.options, model.encodings);
+    watches = pipeline::watches_for_any_method(model.graph, facts, plan);
     Result<io::Statistics> header =
         pipeline::statistics_header(model.graph, sources.shapes, request.model.model, *sources.reader, shard);
     if (!header.ok()) return header.error();

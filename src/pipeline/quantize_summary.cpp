@@ -50,8 +50,8 @@ std::string precision_line(const QuantizationOptions& options) {
   const bool power = options.scale == ScaleKind::kPowerOfTwo;
   return "W" + std::to_string(options.weight_bits) + "A" + std::to_string(options.act_bits) +
          (power ? " power-of-two" : "") + ": activations " + std::string(name_of(options.act_schema)) + ", weights " +
-         std::string(name_of(options.param_schema)) + weights_granularity(options.per_channel) +
-         ", biases int" + std::to_string(options.bias_bits);
+         std::string(name_of(options.param_schema)) + weights_granularity(options.per_channel) + ", biases int" +
+         std::to_string(options.bias_bits);
 }
 
 }  // namespace
@@ -69,11 +69,12 @@ std::string summary_of(const QuantizeRequest& request, const QuantizeStory& stor
   };
   line("Model", report.model + ": " + count(story.num_file_nodes, "node") + ", " + std::to_string(story.num_nodes) +
                     " after folding and fusing");
-  line("Calibrated", count(static_cast<std::size_t>(report.num_calibration_samples), "sample") + ", " +
-                         count(story.num_observed, "tensor") + " observed (" +
-                         std::string(calib::name_of(request.options.act_range.method)) + "), " +
-                         (story.num_statistics_files > 0 ? "from " + count(story.num_statistics_files, "file")
-                                                         : count(static_cast<std::size_t>(story.num_threads), "thread")));
+  line("Calibrated",
+       count(static_cast<std::size_t>(report.num_calibration_samples), "sample") + ", " +
+           count(story.num_observed, "tensor") + " observed (" +
+           std::string(calib::name_of(request.options.act_range.method)) + "), " +
+           (story.num_statistics_files > 0 ? "from " + count(story.num_statistics_files, "file")
+                                           : count(static_cast<std::size_t>(story.num_threads), "thread")));
   line("Precision", precision_line(request.options));
   line("Encodings",
        std::to_string(report.num_activation_encodings) + " activations, " +
@@ -103,8 +104,8 @@ std::string summary_of(const QuantizeRequest& request, const QuantizeStory& stor
 
 std::string shard_summary(const QuantizeRequest& request, const QuantizeStory& story, std::size_t num_tensors) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - story.start).count();
-  return "Observed    shard " + std::to_string(request.shard->index) + "/" + std::to_string(request.shard->count) + ": " +
-         count(static_cast<std::size_t>(story.report.num_calibration_samples), "sample") + ", " +
+  return "Observed    shard " + std::to_string(request.shard->index) + "/" + std::to_string(request.shard->count) +
+         ": " + count(static_cast<std::size_t>(story.report.num_calibration_samples), "sample") + ", " +
          count(num_tensors, "tensor") + ", " + count(static_cast<std::size_t>(story.num_threads), "thread") +
          number(", %.1f s", seconds) + "\nWrote       " + request.statistics_out->string() + "\n";
 }

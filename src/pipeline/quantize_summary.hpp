@@ -16,10 +16,10 @@ namespace halfstep::pipeline {
 /// What happened, for report and summary.
 struct QuantizeStory {
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
-  std::size_t num_file_nodes = 0;  ///< As read.
-  std::size_t num_nodes = 0;       ///< After folding and fusing.
-  std::size_t num_observed = 0;    ///< Tensors.
-  std::size_t num_imported = 0;    ///< Encodings the model carried.
+  std::size_t num_file_nodes = 0;        ///< As read.
+  std::size_t num_nodes = 0;             ///< After folding and fusing.
+  std::size_t num_observed = 0;          ///< Tensors.
+  std::size_t num_imported = 0;          ///< Encodings the model carried.
   std::size_t num_statistics_files = 0;  ///< Read instead of running samples.
   int num_threads = 1;
   FixedPointOptions fixed;  ///< Recorded in all three files.

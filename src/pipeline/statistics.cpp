@@ -9,8 +9,6 @@
 #include "core/text.hpp"
 #include "graph/fingerprint.hpp"
 #include "halfstep/version.hpp"
-#include "precision/choose_tensors.hpp"
-#include "precision/plan.hpp"
 
 namespace halfstep::pipeline {
 namespace {
@@ -107,6 +105,27 @@ void merge(io::Statistics part, std::int64_t offset, calib::Observations& whole)
   }
 }
 
+bool has_no_channels(const calib::Observation& observation) {
+  return observation.channels.empty() && !observation.channels_disagree;
+}
+
+/// What only some parts kept of channels is nothing of the whole.
+void drop_partial_channels(std::vector<Part>& parts) {
+  std::set<std::string> partial;
+  for (const Part& part : parts) {
+    for (const auto& [name, observation] : part.statistics.observations) {
+      if (observation.moments.count > 0 && has_no_channels(observation)) partial.insert(name);
+    }
+  }
+  for (Part& part : parts) {
+    for (const std::string& name : partial) {
+      calib::Observation& observation = part.statistics.observations.at(name);
+      observation.channels.clear();
+      observation.channels_disagree = false;
+    }
+  }
+}
+
 /// Also if only some of the merged parts kept it.
 bool lacks(const calib::Distribution& distribution, bool histogram, bool extremes) {
   const calib::SampleExtremes& samples = distribution.samples;
@@ -116,30 +135,23 @@ bool lacks(const calib::Distribution& distribution, bool histogram, bool extreme
 
 bool lacks_channels(const calib::Observation& observation, const calib::Watch& watch) {
   if (!watch.channel_axis || observation.moments.count == 0) return false;
-  const bool has_none = observation.channels.empty() && !observation.channels_disagree;
-  return has_none || std::ranges::any_of(observation.channels, [&](const calib::Distribution& channel) {
+  return has_no_channels(observation) ||
+         std::ranges::any_of(observation.channels, [&](const calib::Distribution& channel) {
            return lacks(channel, watch.channel_histograms, watch.channel_extremes);
          });
 }
 
 }  // namespace
 
-std::vector<calib::Watch> watches_of_all(const graph::Graph& graph, const ops::Facts& facts,
-                                         const QuantizationOptions& options, const EncodingSet& imported) {
-  const precision::Plan wanted = precision::choose_tensors(graph, facts, options, imported);
-  std::vector<calib::Watch> asked = precision::watches_of(graph, facts, wanted);
-  QuantizationOptions by_channel = options;
-  by_channel.act_per_channel = ActPerChannel::kDepthwise;
-  const precision::Plan widest = precision::choose_tensors(graph, facts, by_channel, imported);
-  std::vector<calib::Watch> all = precision::watches_of(graph, facts, widest);
-  for (calib::Watch& watch : all) {
+std::vector<calib::Watch> watches_for_any_method(const graph::Graph& graph, const ops::Facts& facts,
+                                                 const precision::Plan& plan) {
+  std::vector<calib::Watch> watches = precision::watches_of(graph, facts, plan);
+  for (calib::Watch& watch : watches) {
     watch.histogram = true;
     watch.sample_extremes = true;
     watch.channel_histograms = watch.channel_axis.has_value();
-    const auto same = std::ranges::find(asked, watch.value, &calib::Watch::value);
-    watch.channel_extremes = same != asked.end() && same->channel_extremes;
   }
-  return all;
+  return watches;
 }
 
 exec::SampleSource part_of(exec::SampleSource samples, const Shard& shard) {
@@ -192,6 +204,7 @@ Result<MergedStatistics> read_statistics(const std::vector<std::filesystem::path
   merged.inputs = parts.front().statistics.inputs;
   const std::vector<std::int64_t> offsets = offsets_of(parts);
   std::set<ListKey> lists;
+  drop_partial_channels(parts);
   for (std::size_t p = 0; p < parts.size(); ++p) {
     const io::Statistics& s = parts[p].statistics;
     if (s.shard.count == 1 || lists.emplace(s.list_fingerprint, s.shard.count).second) {
@@ -229,9 +242,11 @@ Result<void> check_statistics(const MergedStatistics& statistics, const graph::G
     const calib::Observation* observation = calib::find_observation(statistics.observations, name);
     const bool whole = observation != nullptr && !lacks(*observation, watch.histogram, watch.sample_extremes);
     if (whole && !lacks_channels(*observation, watch)) continue;
-    return Error{ErrorCode::kCalibration,
-                 statistics.first_file + ": the statistics lack what these options read of tensor " + quoted(name) +
-                     (whole ? " by channel" : "") + "; make them again with the same options"};
+    return Error{
+        ErrorCode::kCalibration,
+        statistics.first_file + ": the statistics lack what these options read of tensor " + quoted(name) +
+            (whole ? " by channel" : "") +
+            "; make them again with the same --act_per_channel, --act_quantizer_calibration and --align_inputs"};
   }
   return {};
 }

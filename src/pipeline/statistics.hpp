@@ -7,21 +7,21 @@
 
 #include "calib/observe.hpp"
 #include "graph/graph.hpp"
-#include "halfstep/quantization_options.hpp"
 #include "halfstep/quantize.hpp"
 #include "halfstep/result.hpp"
 #include "io/json/statistics_json.hpp"
 #include "io/samples/sample_reader.hpp"
 #include "ops/infer_graph.hpp"
 #include "pipeline/load_model.hpp"
+#include "precision/plan.hpp"
 
 namespace halfstep::pipeline {
 
-/// What to watch so that ranges can be estimated later by any method, with and without a grid for each channel: what
-/// `options` ask for and everything that others could. The samples' extremes of single channels, which moving-average
-/// reads and which take as much room as there are samples, only if `options` ask for them.
-std::vector<calib::Watch> watches_of_all(const graph::Graph& graph, const ops::Facts& facts,
-                                         const QuantizationOptions& options, const EncodingSet& imported);
+/// What to watch so that ranges can be estimated later by any method: what `plan` asks for, histograms, and each
+/// sample's extremes. Channels only where the plan has a grid for each, for they cost more than all the rest; the
+/// samples' extremes of single channels only where its rule reads them.
+std::vector<calib::Watch> watches_for_any_method(const graph::Graph& graph, const ops::Facts& facts,
+                                                 const precision::Plan& plan);
 
 /// The samples shard.index, shard.index + shard.count, ... of `samples`, which must outlive it.
 exec::SampleSource part_of(exec::SampleSource samples, const Shard& shard);

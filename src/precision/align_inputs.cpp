@@ -58,9 +58,7 @@ class Aligner {
            observation_of(id) != nullptr;
   }
 
-  static bool same_request(const TensorPlan& a, const TensorPlan& b) {
-    return a.rule == b.rule && a.grid == b.grid;
-  }
+  static bool same_request(const TensorPlan& a, const TensorPlan& b) { return a.rule == b.rule && a.grid == b.grid; }
 
   /// All values that decide the grid of `id`, alone or as the head of a group.
   std::vector<ValueId> members_of(ValueId id) const {
@@ -98,7 +96,8 @@ class Aligner {
       const calib::Observation& observation = *observation_of(id);
       const calib::GridError error{calib::BinnedValues(observation.histogram)};
       const double more = error.squared_error(other) - error.squared_error(own);
-      const double requantization = static_cast<double>(observation.moments.count) * own.params.scale * own.params.scale / 12.0;
+      const double requantization =
+          static_cast<double>(observation.moments.count) * own.params.scale * own.params.scale / 12.0;
       return num_readers(id) * more <= requantization;
     });
   }

@@ -25,8 +25,9 @@ class ConstantChooser {
     plan->source = Source::kConstant;
     plan->grid = weight_request(options_);
     plan->rule = options_.param_range;
-    const bool by_channel = options_.per_channel == WeightsPerChannel::kAll ||
-                            (options_.per_channel == WeightsPerChannel::kDepthwise && is_depthwise(graph_, facts_, node));
+    const bool by_channel =
+        options_.per_channel == WeightsPerChannel::kAll ||
+        (options_.per_channel == WeightsPerChannel::kDepthwise && is_depthwise(graph_, facts_, node));
     if (by_channel) plan->axis = ops::weight_axis(graph_, node);
   }
 

@@ -257,10 +257,9 @@ class Chooser {
     const NodeId producer = links_.producer[at(id)];
     if (producer != graph::kNoNode && !ops::find_op(graph_.node(producer))->channels.channels_first) return false;
     const std::vector<NodeId>& readers = links_.consumers[at(id)];
-    return !links_.is_output[at(id)] && !readers.empty() &&
-           std::ranges::all_of(readers, [&](NodeId n) {
-             return graph_.node(n).inputs[0] == id && is_depthwise(graph_, facts_, graph_.node(n));
-           });
+    return !links_.is_output[at(id)] && !readers.empty() && std::ranges::all_of(readers, [&](NodeId n) {
+      return graph_.node(n).inputs[0] == id && is_depthwise(graph_, facts_, graph_.node(n));
+    });
   }
 
   const graph::Graph& graph_;

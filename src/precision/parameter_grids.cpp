@@ -107,9 +107,7 @@ Result<ParameterGrid> fit_slices(const Tensor& values, std::optional<int> axis, 
     distributions[c].samples.add((*moments)[c]);
   }
   std::vector<RealRange> ranges(distributions.size());
-  const auto estimate = [&](std::size_t c) {
-    ranges[c] = calib::estimate_range(distributions[c], request, rule);
-  };
+  const auto estimate = [&](std::size_t c) { ranges[c] = calib::estimate_range(distributions[c], request, rule); };
   if (calib::needs_histogram(rule)) {
     for_each_slice(values, slices, [&](std::size_t c, std::span<const float> slice) {
       calib::Distribution& distribution = distributions[c];

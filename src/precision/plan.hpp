@@ -37,7 +37,7 @@ struct TensorPlan {
   Source source = Source::kFloat;
   RealFormat format = RealFormat::kFloat32;         ///< kFloat.
   GridRequest grid = {};                            ///< kObserved, kFixed, kConstant, kDerived.
-  RangeRule rule = {};                       ///< kObserved, kConstant.
+  RangeRule rule = {};                              ///< kObserved, kConstant.
   std::optional<int> axis = std::nullopt;           ///< kObserved, kConstant: one grid for each slice along it.
   std::vector<graph::ValueId> joined = {};          ///< kObserved: others whose values count for the grid, too.
   graph::ValueId shared_with = graph::kNoValue;     ///< kShared. Of activations never a shared one itself.

@@ -40,9 +40,10 @@ class WrongOptions(tool_test.ToolTest):
                                   "--frobnicate", self.model)
 
     def test_missing_list(self):
-        for tool in ("quantize", "quantize-eval", "quantize-run"):
+        for tool in ("quantize-eval", "quantize-run"):
             with self.subTest(tool=tool):
                 self.assert_fails(USAGE, ["--input_list"], tool, "--output_dir", "r", self.model)
+        self.assert_fails(USAGE, ["--input_list", "--statistics_in"], "quantize", self.model)
 
     def test_missing_argument(self):
         self.assert_fails(USAGE, ["--input_list"], "quantize", self.model, "--input_list")

@@ -91,7 +91,7 @@ class Exact(tool_test.ToolTest):
     def test_parts_made_with_default_options(self):
         files = self.shards(2, options=())
         for options in (("--act_quantizer_calibration", "moving-average"),
-                        ("--act_quantizer_calibration", "mse", "--act_per_channel", "depthwise"),
+                        ("--act_quantizer_calibration", "mse"),
                         ("--param_quantizer_calibration", "mse", "--act_bitwidth", 16)):
             with self.subTest(options=options):
                 self.assertEqual(self.quantize("--statistics_in", *files, *options),

@@ -190,14 +190,21 @@ void find_near_bins(const float* x, std::int64_t size, const Bins& bins, std::in
   }
 }
 
-// Calls f(bins of a block, size of the block) for x in order. `found` is readable to a
+// Which blocks count, first, first + step, ..., and how often each of their values does.
+struct Picked {
+  std::int64_t first = 0;
+  std::int64_t step = 1;
+  std::uint64_t weight = 1;
+};
+
+// Calls f(bins of a block, size of the block) for the picked blocks of x in order. `found` is readable to a
 // multiple of 16.
 template <class F>
-void for_each_block(const float* x, std::int64_t count, const Bins& bins, F&& f) {
+void for_each_block(const float* x, std::int64_t count, const Bins& bins, const Picked& picked, F&& f) {
   std::int32_t found[kBlock];
   float last[kBlock] = {};
   const bool near = are_near(bins);
-  for (std::int64_t first = 0; first < count; first += kBlock) {
+  for (std::int64_t first = picked.first * kBlock; first < count; first += picked.step * kBlock) {
     const std::int64_t size = count - first < kBlock ? count - first : kBlock;
     const float* block = x + first;
     if (size < kBlock) {
@@ -209,8 +216,8 @@ void for_each_block(const float* x, std::int64_t count, const Bins& bins, F&& f)
   }
 }
 
-// Leaves out of found[0, size) what equals `bin`; the rest, in order, goes to `kept`, which is as long. Returns how many
-// are kept.
+// Leaves out of found[0, size) what equals `bin`; the rest, in order, goes to `kept`, which is as long. Returns how
+// many are kept.
 std::int64_t leave_out(std::int32_t bin, const std::int32_t* found, std::int64_t size, std::int32_t* kept) {
 #if defined(__AVX512F__)
   std::int64_t count = 0;
@@ -251,11 +258,12 @@ void add_to_sets(const std::int32_t* found, std::int64_t size, std::uint16_t (&s
 
 // So many values that no counter of 16 bits overflows: each set counts its share of whole blocks.
 template <int kNumSets>
-constexpr std::int64_t kSetChunk = 65535 * kNumSets / kBlock * kBlock;
+constexpr std::int64_t kSetChunk = 65535 * kNumSets / (2 * kBlock) * (2 * kBlock);
 
 // Requires: count <= kSetChunk<kNumSets>.
 template <int kNumSets>
-std::int64_t count_in_sets(const float* x, std::int64_t count, const Bins& bins, std::uint64_t* counts) {
+std::int64_t count_in_sets(const float* x, std::int64_t count, const Bins& bins, const Picked& picked,
+                           std::uint64_t* counts) {
   std::uint16_t sets[kNumSets][kSetSize];
   for (auto& set : sets) {
     for (std::int64_t bin = 0; bin <= bins.count; ++bin) set[bin] = 0;
@@ -264,7 +272,7 @@ std::int64_t count_in_sets(const float* x, std::int64_t count, const Bins& bins,
   const auto zero_bin = static_cast<std::int32_t>(-bins.first);
   bool has_zeros = kCompresses;
   std::uint64_t num_zeros = 0;
-  for_each_block(x, count, bins, [&](const std::int32_t* found, std::int64_t size) {
+  for_each_block(x, count, bins, picked, [&](const std::int32_t* found, std::int64_t size) {
     if (!has_zeros) return add_to_sets(found, size, sets);
     std::int32_t others[kBlock + kLanes];
     const std::int64_t num_others = leave_out(zero_bin, found, size, others);
@@ -272,47 +280,59 @@ std::int64_t count_in_sets(const float* x, std::int64_t count, const Bins& bins,
     has_zeros = num_others < size - size / 8;
     add_to_sets(others, num_others, sets);
   });
-  if (num_zeros > 0) counts[zero_bin] += num_zeros;
+  if (num_zeros > 0) counts[zero_bin] += picked.weight * num_zeros;
   std::int64_t num_outside = 0;
   for (const auto& set : sets) {
-    for (std::int64_t bin = 0; bin < bins.count; ++bin) counts[bin] += set[bin];
+    for (std::int64_t bin = 0; bin < bins.count; ++bin) counts[bin] += picked.weight * set[bin];
     num_outside += set[bins.count];
   }
   return num_outside;
 }
 
 template <int kNumSets>
-std::int64_t count_in_chunks(const float* x, std::int64_t count, const Bins& bins, std::uint64_t* counts) {
+std::int64_t count_in_chunks(const float* x, std::int64_t count, const Bins& bins, const Picked& picked,
+                             std::uint64_t* counts) {
   std::int64_t num_outside = 0;
   for (std::int64_t begin = 0; begin < count; begin += kSetChunk<kNumSets>) {
     const std::int64_t left = count - begin;
-    num_outside += count_in_sets<kNumSets>(x + begin, left < kSetChunk<kNumSets> ? left : kSetChunk<kNumSets>, bins, counts);
+    const std::int64_t size = left < kSetChunk<kNumSets> ? left : kSetChunk<kNumSets>;
+    num_outside += count_in_sets<kNumSets>(x + begin, size, bins, picked, counts);
   }
   return num_outside;
 }
 
-std::int64_t count_plainly(const float* x, std::int64_t count, const Bins& bins, std::uint64_t* counts) {
+std::int64_t count_plainly(const float* x, std::int64_t count, const Bins& bins, const Picked& picked,
+                           std::uint64_t* counts) {
   const auto limit = static_cast<std::int32_t>(bins.count);
   const bool has_zero_bin = bins.first <= 0 && bins.first > -bins.count;
   const std::int32_t zero_bin = has_zero_bin ? static_cast<std::int32_t>(-bins.first) : limit;
   std::int64_t num_outside = 0;
-  for_each_block(x, count, bins, [&](const std::int32_t* found, std::int64_t size) {
+  for_each_block(x, count, bins, picked, [&](const std::int32_t* found, std::int64_t size) {
     std::int32_t others[kBlock + kLanes];
     const std::int64_t num_others = leave_out(zero_bin, found, size, others);
     if (has_zero_bin) {
-      counts[zero_bin] += static_cast<std::uint64_t>(size - num_others);
+      counts[zero_bin] += picked.weight * static_cast<std::uint64_t>(size - num_others);
     } else {
       num_outside += size - num_others;
     }
     for (std::int64_t i = 0; i < num_others; ++i) {
       if (others[i] < limit) {
-        ++counts[others[i]];
+        counts[others[i]] += picked.weight;
       } else {
         ++num_outside;
       }
     }
   });
   return num_outside;
+}
+
+std::int64_t count_picked(const float* x, std::int64_t count, const Bins& bins, const Picked& picked,
+                          std::uint64_t* counts) {
+  // Clearing and adding up the sets must pay.
+  const bool has_zero_bin = bins.first <= 0 && bins.first > -bins.count;
+  const bool is_worth_it = count / picked.step >= 4 * bins.count;
+  if (!has_zero_bin || bins.count > kMaxSetBins || !is_worth_it) return count_plainly(x, count, bins, picked, counts);
+  return count_in_chunks<8>(x, count, bins, picked, counts);
 }
 
 }  // namespace
@@ -347,11 +367,15 @@ FiniteSums minmax_sum(const float* x, std::int64_t count) {
 
 std::int64_t dyadic_bin_counts(const float* x, std::int64_t count, int log2_width, std::int64_t first_bin,
                                std::int64_t num_bins, std::uint64_t* counts) {
+  return count_picked(x, count, {log2_width, first_bin, num_bins}, {}, counts);
+}
+
+std::int64_t dyadic_bin_counts_of_half(const float* x, std::int64_t count, int which, int log2_width,
+                                       std::int64_t first_bin, std::int64_t num_bins, std::uint64_t* counts) {
   const Bins bins{log2_width, first_bin, num_bins};
-  // Clearing and adding up the sets must pay.
-  const bool has_zero_bin = first_bin <= 0 && first_bin > -num_bins;
-  if (!has_zero_bin || num_bins > kMaxSetBins || count < 4 * num_bins) return count_plainly(x, count, bins, counts);
-  return count_in_chunks<8>(x, count, bins, counts);
+  const std::int64_t in_pairs = count / (2 * kBlock) * (2 * kBlock);
+  const std::int64_t num_outside = count_picked(x, in_pairs, bins, {which, 2, 2}, counts);
+  return 2 * num_outside + count_picked(x + in_pairs, count - in_pairs, bins, {}, counts);
 }
 
 }  // namespace halfstep::kernels::HALFSTEP_ISA

@@ -17,6 +17,7 @@ const KernelTable kTable = {
     .quantize_dequantize_per_channel = &quantize_dequantize_per_channel,
     .minmax_sum = &minmax_sum,
     .dyadic_bin_counts = &dyadic_bin_counts,
+    .dyadic_bin_counts_of_half = &dyadic_bin_counts_of_half,
     .weighted_grid_error = &weighted_grid_error,
     .clamp_in_place = &clamp_in_place,
     .int_gemm = &int_gemm,

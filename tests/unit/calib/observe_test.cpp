@@ -67,7 +67,8 @@ class ObserveTest : public testing::Test {
     ObserveRequest request;
     request.samples.count = num_samples;
     request.num_threads = num_threads;
-    request.watches = {{.value = kInput}, {.value = kDoubled,
+    request.watches = {{.value = kInput},
+                       {.value = kDoubled,
                         .histogram = true,
                         .channel_histograms = true,
                         .sample_extremes = true,
@@ -137,9 +138,10 @@ TEST_F(ObserveTest, SeesEveryElementOfEverySample) {
   EXPECT_EQ(merged.max(), doubled.histogram.max());
   ASSERT_EQ(doubled.samples.each.size(), 5U);
   for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(doubled.samples.each[i].sample, static_cast<std::int64_t>(i));
-  EXPECT_EQ(std::min_element(doubled.samples.each.begin(), doubled.samples.each.end(), [](auto& a, auto& b) {
-              return a.min < b.min;
-            })->min, min);
+  EXPECT_EQ(std::min_element(doubled.samples.each.begin(), doubled.samples.each.end(),
+                             [](auto& a, auto& b) { return a.min < b.min; })
+                ->min,
+            min);
   EXPECT_TRUE(found.at("x").histogram.empty());
   EXPECT_TRUE(found.at("x").channels.empty());
   const RealRange range = estimate_range(doubled, {}, {.method = RangeMethod::kMinMax});

@@ -318,7 +318,8 @@ TEST(RangeEstimators, PercentileLeavesItsShareOutsideAtEachEnd) {
           estimate_range(distribution, {}, {.method = RangeMethod::kPercentile, .percentile = percentile});
       std::vector<float> sorted = data.values;
       std::ranges::sort(sorted);
-      const auto outside = static_cast<std::size_t>((100.0 - percentile) / 100.0 * static_cast<double>(sorted.size()) + 1e-9);
+      const auto outside =
+          static_cast<std::size_t>((100.0 - percentile) / 100.0 * static_cast<double>(sorted.size()) + 1e-9);
       const double bin = std::ldexp(1.0, distribution.histogram.log2_width());
       const double low = sorted.front() >= 0.0F ? sorted.front() : std::min(0.0F, sorted[outside]);
       const double high = sorted.back() <= 0.0F ? sorted.back() : std::max(0.0F, sorted[sorted.size() - 1 - outside]);
@@ -356,8 +357,7 @@ TEST(RangeEstimators, MomentsOfSamplesGiveTheOthers) {
   EXPECT_DOUBLE_EQ(moving.min, 0.75 * (0.75 * -1.0 + 0.25 * -3.0) + 0.25 * -0.5);
   EXPECT_DOUBLE_EQ(moving.max, 0.75 * (0.75 * 2.0 + 0.25 * 1.5) + 0.25 * 8.0);
   const double deviation = std::sqrt(squares / 9.0 - sum / 9.0 * (sum / 9.0));
-  const RealRange around =
-      estimate_range(distribution, {}, {.method = RangeMethod::kMeanStd, .mean_std_factor = 1.5});
+  const RealRange around = estimate_range(distribution, {}, {.method = RangeMethod::kMeanStd, .mean_std_factor = 1.5});
   EXPECT_NEAR(around.max, sum / 9.0 + 1.5 * deviation, 1e-12);
   EXPECT_EQ(around.min, -3.0);  // The extreme is nearer.
 }
@@ -381,9 +381,9 @@ TEST(RangeEstimators, AdjustedHasBothExtremesOnItsGrid) {
 }
 
 TEST(RangeEstimators, NothingSeenIsARangeOfNothing) {
-  for (const RangeMethod method : {RangeMethod::kMinMax, RangeMethod::kMse, RangeMethod::kEntropy, RangeMethod::kSqnr,
-                                   RangeMethod::kPercentile, RangeMethod::kMovingAverage, RangeMethod::kMeanMinMax,
-                                   RangeMethod::kMeanStd, RangeMethod::kAdjusted}) {
+  for (const RangeMethod method :
+       {RangeMethod::kMinMax, RangeMethod::kMse, RangeMethod::kEntropy, RangeMethod::kSqnr, RangeMethod::kPercentile,
+        RangeMethod::kMovingAverage, RangeMethod::kMeanMinMax, RangeMethod::kMeanStd, RangeMethod::kAdjusted}) {
     const RealRange range = estimate_range({}, {}, {.method = method});
     EXPECT_EQ(range.min, 0.0);
     EXPECT_EQ(range.max, 0.0);
@@ -398,7 +398,8 @@ TEST(RangeEstimators, NothingSeenIsARangeOfNothing) {
 TEST(RangeEstimators, ShareOutsideCountsTheValuesBeyond) {
   for (const Data& data : data_sets()) {
     const Distribution distribution = distribution_of(data.values);
-    const double reach = std::max(std::abs(*std::ranges::min_element(data.values)), *std::ranges::max_element(data.values));
+    const double reach =
+        std::max(std::abs(*std::ranges::min_element(data.values)), *std::ranges::max_element(data.values));
     for (const double share : {0.05, 0.5, 1.0}) {
       const RealRange range{-reach * share, reach * share};
       const auto beyond = std::ranges::count_if(data.values, [&](float x) { return x < range.min || x > range.max; });

@@ -38,12 +38,9 @@ TEST(FitGrid, ModesOfAimet) {
   const GridRequest strict{.schema = Schema::kSymmetric, .signed_grid = SignedGrid::kNarrow};
   const GridRequest unsigned_symmetric{.schema = Schema::kUnsignedSymmetric};
   const Mode modes[] = {
-      {{-1.0, 3.0}, {}, 4.0 / 255, -64, -1.00392, 2.99608},
-      {{0.0, 6.0}, {}, 6.0 / 255, 0, 0.0, 6.0},
-      {{-6.0, 0.0}, {}, 6.0 / 255, -255, -6.0, 0.0},
-      {{-1.0, 0.5}, symmetric, 1.0 / 127, -128, -1.00787, 1.0},
-      {{-0.25, 1.0}, strict, 1.0 / 127, -127, -1.0, 1.0},
-      {{0.0, 2.0}, unsigned_symmetric, 2.0 / 255, 0, 0.0, 2.0},
+      {{-1.0, 3.0}, {}, 4.0 / 255, -64, -1.00392, 2.99608}, {{0.0, 6.0}, {}, 6.0 / 255, 0, 0.0, 6.0},
+      {{-6.0, 0.0}, {}, 6.0 / 255, -255, -6.0, 0.0},        {{-1.0, 0.5}, symmetric, 1.0 / 127, -128, -1.00787, 1.0},
+      {{-0.25, 1.0}, strict, 1.0 / 127, -127, -1.0, 1.0},   {{0.0, 2.0}, unsigned_symmetric, 2.0 / 255, 0, 0.0, 2.0},
   };
   for (const Mode& mode : modes) {
     const FittedGrid grid = *fit_grid(mode.range, mode.request);

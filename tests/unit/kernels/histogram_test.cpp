@@ -102,6 +102,34 @@ TEST_P(HistogramOnEachIsa, RandomBinsMatchExactFloor) {
   }
 }
 
+// Of each pair of blocks one counts twice; what fills no pair counts once.
+TEST_P(HistogramOnEachIsa, HalfOfTheBlocksSpeakForAll) {
+  constexpr std::int64_t kBlock = 512;
+  std::mt19937 rng(915);
+  for (const std::int64_t count : {std::int64_t{100}, 2 * kBlock, 5 * kBlock + 17, 70 * kBlock, 1100 * kBlock + 3}) {
+    std::vector<float> x = random_floats(rng, count, -30.0F, 70.0F);
+    for (std::size_t i = 0; i < x.size(); i += 2) x[i] = 0.0F;
+    for (const int which : {0, 1}) {
+      std::vector<std::uint64_t> counts(90);
+      std::vector<std::uint64_t> expected(90);
+      std::int64_t outside = 0;
+      const std::int64_t in_pairs = count / (2 * kBlock) * (2 * kBlock);
+      for (std::int64_t i = 0; i < count; ++i) {
+        if (i < in_pairs && i / kBlock % 2 != which) continue;
+        const std::int64_t weight = i < in_pairs ? 2 : 1;
+        const double bin = std::floor(double{x[static_cast<std::size_t>(i)]}) + 30.0;
+        if (bin < 90.0) {
+          expected[static_cast<std::size_t>(bin)] += static_cast<std::uint64_t>(weight);
+        } else {
+          outside += weight;
+        }
+      }
+      EXPECT_EQ(table().dyadic_bin_counts_of_half(x.data(), count, which, 0, -30, 90, counts.data()), outside);
+      EXPECT_EQ(counts, expected) << count << " " << which;
+    }
+  }
+}
+
 // So many values that several sets of counters are worth it; widths at the ends of
 // what single precision can do, and beyond.
 TEST_P(HistogramOnEachIsa, ManyValuesMatchExactFloor) {

@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""calibration_table.py: measures every range estimator and prints the tables of docs/calibration.md.
+
+  calibration_table.py [--tools build/release/tools] [--shared ../shared] [--work FOLDER] [--only MODEL] [--update]
+
+For each model and kind of grid: quantize on the calibration samples, quantize-eval in fixed point on the evaluation
+samples. Takes half an hour on two cores. --work keeps prepared photos (2 GB; needs Pillow and numpy) and results, so
+that a second call goes on where the first one stopped. --update writes the tables into docs/calibration.md.
+"""
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DOCUMENT = ROOT / "docs" / "calibration.md"
+BEGIN, END = "<!-- tables: tools/dev/calibration_table.py -->\n", "<!-- end of tables -->\n"
+
+POWER_OF_TWO = ("--scale", "power_of_two", "--arithmetic", "shift_half_even")
+PER_TENSOR = ("--use_per_channel_quantization", "false")
+GRIDS = {
+    "affine, weights per channel": (),
+    "affine, weights per channel, activations of depthwise convolutions, too": ("--act_per_channel", "depthwise"),
+    "affine, per tensor": PER_TENSOR,
+    "power of two, per tensor": (*POWER_OF_TWO, *PER_TENSOR),
+    "power of two, weights per channel": POWER_OF_TWO,
+}
+# Methods for activations and weights: one varies, the other is mse; min-max for both is where one starts.
+METHODS = [("min-max", "min-max")]
+METHODS += [(method, "mse") for method in ("min-max", "moving-average", "mean-minmax", "mean-std", "percentile", "entropy",
+                                           "mse", "sqnr")]
+METHODS += [("mse", method) for method in ("min-max", "mean-std", "percentile", "entropy", "sqnr", "adjusted")]
+# Nothing but digits and mobilenetv2_tv has depthwise convolutions.
+MODELS = {"mobilenetv2_tv": list(GRIDS), "squeezenet1_1": [g for g in GRIDS if "depthwise" not in g],
+          "digits": list(GRIDS)}
+
+
+class Samples:
+    """Model, lists and labels of one name of MODELS."""
+
+    def __init__(self, name, shared, work):
+        if name == "digits":
+            folder = shared / "data" / "digits"
+            self.model, self.calib = folder / "digits.onnx", folder / "calib.txt"
+            self.eval, self.labels = folder / "eval.txt", folder / "eval_labels.txt"
+            return
+        self.model = shared / "data" / "models" / f"{name}.onnx"
+        folders = {split: work / f"{name}.{split}" for split in ("calib", "eval")}
+        for split, folder in folders.items():
+            if not (folder / "input_list.txt").exists():
+                print(f"preparing {folder}", file=sys.stderr)
+                subprocess.run([sys.executable, shared / "tools" / "prepare_inputs.py", name, folder, "--split", split],
+                               check=True, stdout=subprocess.DEVNULL)
+        self.calib = folders["calib"] / "input_list.txt"
+        self.eval, self.labels = folders["eval"] / "input_list.txt", folders["eval"] / "labels.txt"
+
+
+def measure(tools, samples, options):
+    """Top-1 and its drop, agreement, SQNR of the output in dB, seconds of quantize."""
+    with tempfile.TemporaryDirectory() as folder:
+        quantized, report = f"{folder}/q.onnx", f"{folder}/e.json"
+        start = time.monotonic()
+        subprocess.run([tools / "quantize", "--quiet", "--validate", "0", "--input_list", samples.calib, samples.model,
+                        "--output_path", quantized, *options], check=True, capture_output=True)
+        seconds = time.monotonic() - start
+        subprocess.run([tools / "quantize-eval", "--quiet", "--no_isolated", "--input_list", samples.eval, "--labels",
+                        samples.labels, "--report", report, samples.model, quantized], check=True, capture_output=True)
+        found = json.loads(pathlib.Path(report).read_text())
+    metrics = found["metrics"]
+    return {"top1": metrics["top1"]["quantized"], "drop": metrics["top1"]["drop"],
+            "agreement": metrics["top1_agreement"], "sqnr": found["outputs"][0]["sqnr_db"], "seconds": seconds}
+
+
+def table(model, grid, rows):
+    lines = [f"**{model}**, {grid}:", "", "| activations | weights | top-1 % | drop | agreement % | SQNR dB | seconds |",
+             "|---|---|---|---|---|---|---|"]
+    best = max(row["sqnr"] for row in rows.values())
+    for (act, param), row in rows.items():
+        sqnr = f"**{row['sqnr']:.1f}**" if row["sqnr"] == best else f"{row['sqnr']:.1f}"
+        lines.append(f"| {act} | {param} | {row['top1']:.2f} | {row['drop']:+.2f} | {row['agreement']:.2f} | {sqnr} | "
+                     f"{row['seconds']:.1f} |")
+    return "\n".join(lines) + "\n\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tools", type=pathlib.Path, default=ROOT / "build" / "release" / "tools")
+    parser.add_argument("--shared", type=pathlib.Path, default=ROOT.parent / "shared")
+    parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path(tempfile.gettempdir()) / "halfstep_calibration")
+    parser.add_argument("--only", choices=MODELS)
+    parser.add_argument("--update", action="store_true")
+    args = parser.parse_args()
+    args.work.mkdir(parents=True, exist_ok=True)
+    kept = args.work / "results.json"
+    results = json.loads(kept.read_text()) if kept.exists() else {}
+
+    text = ""
+    for model, grids in MODELS.items():
+        if args.only not in (None, model):
+            continue
+        samples = Samples(model, args.shared.resolve(), args.work.resolve())
+        for grid in grids:
+            rows = {}
+            for act, param in METHODS:
+                key = f"{model}: {grid}: {act}: {param}"
+                if key not in results:
+                    options = (*GRIDS[grid], "--act_quantizer_calibration", act, "--param_quantizer_calibration", param)
+                    results[key] = measure(args.tools, samples, options)
+                    kept.write_text(json.dumps(results, indent=1))
+                    print(key, results[key], file=sys.stderr)
+                rows[act, param] = results[key]
+            text += table(model, grid, rows)
+    if not args.update:
+        print(text, end="")
+        return
+    document = DOCUMENT.read_text()
+    head, rest = document.split(BEGIN)
+    DOCUMENT.write_text(head + BEGIN + "\n" + text + END + rest.split(END)[1])
+
+
+if __name__ == "__main__":
+    main()

@@ -114,9 +114,12 @@ Result<void> assign_observed(Draft& draft, ValueId id, const calib::Observations
     cut = draft.floor_of(id) > moments.min && draft.floor_of(id) < moments.max;
     // Most of what an estimator would weigh lies below the floor, and there nothing matters.
     const bool uncounted = calib::needs_histogram(plan.rule) && observation->histogram.empty();
-    if (cut || uncounted) method = RangeMethod::kMinMax;
-    range = {cut ? draft.floor_of(id) : moments.min, moments.max};
-    if (method == plan.rule.method) range = observed_range(plan, *observation, draft, observations);
+    if (cut || uncounted) {
+      method = RangeMethod::kMinMax;
+      range = {cut ? draft.floor_of(id) : moments.min, moments.max};
+    } else {
+      range = observed_range(plan, *observation, draft, observations);
+    }
   }
   const Result<FittedGrid> fitted = fit_grid(range, plan.grid);
   if (!fitted.ok()) return fitted.error().at(place);

@@ -4,8 +4,9 @@
   calibration_table.py [--tools build/release/tools] [--shared ../shared] [--work FOLDER] [--only MODEL] [--update]
 
 For each model and kind of grid: quantize on the calibration samples, quantize-eval in fixed point on the evaluation
-samples. Takes half an hour on two cores. --work keeps prepared photos (2 GB; needs Pillow and numpy) and results, so
-that a second call goes on where the first one stopped. --update writes the tables into docs/calibration.md.
+samples. Takes an hour on two cores; at the end quantize is timed again, alone: let nothing else run then. --work keeps
+prepared photos (2 GB; needs Pillow and numpy) and results, so that a second call goes on where the first one stopped.
+--update writes the tables into docs/calibration.md.
 """
 import argparse
 import json
@@ -58,20 +59,30 @@ class Samples:
         self.eval, self.labels = folders["eval"] / "input_list.txt", folders["eval"] / "labels.txt"
 
 
+def quantize(tools, samples, options, quantized):
+    """Seconds of the whole process."""
+    start = time.monotonic()
+    subprocess.run([tools / "quantize", "--quiet", "--validate", "0", "--input_list", samples.calib, samples.model,
+                    "--output_path", quantized, *options], check=True, capture_output=True)
+    return time.monotonic() - start
+
+
 def measure(tools, samples, options):
-    """Top-1 and its drop, agreement, SQNR of the output in dB, seconds of quantize."""
+    """Top-1 and its drop, agreement, SQNR of the output in dB."""
     with tempfile.TemporaryDirectory() as folder:
         quantized, report = f"{folder}/q.onnx", f"{folder}/e.json"
-        start = time.monotonic()
-        subprocess.run([tools / "quantize", "--quiet", "--validate", "0", "--input_list", samples.calib, samples.model,
-                        "--output_path", quantized, *options], check=True, capture_output=True)
-        seconds = time.monotonic() - start
+        quantize(tools, samples, options, quantized)
         subprocess.run([tools / "quantize-eval", "--quiet", "--no_isolated", "--input_list", samples.eval, "--labels",
                         samples.labels, "--report", report, samples.model, quantized], check=True, capture_output=True)
         found = json.loads(pathlib.Path(report).read_text())
     metrics = found["metrics"]
     return {"top1": metrics["top1"]["quantized"], "drop": metrics["top1"]["drop"],
-            "agreement": metrics["top1_agreement"], "sqnr": found["outputs"][0]["sqnr_db"], "seconds": seconds}
+            "agreement": metrics["top1_agreement"], "sqnr": found["outputs"][0]["sqnr_db"]}
+
+
+def median_seconds(tools, samples, options, runs=3):
+    with tempfile.TemporaryDirectory() as folder:
+        return sorted(quantize(tools, samples, options, f"{folder}/q.onnx") for _ in range(runs))[runs // 2]
 
 
 def table(model, grid, rows):
@@ -97,22 +108,25 @@ def main():
     kept = args.work / "results.json"
     results = json.loads(kept.read_text()) if kept.exists() else {}
 
+    todo = [(model, grid, act, param) for model, grids in MODELS.items() if args.only in (None, model)
+            for grid in grids for act, param in METHODS]
+    samples = {model: Samples(model, args.shared.resolve(), args.work.resolve()) for model, *_ in todo}
+    for part in ("sqnr", "seconds"):
+        for model, grid, act, param in todo:
+            row = results.setdefault(f"{model}: {grid}: {act}: {param}", {})
+            if part in row:
+                continue
+            options = (*GRIDS[grid], "--act_quantizer_calibration", act, "--param_quantizer_calibration", param)
+            if part == "sqnr":
+                row.update(measure(args.tools, samples[model], options))
+            else:
+                row["seconds"] = median_seconds(args.tools, samples[model], options)
+            kept.write_text(json.dumps(results, indent=1))
+            print(model, grid, act, param, row, file=sys.stderr)
+
     text = ""
-    for model, grids in MODELS.items():
-        if args.only not in (None, model):
-            continue
-        samples = Samples(model, args.shared.resolve(), args.work.resolve())
-        for grid in grids:
-            rows = {}
-            for act, param in METHODS:
-                key = f"{model}: {grid}: {act}: {param}"
-                if key not in results:
-                    options = (*GRIDS[grid], "--act_quantizer_calibration", act, "--param_quantizer_calibration", param)
-                    results[key] = measure(args.tools, samples, options)
-                    kept.write_text(json.dumps(results, indent=1))
-                    print(key, results[key], file=sys.stderr)
-                rows[act, param] = results[key]
-            text += table(model, grid, rows)
+    for model, grid in dict.fromkeys((model, grid) for model, grid, *_ in todo):
+        text += table(model, grid, {(act, param): results[f"{model}: {grid}: {act}: {param}"] for act, param in METHODS})
     if not args.update:
         print(text, end="")
         return

@@ -4,12 +4,16 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "kernels/histogram.hpp"
 
 namespace halfstep::calib {
 namespace {
+
+/// What is counted in one go: less than a counter holds, and whole pairs of blocks.
+constexpr std::size_t kMaxAtOnce = std::size_t{1} << 30;
 
 /// The bins that reach from min(min, 0) to max(max, 0).
 struct Window {
@@ -38,6 +42,24 @@ Window window_of(float min, float max, int num_bins) {
   }
 }
 
+/// Counts of bins that start at `first_bin` become those of `window`, which reaches as far or farther.
+template <class Count>
+void move_into(const Window& window, int log2_width, std::int64_t first_bin, std::vector<Count>& counts) {
+  const auto num_bins = static_cast<std::size_t>(window.last_bin - window.first_bin + 1);
+  if (window.log2_width == log2_width && window.first_bin == first_bin) {
+    counts.resize(num_bins);
+    return;
+  }
+  std::vector<Count> moved(num_bins);
+  const int doublings = window.log2_width - log2_width;  // >= 0: the extremes only move outwards.
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] == 0) continue;
+    const std::int64_t bin = (first_bin + static_cast<std::int64_t>(i)) >> std::min(doublings, 62);
+    moved[static_cast<std::size_t>(bin - window.first_bin)] += counts[i];
+  }
+  counts = std::move(moved);
+}
+
 }  // namespace
 
 void DyadicHistogram::cover(float min, float max) {
@@ -45,39 +67,44 @@ void DyadicHistogram::cover(float min, float max) {
   min_ = count_ == 0 ? min : std::min(min_, min);
   max_ = count_ == 0 ? max : std::max(max_, max);
   const Window window = window_of(min_, max_, num_bins_);
-  const auto num_bins = static_cast<std::size_t>(window.last_bin - window.first_bin + 1);
-  if (window.log2_width == log2_width_ && window.first_bin == first_bin_) {
-    counts_.resize(num_bins);
-    return;
-  }
-  std::vector<std::uint64_t> merged(num_bins);
-  const int doublings = window.log2_width - log2_width_;  // >= 0: the extremes only move outwards.
-  for (std::size_t i = 0; i < counts_.size(); ++i) {
-    if (counts_[i] == 0) continue;
-    const std::int64_t bin = (first_bin_ + static_cast<std::int64_t>(i)) >> std::min(doublings, 62);
-    merged[static_cast<std::size_t>(bin - window.first_bin)] += counts_[i];
-  }
-  counts_ = std::move(merged);
+  move_into(window, log2_width_, first_bin_, counts_);
+  if (!carried_.empty()) move_into(window, log2_width_, first_bin_, carried_);
   log2_width_ = window.log2_width;
   first_bin_ = window.first_bin;
+}
+
+/// So that `count` more of one value overflow no counter.
+void DyadicHistogram::make_room_for(std::int64_t count) {
+  if (num_in_counts_ + count > std::numeric_limits<std::uint32_t>::max()) {
+    carried_.resize(counts_.size());
+    for (std::size_t i = 0; i < counts_.size(); ++i) carried_[i] += std::exchange(counts_[i], 0U);
+    num_in_counts_ = 0;
+  }
+  num_in_counts_ += count;
 }
 
 void DyadicHistogram::add(std::span<const float> values, float min, float max) {
   assert(!values.empty());
   cover(min, max);
-  const auto count = static_cast<std::int64_t>(values.size());
-  kernels::dyadic_bin_counts(values.data(), count, log2_width_, first_bin_, static_cast<std::int64_t>(counts_.size()),
-                             counts_.data());
-  count_ += count;
+  for (; !values.empty(); values = values.subspan(std::min(values.size(), kMaxAtOnce))) {
+    const auto count = static_cast<std::int64_t>(std::min(values.size(), kMaxAtOnce));
+    make_room_for(count);
+    kernels::dyadic_bin_counts(values.data(), count, log2_width_, first_bin_, static_cast<std::int64_t>(counts_.size()),
+                               counts_.data());
+    count_ += count;
+  }
 }
 
 void DyadicHistogram::add_half(std::span<const float> values, float min, float max, int which) {
   assert(!values.empty());
   cover(min, max);
-  const auto count = static_cast<std::int64_t>(values.size());
-  kernels::dyadic_bin_counts_of_half(values.data(), count, which, log2_width_, first_bin_,
-                                     static_cast<std::int64_t>(counts_.size()), counts_.data());
-  count_ += count;
+  for (; !values.empty(); values = values.subspan(std::min(values.size(), kMaxAtOnce))) {
+    const auto count = static_cast<std::int64_t>(std::min(values.size(), kMaxAtOnce));
+    make_room_for(count);
+    kernels::dyadic_bin_counts_of_half(values.data(), count, which, log2_width_, first_bin_,
+                                       static_cast<std::int64_t>(counts_.size()), counts_.data());
+    count_ += count;
+  }
 }
 
 void DyadicHistogram::add(std::span<const float> values) {
@@ -93,13 +120,28 @@ void DyadicHistogram::merge(const DyadicHistogram& other) {
   }
   assert(num_bins_ == other.num_bins_);
   cover(other.min_, other.max_);
+  if (!other.carried_.empty()) carried_.resize(counts_.size());
+  make_room_for(other.num_in_counts_);
   const int doublings = log2_width_ - other.log2_width_;
   for (std::size_t i = 0; i < other.counts_.size(); ++i) {
-    if (other.counts_[i] == 0) continue;
     const std::int64_t bin = (other.first_bin_ + static_cast<std::int64_t>(i)) >> std::min(doublings, 62);
-    counts_[static_cast<std::size_t>(bin - first_bin_)] += other.counts_[i];
+    const auto at = static_cast<std::size_t>(bin - first_bin_);
+    if (other.counts_[i] > 0) counts_[at] += other.counts_[i];
+    if (!other.carried_.empty() && other.carried_[i] > 0) carried_[at] += other.carried_[i];
   }
   count_ += other.count_;
+}
+
+std::vector<std::uint64_t> DyadicHistogram::counts() const {
+  std::vector<std::uint64_t> all = carried_;
+  all.resize(counts_.size());
+  for (std::size_t i = 0; i < counts_.size(); ++i) all[i] += counts_[i];
+  return all;
+}
+
+bool operator==(const DyadicHistogram& a, const DyadicHistogram& b) {
+  return a.num_bins_ == b.num_bins_ && a.count_ == b.count_ && a.min_ == b.min_ && a.max_ == b.max_ &&
+         a.log2_width_ == b.log2_width_ && a.first_bin_ == b.first_bin_ && a.counts() == b.counts();
 }
 
 std::optional<DyadicHistogram> DyadicHistogram::restored(int num_bins, float min, float max,
@@ -111,7 +153,13 @@ std::optional<DyadicHistogram> DyadicHistogram::restored(int num_bins, float min
   histogram.cover(min, max);
   if (counts.size() != histogram.counts_.size()) return std::nullopt;
   for (const std::uint64_t count : counts) histogram.count_ += static_cast<std::int64_t>(count);
-  histogram.counts_ = std::move(counts);
+  if (histogram.count_ > std::numeric_limits<std::uint32_t>::max()) {
+    histogram.carried_ = std::move(counts);
+    return histogram;
+  }
+  std::ranges::transform(counts, histogram.counts_.begin(),
+                         [](std::uint64_t count) { return static_cast<std::uint32_t>(count); });
+  histogram.num_in_counts_ = histogram.count_;
   return histogram;
 }
 

@@ -55,14 +55,15 @@ class DyadicHistogram {
   /// k of the lowest bin that can hold a value: floor(min(min, 0) / 2^e).
   std::int64_t first_bin() const { return first_bin_; }
   /// Counts of bins first_bin(), first_bin() + 1, ...; at most num_bins(), the last one holds max(max, 0).
-  std::span<const std::uint64_t> counts() const { return counts_; }
+  std::vector<std::uint64_t> counts() const;
   /// Lower edge of counts()[i], exact.
   double lower_edge(std::size_t i) const;
 
-  friend bool operator==(const DyadicHistogram&, const DyadicHistogram&) = default;
+  friend bool operator==(const DyadicHistogram& a, const DyadicHistogram& b);
 
  private:
   void cover(float min, float max);
+  void make_room_for(std::int64_t count);
 
   int num_bins_;
   std::int64_t count_ = 0;
@@ -70,7 +71,10 @@ class DyadicHistogram {
   float max_ = 0.0F;
   int log2_width_ = kMinLog2Width;
   std::int64_t first_bin_ = 0;
-  std::vector<std::uint64_t> counts_;
+  // Narrow counters, since caches hold twice as many; what would overflow them moves on.
+  std::vector<std::uint32_t> counts_;
+  std::int64_t num_in_counts_ = 0;
+  std::vector<std::uint64_t> carried_;  // Empty, or as long as counts_.
 };
 
 }  // namespace halfstep::calib

@@ -36,10 +36,10 @@ RealRange around_mean(const Distribution& distribution, double factor) {
 /// Where `num_outside` values lie beyond, counted from the end of the bins that `at(i)` lists first; from that end's
 /// extreme where they are less than one.
 template <class At>
-double cut_end(const DyadicHistogram& histogram, double extreme, double num_outside, At&& bin_at) {
+double cut_end(std::size_t num_bins, double extreme, double num_outside, At&& bin_at) {
   if (num_outside < 1.0) return extreme;
   double outside = 0.0;
-  for (std::size_t i = 0; i < histogram.counts().size(); ++i) {
+  for (std::size_t i = 0; i < num_bins; ++i) {
     const auto [count, near_edge, far_edge] = bin_at(i);
     if (count > 0.0 && outside + count > num_outside) {
       const double share = (num_outside - outside) / count;
@@ -59,16 +59,16 @@ struct BinFromEnd {
 RealRange percentile_range(const Distribution& distribution, double percentile) {
   const DyadicHistogram& histogram = distribution.histogram;
   const RealRange extremes = extremes_of(distribution);
-  const auto counts = histogram.counts();
+  const std::vector<std::uint64_t> counts = histogram.counts();
   // Shares like 0.1 % are not exact in binary: 4 of 4000 are 4.
   const double share_outside = (100.0 - percentile) / 100.0 + 1e-12;
   const double num_outside = std::floor(share_outside * static_cast<double>(histogram.count()));
   const auto edge = [&](std::size_t i) { return std::clamp(histogram.lower_edge(i), extremes.min, extremes.max); };
   RealRange range;
-  range.min = cut_end(histogram, extremes.min, num_outside, [&](std::size_t i) {
+  range.min = cut_end(counts.size(), extremes.min, num_outside, [&](std::size_t i) {
     return BinFromEnd{static_cast<double>(counts[i]), edge(i), edge(i + 1)};
   });
-  range.max = cut_end(histogram, extremes.max, num_outside, [&](std::size_t i) {
+  range.max = cut_end(counts.size(), extremes.max, num_outside, [&](std::size_t i) {
     const std::size_t from_top = counts.size() - 1 - i;
     return BinFromEnd{static_cast<double>(counts[from_top]), edge(from_top + 1), edge(from_top)};
   });

@@ -51,12 +51,12 @@ void quantize_dequantize_per_channel(const float* x, float* y, std::int64_t oute
 FiniteSums minmax_sum(const float* x, std::int64_t count) { return active_table().minmax_sum(x, count); }
 
 std::int64_t dyadic_bin_counts(const float* x, std::int64_t count, int log2_width, std::int64_t first_bin,
-                               std::int64_t num_bins, std::uint64_t* counts) {
+                               std::int64_t num_bins, std::uint32_t* counts) {
   return active_table().dyadic_bin_counts(x, count, log2_width, first_bin, num_bins, counts);
 }
 
 std::int64_t dyadic_bin_counts_of_half(const float* x, std::int64_t count, int which, int log2_width,
-                                       std::int64_t first_bin, std::int64_t num_bins, std::uint64_t* counts) {
+                                       std::int64_t first_bin, std::int64_t num_bins, std::uint32_t* counts) {
   return active_table().dyadic_bin_counts_of_half(x, count, which, log2_width, first_bin, num_bins, counts);
 }
 

@@ -25,13 +25,13 @@ FiniteSums minmax_sum(const float* x, std::int64_t count);
 /// infinities included, changes no counter.
 /// Returns how many values were left out.
 /// Requires: -300 <= log2_width <= 300; |first_bin| <= 2^50;
-/// 0 <= num_bins <= 2^30; `counts` has num_bins elements.
+/// 0 <= num_bins <= 2^30; `counts` has num_bins elements, none of which overflows.
 std::int64_t dyadic_bin_counts(const float* x, std::int64_t count, int log2_width, std::int64_t first_bin,
-                               std::int64_t num_bins, std::uint64_t* counts);
+                               std::int64_t num_bins, std::uint32_t* counts);
 
 /// The same at half the cost, for large counts: of each two neighbouring blocks of 512 values, one is looked at, block
 /// `which` (0 or 1), and counts twice. What fills no pair of blocks is counted as it is, so that the total is `count`.
 std::int64_t dyadic_bin_counts_of_half(const float* x, std::int64_t count, int which, int log2_width,
-                                       std::int64_t first_bin, std::int64_t num_bins, std::uint64_t* counts);
+                                       std::int64_t first_bin, std::int64_t num_bins, std::uint32_t* counts);
 
 }  // namespace halfstep::kernels

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <span>
 #include <tuple>
 
 #include "pipeline/encoded_tensors.hpp"
@@ -18,7 +17,7 @@ constexpr std::size_t kMaxBins = 128;
 
 report::TensorHistogram histogram_of(std::string name, const calib::DyadicHistogram& histogram,
                                      const Encoding& encoding) {
-  const std::span<const std::uint64_t> counts = histogram.counts();
+  const std::vector<std::uint64_t> counts = histogram.counts();
   const std::size_t joined = (counts.size() + kMaxBins - 1) / kMaxBins;
   report::TensorHistogram chart;
   chart.name = std::move(name);

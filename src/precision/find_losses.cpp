@@ -105,11 +105,12 @@ class Losses {
     const calib::Observation* seen = calib::find_observation(observations_, name_of(id));
     if (seen == nullptr || seen->histogram.empty()) return 0;
     const calib::DyadicHistogram& histogram = seen->histogram;
+    const std::vector<std::uint64_t> counts = histogram.counts();
     std::int64_t count = 0;
-    for (std::size_t i = 0; i < histogram.counts().size(); ++i) {
+    for (std::size_t i = 0; i < counts.size(); ++i) {
       const double low = histogram.lower_edge(i);
       const double high = low + std::ldexp(1.0, histogram.log2_width());
-      if (low > -bound && high < bound) count += static_cast<std::int64_t>(histogram.counts()[i]);
+      if (low > -bound && high < bound) count += static_cast<std::int64_t>(counts[i]);
     }
     return count;
   }

@@ -175,7 +175,7 @@ BENCHMARK(moments);
 void bins(benchmark::State& state) {
   Tensor x = random_tensor(kNumElements);
   if (state.range(0) != 0) clamp_in_place(x.mutable_data<float>(), kNumElements, 0.0F, 6.0F);
-  std::vector<std::uint64_t> counts(4096);
+  std::vector<std::uint32_t> counts(4096);
   for (auto _ : state) {
     benchmark::DoNotOptimize(dyadic_bin_counts(x.data<float>(), kNumElements, -11, -2048, 4096, counts.data()));
   }

@@ -194,7 +194,7 @@ void find_near_bins(const float* x, std::int64_t size, const Bins& bins, std::in
 struct Picked {
   std::int64_t first = 0;
   std::int64_t step = 1;
-  std::uint64_t weight = 1;
+  std::uint32_t weight = 1;
 };
 
 // Calls f(bins of a block, size of the block) for the picked blocks of x in order. `found` is readable to a
@@ -263,7 +263,7 @@ constexpr std::int64_t kSetChunk = 65535 * kNumSets / (2 * kBlock) * (2 * kBlock
 // Requires: count <= kSetChunk<kNumSets>.
 template <int kNumSets>
 std::int64_t count_in_sets(const float* x, std::int64_t count, const Bins& bins, const Picked& picked,
-                           std::uint64_t* counts) {
+                           std::uint32_t* counts) {
   std::uint16_t sets[kNumSets][kSetSize];
   for (auto& set : sets) {
     for (std::int64_t bin = 0; bin <= bins.count; ++bin) set[bin] = 0;
@@ -271,12 +271,12 @@ std::int64_t count_in_sets(const float* x, std::int64_t count, const Bins& bins,
   // Relu leaves so many zeros that it pays to count them apart.
   const auto zero_bin = static_cast<std::int32_t>(-bins.first);
   bool has_zeros = kCompresses;
-  std::uint64_t num_zeros = 0;
+  std::uint32_t num_zeros = 0;
   for_each_block(x, count, bins, picked, [&](const std::int32_t* found, std::int64_t size) {
     if (!has_zeros) return add_to_sets(found, size, sets);
     std::int32_t others[kBlock + kLanes];
     const std::int64_t num_others = leave_out(zero_bin, found, size, others);
-    num_zeros += static_cast<std::uint64_t>(size - num_others);
+    num_zeros += static_cast<std::uint32_t>(size - num_others);
     has_zeros = num_others < size - size / 8;
     add_to_sets(others, num_others, sets);
   });
@@ -291,7 +291,7 @@ std::int64_t count_in_sets(const float* x, std::int64_t count, const Bins& bins,
 
 template <int kNumSets>
 std::int64_t count_in_chunks(const float* x, std::int64_t count, const Bins& bins, const Picked& picked,
-                             std::uint64_t* counts) {
+                             std::uint32_t* counts) {
   std::int64_t num_outside = 0;
   for (std::int64_t begin = 0; begin < count; begin += kSetChunk<kNumSets>) {
     const std::int64_t left = count - begin;
@@ -302,7 +302,7 @@ std::int64_t count_in_chunks(const float* x, std::int64_t count, const Bins& bin
 }
 
 std::int64_t count_plainly(const float* x, std::int64_t count, const Bins& bins, const Picked& picked,
-                           std::uint64_t* counts) {
+                           std::uint32_t* counts) {
   const auto limit = static_cast<std::int32_t>(bins.count);
   const bool has_zero_bin = bins.first <= 0 && bins.first > -bins.count;
   const std::int32_t zero_bin = has_zero_bin ? static_cast<std::int32_t>(-bins.first) : limit;
@@ -311,7 +311,7 @@ std::int64_t count_plainly(const float* x, std::int64_t count, const Bins& bins,
     std::int32_t others[kBlock + kLanes];
     const std::int64_t num_others = leave_out(zero_bin, found, size, others);
     if (has_zero_bin) {
-      counts[zero_bin] += picked.weight * static_cast<std::uint64_t>(size - num_others);
+      counts[zero_bin] += picked.weight * static_cast<std::uint32_t>(size - num_others);
     } else {
       num_outside += size - num_others;
     }
@@ -327,7 +327,7 @@ std::int64_t count_plainly(const float* x, std::int64_t count, const Bins& bins,
 }
 
 std::int64_t count_picked(const float* x, std::int64_t count, const Bins& bins, const Picked& picked,
-                          std::uint64_t* counts) {
+                          std::uint32_t* counts) {
   // Clearing and adding up the sets must pay.
   const bool has_zero_bin = bins.first <= 0 && bins.first > -bins.count;
   const bool is_worth_it = count / picked.step >= 4 * bins.count;
@@ -366,12 +366,12 @@ FiniteSums minmax_sum(const float* x, std::int64_t count) {
 }
 
 std::int64_t dyadic_bin_counts(const float* x, std::int64_t count, int log2_width, std::int64_t first_bin,
-                               std::int64_t num_bins, std::uint64_t* counts) {
+                               std::int64_t num_bins, std::uint32_t* counts) {
   return count_picked(x, count, {log2_width, first_bin, num_bins}, {}, counts);
 }
 
 std::int64_t dyadic_bin_counts_of_half(const float* x, std::int64_t count, int which, int log2_width,
-                                       std::int64_t first_bin, std::int64_t num_bins, std::uint64_t* counts) {
+                                       std::int64_t first_bin, std::int64_t num_bins, std::uint32_t* counts) {
   const Bins bins{log2_width, first_bin, num_bins};
   const std::int64_t in_pairs = count / (2 * kBlock) * (2 * kBlock);
   const std::int64_t num_outside = count_picked(x, in_pairs, bins, {which, 2, 2}, counts);

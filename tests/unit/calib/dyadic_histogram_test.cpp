@@ -31,9 +31,10 @@ void expect_canonical(const DyadicHistogram& histogram, const std::vector<float>
   ASSERT_EQ(static_cast<double>(histogram.counts().size()), bin(high, e) - bin(low, e) + 1);
   std::map<double, std::uint64_t> expected;
   for (const float x : values) ++expected[bin(x, e)];
-  for (std::size_t i = 0; i < histogram.counts().size(); ++i) {
+  const std::vector<std::uint64_t> counts = histogram.counts();
+  for (std::size_t i = 0; i < counts.size(); ++i) {
     const auto at = expected.find(static_cast<double>(histogram.first_bin()) + static_cast<double>(i));
-    ASSERT_EQ(histogram.counts()[i], at == expected.end() ? 0 : at->second) << "bin " << i;
+    ASSERT_EQ(counts[i], at == expected.end() ? 0 : at->second) << "bin " << i;
     ASSERT_EQ(histogram.lower_edge(i), std::ldexp(bin(low, e) + static_cast<double>(i), e));
   }
   ASSERT_EQ(histogram.count(), static_cast<std::int64_t>(values.size()));
@@ -46,7 +47,7 @@ TEST(DyadicHistogram, CountsIntoBinsOfPowerOfTwoWidth) {
   const DyadicHistogram histogram = histogram_of(values);
   EXPECT_EQ(histogram.log2_width(), 0);
   EXPECT_EQ(histogram.counts().size(), 4096U);
-  EXPECT_EQ(*std::max_element(histogram.counts().begin(), histogram.counts().end()), 1U);
+  EXPECT_EQ(std::ranges::max(histogram.counts()), 1U);
 }
 
 TEST(DyadicHistogram, OneValueTooManyDoublesTheWidth) {
@@ -71,6 +72,24 @@ TEST(DyadicHistogram, HoldsTheExtremesOfFloat32) {
   DyadicHistogram grown = histogram_of({tiny, -tiny, 0.0F});
   grown.add(std::vector<float>{max, -max, -0.0F, 1.0F});
   EXPECT_EQ(grown, histogram_of(values));
+}
+
+TEST(DyadicHistogram, CountsBeyond32Bits) {
+  // The same histogram merged into itself again and again: 3 * 2^40 zeros, 2^40 ones.
+  DyadicHistogram histogram = histogram_of({0.0F, 0.0F, 0.0F, 1.0F});
+  for (int round = 0; round < 40; ++round) {
+    const DyadicHistogram same = histogram;
+    histogram.merge(same);
+  }
+  EXPECT_EQ(histogram.count(), std::int64_t{4} << 40);
+  EXPECT_EQ(histogram.counts().front(), std::uint64_t{3} << 40);
+  EXPECT_EQ(histogram.counts().back(), std::uint64_t{1} << 40);
+  const auto restored = DyadicHistogram::restored(DyadicHistogram::kNumBins, 0.0F, 1.0F, histogram.counts());
+  ASSERT_TRUE(restored);
+  EXPECT_EQ(*restored, histogram);
+  // A wider range moves them all.
+  histogram.add(std::vector<float>{-100.0F, 0.0F});
+  EXPECT_EQ(std::ranges::max(histogram.counts()), (std::uint64_t{3} << 40) + 1);
 }
 
 TEST(DyadicHistogram, MergingNothingChangesNothing) {

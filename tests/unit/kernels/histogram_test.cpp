@@ -71,9 +71,9 @@ TEST_P(HistogramOnEachIsa, EdgesBelongToTheBinAbove) {
                                 kNan,
                                 kInfinity,
                                 -kInfinity};
-  std::vector<std::uint64_t> counts(4);
+  std::vector<std::uint32_t> counts(4);
   EXPECT_EQ(table().dyadic_bin_counts(x.data(), size_of(x), -1, -2, 4, counts.data()), 5);
-  EXPECT_EQ(counts, (std::vector<std::uint64_t>{1, 2, 3, 2}));
+  EXPECT_EQ(counts, (std::vector<std::uint32_t>{1, 2, 3, 2}));
 }
 
 TEST_P(HistogramOnEachIsa, RandomBinsMatchExactFloor) {
@@ -81,8 +81,8 @@ TEST_P(HistogramOnEachIsa, RandomBinsMatchExactFloor) {
   for (const int log2_width : {-300, -149, -20, -5, 0, 3, 100, 300}) {
     for (const std::int64_t first_bin : {std::int64_t{-2048}, std::int64_t{0}, std::int64_t{1} << 40}) {
       std::vector<float> x = random_floats(rng, 2000, -70.0F, 70.0F);
-      std::vector<std::uint64_t> counts(4096);
-      std::vector<std::uint64_t> expected(4096);
+      std::vector<std::uint32_t> counts(4096);
+      std::vector<std::uint32_t> expected(4096);
       // Values next to the wanted bins, where those are within reach of a float.
       for (std::int64_t i = -2; i < 40; ++i) {
         x.push_back(std::ldexp(static_cast<float>(first_bin + 103 * i), log2_width));
@@ -110,8 +110,8 @@ TEST_P(HistogramOnEachIsa, HalfOfTheBlocksSpeakForAll) {
     std::vector<float> x = random_floats(rng, count, -30.0F, 70.0F);
     for (std::size_t i = 0; i < x.size(); i += 2) x[i] = 0.0F;
     for (const int which : {0, 1}) {
-      std::vector<std::uint64_t> counts(90);
-      std::vector<std::uint64_t> expected(90);
+      std::vector<std::uint32_t> counts(90);
+      std::vector<std::uint32_t> expected(90);
       std::int64_t outside = 0;
       const std::int64_t in_pairs = count / (2 * kBlock) * (2 * kBlock);
       for (std::int64_t i = 0; i < count; ++i) {
@@ -119,7 +119,7 @@ TEST_P(HistogramOnEachIsa, HalfOfTheBlocksSpeakForAll) {
         const std::int64_t weight = i < in_pairs ? 2 : 1;
         const double bin = std::floor(double{x[static_cast<std::size_t>(i)]}) + 30.0;
         if (bin < 90.0) {
-          expected[static_cast<std::size_t>(bin)] += static_cast<std::uint64_t>(weight);
+          expected[static_cast<std::size_t>(bin)] += static_cast<std::uint32_t>(weight);
         } else {
           outside += weight;
         }
@@ -147,8 +147,8 @@ TEST_P(HistogramOnEachIsa, ManyValuesMatchExactFloor) {
         for (std::int64_t i = -2; i < 102; ++i) {
           x.push_back(std::ldexp(static_cast<float>(first_bin + i), log2_width));
         }
-        std::vector<std::uint64_t> counts(static_cast<std::size_t>(num_bins), 5);
-        std::vector<std::uint64_t> expected = counts;
+        std::vector<std::uint32_t> counts(static_cast<std::size_t>(num_bins), 5);
+        std::vector<std::uint32_t> expected = counts;
         std::int64_t outside = 0;
         for (const float value : x) {
           const double bin = std::floor(std::ldexp(double{value}, -log2_width)) - static_cast<double>(first_bin);

@@ -163,16 +163,17 @@ class SampleWatcher {
     if (axis) stats->channels = measure_channels(x, *axis);
     if (watched.watch.row_axis) stats->rows = measure_rows(x, *watched.watch.row_axis);
     if (watched.watch.histogram) {
-      count(watched.histograms[static_cast<std::size_t>(worker)], values, run.moments);
+      count(watched.histograms[static_cast<std::size_t>(worker)], values, run.moments,
+            x.num_elements() > kCountedWhole);
     }
     if (watched.watch.channel_histograms && axis) count_channels(watched, x, *axis, stats->channels);
     return {};
   }
 
   /// Of large tensors, half of the blocks speak for all. Which half, the values decide: neither order nor split does.
-  static void count(DyadicHistogram& histogram, std::span<const float> values, const Moments& moments) {
-    constexpr std::size_t kCountedWhole = std::size_t{1} << 17;
-    if (values.size() <= kCountedWhole) return histogram.add(values, moments.min, moments.max);
+  static constexpr std::int64_t kCountedWhole = std::int64_t{1} << 17;
+  static void count(DyadicHistogram& histogram, std::span<const float> values, const Moments& moments, bool by_halves) {
+    if (!by_halves) return histogram.add(values, moments.min, moments.max);
     const int which = std::popcount(std::bit_cast<std::uint64_t>(moments.sum)) % 2;
     histogram.add_half(values, moments.min, moments.max, which);
   }
@@ -182,8 +183,9 @@ class SampleWatcher {
     if (watched.channel_histograms.size() < channels.size()) {
       watched.channel_histograms.resize(channels.size(), DyadicHistogram(DyadicHistogram::kNumChannelBins));
     }
+    const bool by_halves = x.num_elements() > kCountedWhole;
     for_each_channel_run(x, axis, [&](std::size_t c, std::span<const float> run) {
-      watched.channel_histograms[c].add(run, channels[c].min, channels[c].max);
+      count(watched.channel_histograms[c], run, channels[c], by_halves);
     });
   }
 

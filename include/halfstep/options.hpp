@@ -19,7 +19,7 @@ namespace halfstep {
 /// What the text of a value looks like.
 enum class OptionKind {
   kWord,     ///< One of OptionRow::values.
-  kBoolean,  ///< true or false; on the command line the name alone means true.
+  kBoolean,  ///< true or false, or what else set() takes; on the command line the name alone means true.
   kNumber,   ///< An integer of at least 0.
   kText,     ///< Anything: file names, pairs of numbers.
   kList,     ///< One or more texts; set() is called for each.
@@ -35,7 +35,8 @@ struct OptionRow {
   std::string_view default_text = "";          ///< As a person reads it.
   std::string_view help;                       ///< One line, without the default.
   std::vector<std::string_view> decides = {};  ///< Other rows whose values it sets as well.
-  /// Errors: kUsage, naming the option, if `text` is not legal.
+  /// Called by set_row(), with words and whole numbers that the row allows.
+  /// Errors: kUsage, naming the option, if `text` is not legal otherwise.
   Result<void> (*set)(Request&, const std::string& text) = nullptr;
   /// The value as set() takes it; empty: not set, or not worth a line in reports.
   std::optional<std::string> (*get)(const Request&) = nullptr;

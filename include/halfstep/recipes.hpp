@@ -31,8 +31,13 @@ std::filesystem::path recipe_folder();
 /// file that is missing or unreadable, or is no recipe.
 Result<Recipe> find_recipe(const std::string& name_or_file, const std::filesystem::path& folder = recipe_folder());
 
-/// What decides an option; the later ones win.
-enum class OptionSource { kDefault, kRecipe, kCommandLine, kScale };
+/// What decided an option. The command line wins over a recipe, which wins over defaults.
+enum class OptionSource {
+  kDefault,
+  kRecipe,
+  kCommandLine,
+  kScale,  ///< It follows from the scale, which a stronger source decided.
+};
 
 struct OptionOrigin {
   OptionSource source = OptionSource::kDefault;

@@ -95,13 +95,13 @@ void DyadicHistogram::add(std::span<const float> values, float min, float max) {
   }
 }
 
-void DyadicHistogram::add_half(std::span<const float> values, float min, float max, int which) {
+void DyadicHistogram::add_half(std::span<const float> values, float min, float max, std::uint64_t seed) {
   assert(!values.empty());
   cover(min, max);
   for (; !values.empty(); values = values.subspan(std::min(values.size(), kMaxAtOnce))) {
     const auto count = static_cast<std::int64_t>(std::min(values.size(), kMaxAtOnce));
     make_room_for(count);
-    kernels::dyadic_bin_counts_of_half(values.data(), count, which, log2_width_, first_bin_,
+    kernels::dyadic_bin_counts_of_half(values.data(), count, seed, log2_width_, first_bin_,
                                        static_cast<std::int64_t>(counts_.size()), counts_.data());
     count_ += count;
   }

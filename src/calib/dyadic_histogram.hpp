@@ -30,8 +30,8 @@ class DyadicHistogram {
   /// Requires: values finite, not empty.
   void add(std::span<const float> values, float min, float max);
 
-  /// The same at half the cost: every second block of 512 values counts twice, `which` (0 or 1) of each pair.
-  void add_half(std::span<const float> values, float min, float max, int which);
+  /// The same at half the cost: one of each two neighbouring blocks of 512 values counts twice, by a hash of `seed`.
+  void add_half(std::span<const float> values, float min, float max, std::uint64_t seed);
 
   /// add() with the extremes found here.
   void add(std::span<const float> values);

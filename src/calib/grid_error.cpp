@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "kernels/grid_error.hpp"
 
@@ -32,7 +33,7 @@ BinnedValues::BinnedValues(const DyadicHistogram& histogram) {
 
 GridError::GridError(const BinnedValues& values) {
   double density_before = 0.0;
-  double end = 0.0;
+  double end = -std::numeric_limits<double>::infinity();
   const auto change = [&](double edge, double density) {
     if (density != density_before) {
       edges_.push_back(edge);
@@ -45,10 +46,12 @@ GridError::GridError(const BinnedValues& values) {
       if (bin.count > 0.0) points_.push_back({bin.low, bin.count});
       continue;
     }
+    // The bin at the upper extreme ends there, before the next one starts.
+    if (bin.low > end) change(end, 0.0);
     change(bin.low, bin.count / (bin.high - bin.low));
     end = bin.high;
   }
-  change(end, 0.0);
+  if (density_before != 0.0) change(end, 0.0);
 }
 
 double GridError::squared_error(const FittedGrid& grid, double clip_weight) const {

@@ -174,8 +174,7 @@ class SampleWatcher {
   static constexpr std::int64_t kCountedWhole = std::int64_t{1} << 17;
   static void count(DyadicHistogram& histogram, std::span<const float> values, const Moments& moments, bool by_halves) {
     if (!by_halves) return histogram.add(values, moments.min, moments.max);
-    const int which = std::popcount(std::bit_cast<std::uint64_t>(moments.sum)) % 2;
-    histogram.add_half(values, moments.min, moments.max, which);
+    histogram.add_half(values, moments.min, moments.max, std::bit_cast<std::uint64_t>(moments.sum));
   }
 
   static void count_channels(Watched& watched, const ConstView& x, int axis, const std::vector<Moments>& channels) {

@@ -110,6 +110,9 @@ RealRange searched_range(const Distribution& distribution, const GridRequest& re
   if (extremes.min == 0.0 && extremes.max == 0.0) return extremes;
   const BinnedValues values(distribution.histogram);
   if (method == RangeMethod::kEntropy) {
+    // Bins must be much finer than codes to say what codes can't tell apart.
+    constexpr double kMinBinsPerCode = 8.0;
+    if (distribution.histogram.num_bins() < kMinBinsPerCode * std::exp2(request.bits)) return extremes;
     const EntropyCost cost(values);
     return cheapest_range(extremes, request, [&](const FittedGrid& grid) { return cost.divergence(grid); });
   }

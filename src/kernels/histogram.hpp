@@ -29,9 +29,10 @@ FiniteSums minmax_sum(const float* x, std::int64_t count);
 std::int64_t dyadic_bin_counts(const float* x, std::int64_t count, int log2_width, std::int64_t first_bin,
                                std::int64_t num_bins, std::uint32_t* counts);
 
-/// The same at half the cost, for large counts: of each two neighbouring blocks of 512 values, one is looked at, block
-/// `which` (0 or 1), and counts twice. What fills no pair of blocks is counted as it is, so that the total is `count`.
-std::int64_t dyadic_bin_counts_of_half(const float* x, std::int64_t count, int which, int log2_width,
+/// The same at half the cost, for large counts: of each two neighbouring blocks of 512 values one is looked at, which a
+/// hash of pair and `seed` says, and counts twice. What fills no pair of blocks is counted as it is, so that the total
+/// is `count`.
+std::int64_t dyadic_bin_counts_of_half(const float* x, std::int64_t count, std::uint64_t seed, int log2_width,
                                        std::int64_t first_bin, std::int64_t num_bins, std::uint32_t* counts);
 
 }  // namespace halfstep::kernels

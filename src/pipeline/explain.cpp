@@ -108,7 +108,11 @@ Result<std::string> explain_options(const QuantizeRequest& request, const std::o
       lines.push_back({std::string(row.name), *std::move(value), text_of(origin_of(origins, row.name), recipe)});
     }
   });
-  const std::string heading = recipe ? "Recipe " + recipe->name + ": " + recipe->description + "\n\n" : "";
+  std::string heading;
+  if (recipe) {
+    const bool is_users_own = recipe->file == recipe->name;
+    heading = (is_users_own ? "File " : "Recipe ") + recipe->name + ": " + recipe->description + "\n\n";
+  }
   return heading + in_columns(lines);
 }
 

@@ -156,7 +156,8 @@ std::span<const OptionRow<QuantizeRequest>> quantize_options() {
        .kind = OptionKind::kList,
        .type = "FILE...",
        .default_text = "none",
-       .help = "estimate ranges from these instead of running samples; several are merged exactly",
+       .help =
+           "estimate ranges from these instead of running samples; several are merged exactly. The model comes last",
        .set = add_statistics,
        .get = get_statistics},
       {.name = "shard",

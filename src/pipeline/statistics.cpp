@@ -47,6 +47,23 @@ Result<void> check_version(const Part& part) {
                ", which may prepare the model in another way; make them again");
 }
 
+/// Whether the samples of a list would count twice: it is there whole and in shards, in shards of different numbers, or
+/// as two copies of one file. (Two lists of the same text in different folders may have other samples.)
+Result<void> check_lists(const std::vector<Part>& parts) {
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    for (std::size_t earlier = 0; earlier < p; ++earlier) {
+      const io::Statistics& a = parts[earlier].statistics;
+      const io::Statistics& b = parts[p].statistics;
+      if (a.list_fingerprint != b.list_fingerprint || a.num_listed != b.num_listed) continue;
+      const bool same_whole = a.shard.count == 1 && b.shard.count == 1 && a.observations == b.observations;
+      if (a.shard.count == b.shard.count && !same_whole) continue;
+      return usage(parts[p].file + " and " + parts[earlier].file + " both hold samples of " + b.input_list +
+                   ", which would count twice");
+    }
+  }
+  return {};
+}
+
 /// Every shard of every list, once.
 Result<void> check_shards(const std::vector<Part>& parts) {
   std::map<ListKey, std::map<std::int64_t, const Part*>> shards;
@@ -196,6 +213,7 @@ Result<MergedStatistics> read_statistics(const std::vector<std::filesystem::path
     if (auto alike = check_alike(parts.front(), parts.back()); !alike.ok()) return alike.error();
   }
   if (parts.empty()) return usage("no statistics to merge");
+  if (auto once = check_lists(parts); !once.ok()) return once.error();
   if (auto complete = check_shards(parts); !complete.ok()) return complete.error();
 
   MergedStatistics merged;

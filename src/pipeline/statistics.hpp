@@ -42,8 +42,8 @@ struct MergedStatistics {
 };
 
 /// Reads and merges. Shards of one list keep the order of that list; lists follow each other in the order of `files`.
-/// Errors: those of io::read_statistics(); kUsage for a file or a shard given twice, and for files of different models,
-/// versions of halfstep or sets of tensors, or with shards missing (each named).
+/// Errors: those of io::read_statistics(); kUsage for a file, a shard or a list given twice, and for files of different
+/// models, versions of halfstep or sets of tensors, or with shards missing (each named).
 Result<MergedStatistics> read_statistics(const std::vector<std::filesystem::path>& files);
 
 /// Errors: kUsage naming the file if the model has other inputs than the statistics were made for.

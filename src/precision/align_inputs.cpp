@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -67,6 +68,15 @@ class Aligner {
     return members;
   }
 
+  /// These, and those that took over the grid without deciding it: parts of Concat.
+  std::vector<ValueId> all_on_grid_of(ValueId id) const {
+    std::vector<ValueId> all = members_of(id);
+    if (const auto at = followers_.find(id); at != followers_.end()) {
+      all.insert(all.end(), at->second.begin(), at->second.end());
+    }
+    return all;
+  }
+
   std::optional<FittedGrid> grid_for(const std::vector<ValueId>& members, const TensorPlan& plan) const {
     std::vector<const calib::Observation*> seen;
     for (const ValueId id : members) {
@@ -90,30 +100,32 @@ class Aligner {
     return std::max(1.0, count);
   }
 
-  /// The rule of the header, for each of `members`.
-  bool is_worth_it(const std::vector<ValueId>& members, const FittedGrid& own, const FittedGrid& other) const {
-    return std::ranges::all_of(members, [&](ValueId id) {
-      const calib::Observation& observation = *observation_of(id);
-      const calib::GridError error{calib::BinnedValues(observation.histogram)};
-      const double more = error.squared_error(other) - error.squared_error(own);
-      const double requantization =
-          static_cast<double>(observation.moments.count) * own.params.scale * own.params.scale / 12.0;
-      return num_readers(id) * more <= requantization;
-    });
+  /// The rule of the header, for one tensor against the grid it would have alone.
+  bool is_worth_it(ValueId id, const FittedGrid& other, const TensorPlan& plan) const {
+    const std::optional<FittedGrid> own = grid_for({id}, plan);
+    if (!own) return false;
+    const calib::Observation& observation = *observation_of(id);
+    const calib::GridError error{calib::BinnedValues(observation.histogram)};
+    const double more = error.squared_error(other) - error.squared_error(*own);
+    const double step = own->params.scale;
+    return num_readers(id) * more <= static_cast<double>(observation.moments.count) * step * step / 12.0;
   }
 
   void align_addends(ValueId a, ValueId b) {
     if (a == b || !may_change(a) || !may_change(b) || !same_request(plan_.of(a), plan_.of(b))) return;
-    const std::vector<ValueId> of_a = members_of(a);
     const std::vector<ValueId> of_b = members_of(b);
-    std::vector<ValueId> both = of_a;
+    std::vector<ValueId> both = members_of(a);
     both.insert(both.end(), of_b.begin(), of_b.end());
-    const std::optional<FittedGrid> own_a = grid_for(of_a, plan_.of(a));
-    const std::optional<FittedGrid> own_b = grid_for(of_b, plan_.of(b));
     const std::optional<FittedGrid> joint = grid_for(both, plan_.of(a));
-    if (!own_a || !own_b || !joint) return;
-    if (!is_worth_it(of_a, *own_a, *joint) || !is_worth_it(of_b, *own_b, *joint)) return;
+    if (!joint) return;
+    for (const ValueId head : {a, b}) {
+      for (const ValueId id : all_on_grid_of(head)) {
+        if (!is_worth_it(id, *joint, plan_.of(head))) return;
+      }
+    }
     plan_.of(a).joined.insert(plan_.of(a).joined.end(), of_b.begin(), of_b.end());
+    const std::vector<ValueId> followers = followers_[b];
+    followers_[a].insert(followers_[a].end(), followers.begin(), followers.end());
     take_grid_of(b, a, "added to " + quoted(graph_.value(a).name));
   }
 
@@ -124,10 +136,12 @@ class Aligner {
     for (const ValueId operand : node.inputs) {
       const ValueId input = root_of(operand);
       if (input == output || !may_change(input) || !same_request(plan_.of(input), plan_.of(output))) continue;
-      const std::vector<ValueId> members = members_of(input);
-      const std::optional<FittedGrid> own = grid_for(members, plan_.of(input));
-      const std::optional<FittedGrid> other = grid_for(members_of(output), plan_.of(output));
-      if (!own || !other || !is_worth_it(members, *own, *other)) continue;
+      const std::vector<ValueId> all = all_on_grid_of(input);
+      const std::optional<FittedGrid> grid = grid_for(members_of(output), plan_.of(output));
+      if (!grid || !std::ranges::all_of(all, [&](ValueId id) { return is_worth_it(id, *grid, plan_.of(input)); })) {
+        continue;
+      }
+      followers_[output].insert(followers_[output].end(), all.begin(), all.end());
       take_grid_of(input, output, "becomes part of " + quoted(graph_.value(output).name));
     }
   }
@@ -151,6 +165,7 @@ class Aligner {
   const std::vector<double>& floors_;
   Plan& plan_;
   graph::Links links_;
+  std::map<ValueId, std::vector<ValueId>> followers_;  // By what decides their grid.
   int num_changed_ = 0;
 };
 

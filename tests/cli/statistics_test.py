@@ -118,6 +118,17 @@ class Exact(tool_test.ToolTest):
         full = self.observe("full.json", "--input_list", self.samples, "--shard", "1/2")
         self.assert_fails(CALIBRATION, words, "quantize", "--statistics_in", plain[0], full, *KEEP_ALL, MODEL)
 
+    def test_a_list_counts_once(self):
+        whole = self.observe("whole.json", "--input_list", self.samples, "--shard", "0/1")
+        copy = self.folder / "copy.json"
+        copy.write_bytes(whole.read_bytes())
+        for files in ([whole, *self.shards(2)], [*self.shards(2), *self.shards(3)], [whole, copy]):
+            self.assert_fails(USAGE, ["count twice"], "quantize", "--statistics_in", *files, MODEL)
+
+    def test_a_shard_writes_nothing_else(self):
+        self.assert_fails(USAGE, ["--shard", "--output_path"], "quantize", "--input_list", self.samples, "--shard", "0/2",
+                          "--statistics_out", "s.json", "--output_path", "q.onnx", MODEL)
+
     def test_validation_only_with_a_list(self):
         files = self.shards(2)
         self.assert_succeeds("quantize", "--quiet", "--statistics_in", *files, "--validate", 5, "--output_path",
@@ -148,8 +159,9 @@ class Errors(tool_test.ToolTest):
 
     def observe(self, name, *options, model=None):
         path = self.folder / name
-        self.assert_succeeds("quantize", "--quiet", "--input_list", self.samples, "--statistics_out", path,
-                             "--output_path", self.folder / "o.onnx", *options, model or self.model)
+        outputs = () if "--shard" in options else ("--output_path", self.folder / "o.onnx")
+        self.assert_succeeds("quantize", "--quiet", "--input_list", self.samples, "--statistics_out", path, *outputs,
+                             *options, model or self.model)
         return path
 
     def check(self, code, words, *files, options=()):

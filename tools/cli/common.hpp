@@ -65,7 +65,11 @@ void add_rows(CLI::App& app, std::span<const OptionRow<Request>> rows, Request& 
       // The name alone.
       const std::string text = typed.empty() && row.kind == OptionKind::kBoolean ? "true" : typed;
       const Result<void> done = set_row(row, request, text);
-      if (!done.ok()) throw CLI::ValidationError(done.error().message);
+      if (!done.ok()) {
+        const bool took_another_word = row.kind == OptionKind::kBoolean;
+        throw CLI::ValidationError(done.error().message +
+                                   (took_another_word ? "; or --" + std::string(row.name) + "=true" : ""));
+      }
       given.emplace_back(row.name, text);
     };
     const std::string name = "--" + std::string(row.name);

@@ -110,6 +110,8 @@ def main():
     parser.add_argument("--only", choices=MODELS)
     parser.add_argument("--update", action="store_true")
     args = parser.parse_args()
+    if args.only and args.update:
+        parser.error("--update needs the tables of all models")
     args.work.mkdir(parents=True, exist_ok=True)
     kept = args.work / "results.json"
     results = json.loads(kept.read_text()) if kept.exists() else {}

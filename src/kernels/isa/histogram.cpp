@@ -190,21 +190,32 @@ void find_near_bins(const float* x, std::int64_t size, const Bins& bins, std::in
   }
 }
 
-// Which blocks count, first, first + step, ..., and how often each of their values does.
+// Which blocks count, and how often each of their values does: all once, or one of each pair of neighbours twice.
 struct Picked {
-  std::int64_t first = 0;
-  std::int64_t step = 1;
-  std::uint32_t weight = 1;
+  bool halves = false;
+  std::uint64_t seed = 0;
+  std::int64_t first_pair = 0;  // Where x starts in the whole.
+
+  std::uint32_t weight() const { return halves ? 2 : 1; }
+  std::int64_t step() const { return halves ? 2 : 1; }
+  // 0 or 1: as good as random, so that no period of the data meets one of the choice.
+  std::int64_t block_of(std::int64_t pair) const {
+    std::uint64_t bits = (static_cast<std::uint64_t>(first_pair + pair) ^ seed) * 0x9e3779b97f4a7c15U;
+    bits = (bits ^ (bits >> 32)) * 0x9e3779b97f4a7c15U;
+    return static_cast<std::int64_t>(bits >> 63);
+  }
 };
 
 // Calls f(bins of a block, size of the block) for the picked blocks of x in order. `found` is readable to a
-// multiple of 16.
+// multiple of 16. Requires: with halves, count is a multiple of 2 * kBlock.
 template <class F>
 void for_each_block(const float* x, std::int64_t count, const Bins& bins, const Picked& picked, F&& f) {
   std::int32_t found[kBlock];
   float last[kBlock] = {};
   const bool near = are_near(bins);
-  for (std::int64_t first = picked.first * kBlock; first < count; first += picked.step * kBlock) {
+  const std::int64_t stride = picked.step() * kBlock;
+  for (std::int64_t begin = 0; begin < count; begin += stride) {
+    const std::int64_t first = picked.halves ? begin + picked.block_of(begin / stride) * kBlock : begin;
     const std::int64_t size = count - first < kBlock ? count - first : kBlock;
     const float* block = x + first;
     if (size < kBlock) {
@@ -256,7 +267,9 @@ void add_to_sets(const std::int32_t* found, std::int64_t size, std::uint16_t (&s
   for (; i < size; ++i) ++sets[0][found[i]];
 }
 
-// So many values that no counter of 16 bits overflows: each set counts its share of whole blocks.
+// So many values that no counter of 16 bits overflows: each set counts its share of whole blocks. Where zeros are left
+// out, what fills no turn of the sets goes to set 0, at most kNumSets - 1 a block; it has room for that, because blocks
+// with fewer than an eighth of zeros are counted whole from then on.
 template <int kNumSets>
 constexpr std::int64_t kSetChunk = 65535 * kNumSets / (2 * kBlock) * (2 * kBlock);
 
@@ -280,10 +293,10 @@ std::int64_t count_in_sets(const float* x, std::int64_t count, const Bins& bins,
     has_zeros = num_others < size - size / 8;
     add_to_sets(others, num_others, sets);
   });
-  if (num_zeros > 0) counts[zero_bin] += picked.weight * num_zeros;
+  if (num_zeros > 0) counts[zero_bin] += picked.weight() * num_zeros;
   std::int64_t num_outside = 0;
   for (const auto& set : sets) {
-    for (std::int64_t bin = 0; bin < bins.count; ++bin) counts[bin] += picked.weight * set[bin];
+    for (std::int64_t bin = 0; bin < bins.count; ++bin) counts[bin] += picked.weight() * set[bin];
     num_outside += set[bins.count];
   }
   return num_outside;
@@ -296,7 +309,9 @@ std::int64_t count_in_chunks(const float* x, std::int64_t count, const Bins& bin
   for (std::int64_t begin = 0; begin < count; begin += kSetChunk<kNumSets>) {
     const std::int64_t left = count - begin;
     const std::int64_t size = left < kSetChunk<kNumSets> ? left : kSetChunk<kNumSets>;
-    num_outside += count_in_sets<kNumSets>(x + begin, size, bins, picked, counts);
+    Picked here = picked;
+    here.first_pair = begin / (2 * kBlock);
+    num_outside += count_in_sets<kNumSets>(x + begin, size, bins, here, counts);
   }
   return num_outside;
 }
@@ -311,13 +326,13 @@ std::int64_t count_plainly(const float* x, std::int64_t count, const Bins& bins,
     std::int32_t others[kBlock + kLanes];
     const std::int64_t num_others = leave_out(zero_bin, found, size, others);
     if (has_zero_bin) {
-      counts[zero_bin] += picked.weight * static_cast<std::uint32_t>(size - num_others);
+      counts[zero_bin] += picked.weight() * static_cast<std::uint32_t>(size - num_others);
     } else {
       num_outside += size - num_others;
     }
     for (std::int64_t i = 0; i < num_others; ++i) {
       if (others[i] < limit) {
-        counts[others[i]] += picked.weight;
+        counts[others[i]] += picked.weight();
       } else {
         ++num_outside;
       }
@@ -330,7 +345,7 @@ std::int64_t count_picked(const float* x, std::int64_t count, const Bins& bins, 
                           std::uint32_t* counts) {
   // Clearing and adding up the sets must pay.
   const bool has_zero_bin = bins.first <= 0 && bins.first > -bins.count;
-  const bool is_worth_it = count / picked.step >= 4 * bins.count;
+  const bool is_worth_it = count / picked.step() >= 4 * bins.count;
   if (!has_zero_bin || bins.count > kMaxSetBins || !is_worth_it) return count_plainly(x, count, bins, picked, counts);
   return count_in_chunks<8>(x, count, bins, picked, counts);
 }
@@ -370,11 +385,11 @@ std::int64_t dyadic_bin_counts(const float* x, std::int64_t count, int log2_widt
   return count_picked(x, count, {log2_width, first_bin, num_bins}, {}, counts);
 }
 
-std::int64_t dyadic_bin_counts_of_half(const float* x, std::int64_t count, int which, int log2_width,
+std::int64_t dyadic_bin_counts_of_half(const float* x, std::int64_t count, std::uint64_t seed, int log2_width,
                                        std::int64_t first_bin, std::int64_t num_bins, std::uint32_t* counts) {
   const Bins bins{log2_width, first_bin, num_bins};
   const std::int64_t in_pairs = count / (2 * kBlock) * (2 * kBlock);
-  const std::int64_t num_outside = count_picked(x, in_pairs, bins, {which, 2, 2}, counts);
+  const std::int64_t num_outside = count_picked(x, in_pairs, bins, {.halves = true, .seed = seed}, counts);
   return 2 * num_outside + count_picked(x + in_pairs, count - in_pairs, bins, {}, counts);
 }
 

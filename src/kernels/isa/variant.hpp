@@ -37,7 +37,7 @@ void quantize_dequantize_per_channel(const float* x, float* y, std::int64_t oute
 FiniteSums minmax_sum(const float* x, std::int64_t count);
 std::int64_t dyadic_bin_counts(const float* x, std::int64_t count, int log2_width, std::int64_t first_bin,
                                std::int64_t num_bins, std::uint32_t* counts);
-std::int64_t dyadic_bin_counts_of_half(const float* x, std::int64_t count, int which, int log2_width,
+std::int64_t dyadic_bin_counts_of_half(const float* x, std::int64_t count, std::uint64_t seed, int log2_width,
                                        std::int64_t first_bin, std::int64_t num_bins, std::uint32_t* counts);
 double weighted_grid_error(const double* edges, const double* weights, std::int64_t count, double scale, double lowest,
                            double highest, double clip_weight);

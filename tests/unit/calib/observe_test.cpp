@@ -171,6 +171,27 @@ TEST_F(ObserveTest, MergedPartsAreTheWholeToTheBit) {
   }
 }
 
+/// Large enough to be counted by halves.
+TEST(DyadicHistogramByHalves, IsNearTheWholeWhateverThePeriod) {
+  std::mt19937 rng(11);
+  std::normal_distribution<float> normal;
+  for (const std::size_t period : {1U, 512U, 1024U, 2048U}) {
+    std::vector<float> values(std::size_t{1} << 18);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = normal(rng) * (i / period % 2 == 0 ? 1.0F : 10.0F);
+    const Moments moments = measure(values).moments;
+    DyadicHistogram half;
+    half.add_half(values, moments.min, moments.max, 12345);
+    const auto large = std::ranges::count_if(values, [](float x) { return x >= 4.0F; });
+    std::int64_t found = 0;
+    const std::vector<std::uint64_t> counts = half.counts();
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      if (half.lower_edge(i) >= 4.0) found += static_cast<std::int64_t>(counts[i]);
+    }
+    EXPECT_EQ(half.count(), static_cast<std::int64_t>(values.size()));
+    EXPECT_NEAR(static_cast<double>(found), static_cast<double>(large), 0.25 * static_cast<double>(large)) << period;
+  }
+}
+
 TEST_F(ObserveTest, NamesTensorAndSampleOfWhatIsNotFinite) {
   bad_sample_ = 3;
   bad_value_ = std::numeric_limits<float>::quiet_NaN();

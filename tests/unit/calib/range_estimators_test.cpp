@@ -191,6 +191,28 @@ TEST(RangeEstimators, MseClipsWhatIsNotWorthItsRange) {
   EXPECT_GE(range.max, 0.9);
 }
 
+/// -x has the mirror image of x's range; so few values that each bin weighs.
+TEST(RangeEstimators, SignsDoNotMatterToSymmetricGrids) {
+  std::mt19937 rng(3);
+  std::normal_distribution<float> normal(1.0F, 0.4F);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<float> values(9);
+    std::ranges::generate(values,
+                          [&] { return round % 2 == 0 ? std::abs(normal(rng)) : std::round(normal(rng) * 8.0F); });
+    std::vector<float> negated = values;
+    for (float& x : negated) x = -x;
+    for (const RangeMethod method : {RangeMethod::kMse, RangeMethod::kSqnr, RangeMethod::kEntropy}) {
+      const Case c{"narrow8", Kind::kNarrow, 8};
+      const RangeRule rule{.method = method};
+      const auto cost = [&](const Grid& grid) { return squared_error(values, grid, 1.0); };
+      const auto mirrored = [&](const Grid& grid) { return squared_error(negated, grid, 1.0); };
+      const double one = chosen(c, values, rule, DyadicHistogram::kNumBins, cost);
+      const double other = chosen(c, negated, rule, DyadicHistogram::kNumBins, mirrored);
+      EXPECT_LE(std::max(one, other), 1.5 * std::min(one, other) + 1e-9) << name_of(method) << " round " << round;
+    }
+  }
+}
+
 /// The candidates of AIMET's tf-enhanced on raw values.
 double cheapest_of_aimet(const Case& c, const std::vector<float>& values) {
   const double min = std::min(0.0F, *std::ranges::min_element(values));

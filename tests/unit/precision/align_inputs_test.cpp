@@ -114,5 +114,29 @@ TEST(AlignInputs, WhatConcatSharesWithOthersTakesItsGridIfThatIsNear) {
   }
 }
 
+/// x -> Concat(x, y) -> c,  c -> Add(c, b) -> s;  x is read by Relu, too: what c takes over, x takes over.
+TEST(AlignInputs, WhatFollowsAConcatIsAskedAgain) {
+  GraphBuilder builder;
+  builder.input("x").input("y").input("b").node("Concat", {"x", "y"}, {"c"}).node("Add", {"c", "b"}, {"s"});
+  builder.node("Relu", {"x"}, {"r"}).output("r").output("s").output("c");
+  const ops::Facts facts = float_facts(builder.graph());
+  Options options;
+  options.align_inputs = true;
+  for (const float of_b : {1.05F, 1.35F}) {
+    Plan plan = choose_tensors(builder.graph(), facts, options);
+    calib::Observations observations;
+    observations.emplace("x", seen(0.85F, 1));
+    observations.emplace("y", seen(1.0F, 2));
+    observations.emplace("c", seen(1.0F, 2));
+    observations.emplace("b", seen(of_b, 2));
+    observations.emplace("s", seen(2.0F, 5));
+    observations.emplace("r", seen(0.85F, 3));
+    const std::vector<double> floors(builder.graph().values.size(), -std::numeric_limits<double>::infinity());
+    // x follows c; c alone would follow b as far as 1.41 times its step, x with its two readers not so far.
+    EXPECT_EQ(align_inputs(builder.graph(), facts, observations, floors, plan), of_b < 1.2F ? 2 : 1) << of_b;
+    EXPECT_EQ(plan.of(builder.value("x")).source, Source::kShared);
+  }
+}
+
 }  // namespace
 }  // namespace halfstep::precision

@@ -36,6 +36,27 @@ std::size_t EntropyCost::first_bin_from(double x) const {
   return static_cast<std::size_t>(std::clamp(bin, 0.0, static_cast<double>(counts_.size())));
 }
 
+/// Of the bins from `begin` up to `end`, each told from the others as far as codes do.
+EntropyCost::Codes EntropyCost::codes_of(double scale, double lowest, double highest, std::size_t begin,
+                                         std::size_t end) const {
+  Codes codes;
+  const double beyond = first_centre_ + width_ * static_cast<double>(counts_.size());
+  // No bin lies below this code.
+  double code = std::max(lowest, std::nearbyint((first_centre_ - width_) / scale) - 1.0);
+  for (; code <= highest && (code - 0.5) * scale <= beyond; code += 1.0) {
+    const std::size_t from = std::clamp(first_bin_from((code - 0.5) * scale), begin, end);
+    const std::size_t to = std::clamp(first_bin_from((code + 0.5) * scale), begin, end);
+    const double occupied = occupied_[to] - occupied_[from];
+    if (occupied == 0.0) continue;
+    const double mass = mass_[to] - mass_[from];
+    const double mean = mass / occupied;
+    if (from == begin) codes.first_mean = mean;
+    if (to == end) codes.last_mean = mean;
+    codes.lost += entropy_[to] - entropy_[from] - mass * std::log(mean);
+  }
+  return codes;
+}
+
 double EntropyCost::divergence(const FittedGrid& grid) const {
   const double scale = grid.params.scale;
   const double lowest = static_cast<double>(grid.grid.q_min) - grid.params.zero_point;
@@ -45,35 +66,12 @@ double EntropyCost::divergence(const FittedGrid& grid) const {
   const double total = mass_.back();
   if (total <= 0.0) return 0.0;
   const double inside = mass_[end] - mass_[begin];
-  const bool finer_than_bins = scale <= width_;
-  if (begin >= end || inside <= 0.0 || (finer_than_bins && inside < total)) return std::log(1.0 / kSmoothing);
+  const double worst = std::log(1.0 / kSmoothing);
+  if (begin >= end || inside <= 0.0) return worst;
+  if (scale <= width_) return inside < total ? worst : 0.0;
 
-  // Sum of c ln(c / q) over the bins inside, q the share of the code's mass. Steps finer than bins tell all apart.
-  double tell_apart = 0.0;
-  const auto mean_of = [&](std::size_t from, std::size_t to) {
-    const double bins = occupied_[to] - occupied_[from];
-    return bins > 0.0 ? (mass_[to] - mass_[from]) / bins : 0.0;
-  };
-  double first_mean = counts_[begin];
-  double last_mean = counts_[end - 1];
-  if (!finer_than_bins) {
-    const double first_code = std::max(lowest, std::nearbyint((first_centre_ - width_) / scale) - 1.0);
-    for (double code = first_code; code <= highest; code += 1.0) {
-      const std::size_t from = std::clamp(first_bin_from((code - 0.5) * scale), begin, end);
-      const std::size_t to = std::clamp(first_bin_from((code + 0.5) * scale), begin, end);
-      if (from < to) {
-        const double mean = mean_of(from, to);
-        if (from == begin) first_mean = mean;
-        if (to == end) last_mean = mean;
-        if (mean > 0.0) {
-          tell_apart += entropy_[to] - entropy_[from] - (mass_[to] - mass_[from]) * std::log(mean);
-        }
-      }
-      if (from >= end || (code - 0.5) * scale > first_centre_ + width_ * static_cast<double>(counts_.size())) break;
-    }
-  }
-  double divergence = tell_apart / total + inside / total * std::log(inside / total);
-
+  const Codes codes = codes_of(scale, lowest, highest, begin, end);
+  double divergence = codes.lost / total + inside / total * std::log(inside / total);
   // What lies outside is moved into the outermost bins: their share of P rises, that of Q does not.
   const auto move_into = [&](std::size_t bin, double mean, double outside) {
     if (outside <= 0.0) return;
@@ -84,10 +82,10 @@ double EntropyCost::divergence(const FittedGrid& grid) const {
     divergence += p * std::log(p / q) - before;
   };
   if (end - begin == 1) {
-    move_into(begin, first_mean, total - inside);
+    move_into(begin, codes.first_mean, total - inside);
   } else {
-    move_into(begin, first_mean, mass_[begin]);
-    move_into(end - 1, last_mean, total - mass_[end]);
+    move_into(begin, codes.first_mean, mass_[begin]);
+    move_into(end - 1, codes.last_mean, total - mass_[end]);
   }
   return std::max(divergence, 0.0);
 }

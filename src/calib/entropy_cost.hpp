@@ -21,6 +21,14 @@ class EntropyCost {
   double divergence(const FittedGrid& grid) const;
 
  private:
+  /// What spreading each code's mass over its bins loses, in nats times the number of values, and the count that it
+  /// gives a bin of the lowest and of the highest code.
+  struct Codes {
+    double lost = 0.0;
+    double first_mean = 0.0;
+    double last_mean = 0.0;
+  };
+  Codes codes_of(double scale, double lowest, double highest, std::size_t begin, std::size_t end) const;
   std::size_t first_bin_from(double x) const;
 
   double first_centre_ = 0.0;

@@ -29,20 +29,20 @@ GRIDS = {
     "power of two, per tensor": (*POWER_OF_TWO, *PER_TENSOR),
     "power of two, weights per channel": POWER_OF_TWO,
 }
-# Methods for activations and weights: one varies, the other is mse; min-max for both is where one starts.
-VARIED_ACTIVATIONS = [("min-max", "min-max")]
-VARIED_ACTIVATIONS += [(method, "mse") for method in ("min-max", "moving-average", "mean-minmax", "mean-std", "percentile",
-                                                      "entropy", "mse", "sqnr")]
-VARIED_WEIGHTS = [("mse", method) for method in ("min-max", "mean-std", "percentile", "entropy", "sqnr", "adjusted")]
+ACTIVATIONS = ("min-max", "moving-average", "mean-minmax", "mean-std", "percentile", "entropy", "mse", "sqnr")
+WEIGHTS = ("min-max", "mean-std", "percentile", "entropy", "mse", "sqnr", "adjusted")
 # Nothing but digits and mobilenetv2_tv has depthwise convolutions.
 MODELS = {"mobilenetv2_tv": list(GRIDS), "squeezenet1_1": [g for g in GRIDS if "depthwise" not in g],
           "digits": list(GRIDS)}
 
 
-def methods_for(grid):
-    """Weights vary where their ranges matter most, per tensor, and once per channel."""
-    varies = grid.endswith("per tensor") or grid == next(iter(GRIDS))
-    return VARIED_ACTIVATIONS + (VARIED_WEIGHTS if varies else [])
+def methods_for(model, grid):
+    """(activations, weights): one varies, the other has what suits the grid; weights where their ranges matter most."""
+    weights = "mse" if grid.startswith("power of two") else "min-max"
+    pairs = [("min-max", "min-max")] + [(method, weights) for method in ACTIVATIONS]
+    if grid.endswith("per tensor") and model == "mobilenetv2_tv":
+        pairs += [("percentile", method) for method in WEIGHTS]
+    return list(dict.fromkeys(pairs))
 
 
 class Samples:
@@ -117,7 +117,7 @@ def main():
     results = json.loads(kept.read_text()) if kept.exists() else {}
 
     todo = [(model, grid, act, param) for model, grids in MODELS.items() if args.only in (None, model)
-            for grid in grids for act, param in methods_for(grid)]
+            for grid in grids for act, param in methods_for(model, grid)]
     samples = {model: Samples(model, args.shared.resolve(), args.work.resolve()) for model, *_ in todo}
     for part in ("sqnr", "seconds"):
         for model, grid, act, param in todo:
@@ -135,7 +135,7 @@ def main():
     text = ""
     for model, grid in dict.fromkeys((model, grid) for model, grid, *_ in todo):
         text += table(model, grid, {(act, param): results[f"{model}: {grid}: {act}: {param}"]
-                                    for act, param in methods_for(grid)})
+                                    for act, param in methods_for(model, grid)})
     if not args.update:
         print(text, end="")
         return

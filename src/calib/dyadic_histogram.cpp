@@ -83,28 +83,28 @@ void DyadicHistogram::make_room_for(std::int64_t count) {
   num_in_counts_ += count;
 }
 
-void DyadicHistogram::add(std::span<const float> values, float min, float max) {
+/// `kernel` counts (x, count, log2_width, first_bin, num_bins, counts).
+template <class Kernel>
+void DyadicHistogram::add_with(Kernel&& kernel, std::span<const float> values, float min, float max) {
   assert(!values.empty());
   cover(min, max);
   for (; !values.empty(); values = values.subspan(std::min(values.size(), kMaxAtOnce))) {
     const auto count = static_cast<std::int64_t>(std::min(values.size(), kMaxAtOnce));
     make_room_for(count);
-    kernels::dyadic_bin_counts(values.data(), count, log2_width_, first_bin_, static_cast<std::int64_t>(counts_.size()),
-                               counts_.data());
+    kernel(values.data(), count, log2_width_, first_bin_, static_cast<std::int64_t>(counts_.size()), counts_.data());
     count_ += count;
   }
 }
 
+void DyadicHistogram::add(std::span<const float> values, float min, float max) {
+  add_with(kernels::dyadic_bin_counts, values, min, max);
+}
+
 void DyadicHistogram::add_half(std::span<const float> values, float min, float max, std::uint64_t seed) {
-  assert(!values.empty());
-  cover(min, max);
-  for (; !values.empty(); values = values.subspan(std::min(values.size(), kMaxAtOnce))) {
-    const auto count = static_cast<std::int64_t>(std::min(values.size(), kMaxAtOnce));
-    make_room_for(count);
-    kernels::dyadic_bin_counts_of_half(values.data(), count, seed, log2_width_, first_bin_,
-                                       static_cast<std::int64_t>(counts_.size()), counts_.data());
-    count_ += count;
-  }
+  const auto count_half = [seed](const float* x, std::int64_t count, auto... bins) {
+    return kernels::dyadic_bin_counts_of_half(x, count, seed, bins...);
+  };
+  add_with(count_half, values, min, max);
 }
 
 void DyadicHistogram::add(std::span<const float> values) {
@@ -120,15 +120,15 @@ void DyadicHistogram::merge(const DyadicHistogram& other) {
   }
   assert(num_bins_ == other.num_bins_);
   cover(other.min_, other.max_);
-  if (!other.carried_.empty()) carried_.resize(counts_.size());
   make_room_for(other.num_in_counts_);
-  const int doublings = log2_width_ - other.log2_width_;
-  for (std::size_t i = 0; i < other.counts_.size(); ++i) {
-    const std::int64_t bin = (other.first_bin_ + static_cast<std::int64_t>(i)) >> std::min(doublings, 62);
-    const auto at = static_cast<std::size_t>(bin - first_bin_);
-    if (other.counts_[i] > 0) counts_[at] += other.counts_[i];
-    if (!other.carried_.empty() && other.carried_[i] > 0) carried_[at] += other.carried_[i];
-  }
+  const Window window{log2_width_, first_bin_, first_bin_ + static_cast<std::int64_t>(counts_.size()) - 1};
+  const auto add_moved = [&](auto counts, auto& into) {
+    move_into(window, other.log2_width_, other.first_bin_, counts);
+    into.resize(counts.size());
+    for (std::size_t i = 0; i < counts.size(); ++i) into[i] += counts[i];
+  };
+  add_moved(other.counts_, counts_);
+  if (!other.carried_.empty()) add_moved(other.carried_, carried_);
   count_ += other.count_;
 }
 

@@ -64,6 +64,8 @@ class DyadicHistogram {
  private:
   void cover(float min, float max);
   void make_room_for(std::int64_t count);
+  template <class Kernel>
+  void add_with(Kernel&& kernel, std::span<const float> values, float min, float max);
 
   int num_bins_;
   std::int64_t count_ = 0;

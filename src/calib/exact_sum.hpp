@@ -20,7 +20,7 @@ class ExactSum {
   void add(double x);
   void merge(const ExactSum& other);
 
-  /// The double nearest below in magnitude, within one unit in the last place.
+  /// Within two units in the last place, and the same for the same sum.
   double value() const;
 
   /// "-0x1f2e": the integer in hexadecimal.

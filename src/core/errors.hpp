@@ -1,4 +1,4 @@
-// errors.hpp: the two kinds of error that a model or a file can cause.
+// errors.hpp: the kinds of error that a model, a file or an option can cause.
 #pragma once
 
 #include <string>
@@ -13,5 +13,8 @@ inline Error invalid(std::string message) { return {ErrorCode::kInvalidInput, st
 
 /// The definition allows it, this program does not do it: kUnsupported with `message`.
 inline Error unsupported(std::string message) { return {ErrorCode::kUnsupported, std::move(message)}; }
+
+/// What the user asked for contradicts itself or what is there: kUsage with `message`.
+inline Error usage(std::string message) { return {ErrorCode::kUsage, std::move(message)}; }
 
 }  // namespace halfstep

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "core/errors.hpp"
 #include "core/text.hpp"
 #include "report/report_text.hpp"
 
@@ -35,8 +36,6 @@ std::vector<Bounds> bounds_of(const Gates& gates) {
           {"max_abs_error", gates.max_abs_error, 0.0, kAny},
           {"max_regression", gates.max_regression, 0.0, kAny}};
 }
-
-Error usage(const std::string& message) { return {ErrorCode::kUsage, message}; }
 
 /// Collects judged gates.
 class Judge {

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstdio>
 #include <sstream>
+#include <string_view>
+#include <vector>
 
 #include "calib/range_estimators.hpp"
 #include "encoding/range_to_encoding.hpp"
@@ -43,6 +45,15 @@ constexpr std::array kActPerChannel{ActPerChannel::kNone, ActPerChannel::kDepthw
 constexpr std::array kMethods{RangeMethod::kMinMax,  RangeMethod::kMovingAverage, RangeMethod::kMeanMinMax,
                               RangeMethod::kMeanStd, RangeMethod::kPercentile,    RangeMethod::kEntropy,
                               RangeMethod::kMse,     RangeMethod::kSqnr,          RangeMethod::kAdjusted};
+
+/// Adjusting to the grid is for weights only.
+std::vector<std::string_view> method_names(bool for_weights) {
+  std::vector<std::string_view> names;
+  for (const RangeMethod method : kMethods) {
+    if (for_weights || method != RangeMethod::kAdjusted) names.push_back(calib::name_of(method));
+  }
+  return names;
+}
 
 std::optional<std::string> get_act_per_channel(const Options& options) {
   if (options.act_per_channel == ActPerChannel::kNone) return std::nullopt;
@@ -294,15 +305,14 @@ std::span<const OptionRow<QuantizationOptions>> precision_options() {
        .get = get_named<&Options::scale>},
       {.name = "act_quantizer_calibration",
        .kind = OptionKind::kWord,
-       .values = {"min-max", "moving-average", "mean-minmax", "mean-std", "percentile", "entropy", "mse", "sqnr"},
+       .values = method_names(false),
        .type = "METHOD",
        .help = "how the range of an activation is chosen (docs/calibration.md)",
        .set = set_method<&Options::act_range>,
        .get = get_act_method},
       {.name = "param_quantizer_calibration",
        .kind = OptionKind::kWord,
-       .values = {"min-max", "moving-average", "mean-minmax", "mean-std", "percentile", "entropy", "mse", "sqnr",
-                  "adjusted"},
+       .values = method_names(true),
        .type = "METHOD",
        .help = "how the range of a weight is chosen",
        .set = set_method<&Options::param_range>,

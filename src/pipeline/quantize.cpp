@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/atomic_file.hpp"
+#include "core/errors.hpp"
 #include "halfstep/options.hpp"
 #include "halfstep/version.hpp"
 #include "io/json/encodings_json.hpp"
@@ -56,7 +57,6 @@ Result<void> validate(const QuantizeRequest& request, const PreparedModel& model
 
 /// Which of the ways to calibrate is asked for.
 Result<void> check_sources(const QuantizeRequest& request) {
-  const auto usage = [](const char* text) { return Error{ErrorCode::kUsage, text}; };
   const bool reads = !request.statistics_in.empty();
   if (request.input_list.empty() && !reads) {
     return usage("nothing to calibrate with: give --input_list FILE (docs/input-list.md), or --statistics_in FILE...");

@@ -1,6 +1,7 @@
 // quantize_files.cpp: all files of a run, or none.
 #include "pipeline/quantize_files.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,18 +56,17 @@ Result<OutputPaths> output_paths(const QuantizeRequest& request) {
 
 // Each is written under a temporary name first.
 Result<void> write_files(const QuantizeRequest& request, io::EncodingsVersion version, const OutputPaths& paths,
-                         const PreparedModel& model, const std::optional<io::Statistics>& statistics,
-                         QuantizeStory& story) {
+                         const PreparedModel& model, const io::Statistics& statistics, QuantizeStory& story) {
   Result<AtomicFile> encodings = AtomicFile::create(paths.encodings);
   if (!encodings.ok()) return encodings.error();
   Result<AtomicFile> report = AtomicFile::create(paths.report);
   if (!report.ok()) return report.error();
   std::optional<AtomicFile> seen;
-  if (statistics && request.statistics_out) {
+  if (request.statistics_out) {
     Result<AtomicFile> file = AtomicFile::create(*request.statistics_out);
     if (!file.ok()) return file.error();
     seen.emplace(*std::move(file));
-    if (auto written = seen->write(io::write_statistics(*statistics)); !written.ok()) return written;
+    if (auto written = seen->write(io::write_statistics(statistics)); !written.ok()) return written;
     if (auto finished = seen->finish(); !finished.ok()) return finished;
   }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
 
 #include "halfstep/quantize.hpp"
 #include "halfstep/result.hpp"
@@ -27,7 +26,6 @@ Result<OutputPaths> output_paths(const QuantizeRequest& request);
 /// The three files and, if asked for, the statistics: all, or none.
 /// Errors: those of AtomicFile and io::write_onnx().
 Result<void> write_files(const QuantizeRequest& request, io::EncodingsVersion version, const OutputPaths& paths,
-                         const PreparedModel& model, const std::optional<io::Statistics>& statistics,
-                         QuantizeStory& story);
+                         const PreparedModel& model, const io::Statistics& statistics, QuantizeStory& story);
 
 }  // namespace halfstep::pipeline

@@ -6,14 +6,13 @@
 #include <set>
 #include <utility>
 
+#include "core/errors.hpp"
 #include "core/text.hpp"
 #include "graph/fingerprint.hpp"
 #include "halfstep/version.hpp"
 
 namespace halfstep::pipeline {
 namespace {
-
-Error usage(std::string text) { return Error{ErrorCode::kUsage, std::move(text)}; }
 
 /// A file as read, and where its samples lie in the whole.
 struct Part {

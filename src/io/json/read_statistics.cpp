@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -47,6 +48,21 @@ Result<T> field(const json& object, const char* key) {
   return value->get<T>();
 }
 
+template <class T>
+Result<void> set(T& target, Result<T> read) {
+  if (!read.ok()) return read.error();
+  target = *std::move(read);
+  return {};
+}
+
+/// The first of several that failed.
+Result<void> first_error(std::initializer_list<Result<void>> all) {
+  for (const Result<void>& one : all) {
+    if (!one.ok()) return one;
+  }
+  return {};
+}
+
 Result<calib::ExactSum> sum_of(const json& object, const char* key) {
   const Result<std::string> text = field<std::string>(object, key);
   if (!text.ok()) return text.error();
@@ -88,19 +104,19 @@ std::optional<std::vector<std::uint64_t>> counts_of(std::string_view text) {
 
 /// Only histograms of as many bins can be merged.
 Result<calib::DyadicHistogram> histogram_of(const json& object, const calib::PooledMoments& moments, int bins) {
-  const Result<std::int64_t> num_bins = field<std::int64_t>(object, "bins");
-  const Result<float> min = field<float>(object, "min");
-  const Result<float> max = field<float>(object, "max");
-  const Result<std::string> text = field<std::string>(object, "counts");
-  if (!num_bins.ok()) return num_bins.error();
-  if (!min.ok()) return min.error();
-  if (!max.ok()) return max.error();
-  if (!text.ok()) return text.error();
-  std::optional<std::vector<std::uint64_t>> counts = counts_of(*text);
+  std::int64_t num_bins = 0;
+  float min = 0.0F;
+  float max = 0.0F;
+  std::string text;
+  const Result<void> read =
+      first_error({set(num_bins, field<std::int64_t>(object, "bins")), set(min, field<float>(object, "min")),
+                   set(max, field<float>(object, "max")), set(text, field<std::string>(object, "counts"))});
+  if (!read.ok()) return read.error();
+  std::optional<std::vector<std::uint64_t>> counts = counts_of(text);
   std::optional<calib::DyadicHistogram> histogram;
-  if (*num_bins != bins) return invalid("the histogram is not of " + std::to_string(bins) + " bins");
-  if (counts && *min == moments.min && *max == moments.max) {
-    histogram = calib::DyadicHistogram::restored(bins, *min, *max, *std::move(counts));
+  if (num_bins != bins) return invalid("the histogram is not of " + std::to_string(bins) + " bins");
+  if (counts && min == moments.min && max == moments.max) {
+    histogram = calib::DyadicHistogram::restored(bins, min, max, *std::move(counts));
   }
   if (!histogram || histogram->count() != moments.count) {
     return invalid("the histogram contradicts its extremes or its count");
@@ -124,38 +140,26 @@ Result<std::vector<calib::Extremes>> extremes_of(const json& list) {
 }
 
 Result<void> read_distribution(const json& object, int bins, calib::Distribution& into) {
-  const Result<std::int64_t> count = field<std::int64_t>(object, "count");
-  if (!count.ok()) return count.error();
-  if (*count == 0) return {};
-  const Result<float> min = field<float>(object, "min");
-  const Result<float> max = field<float>(object, "max");
-  const Result<calib::ExactSum> sum = sum_of(object, "sum");
-  const Result<calib::ExactSum> squares = sum_of(object, "sum_of_squares");
-  const Result<std::int64_t> samples = field<std::int64_t>(object, "samples");
-  const Result<calib::ExactSum> sum_of_min = sum_of(object, "sum_of_min");
-  const Result<calib::ExactSum> sum_of_max = sum_of(object, "sum_of_max");
-  for (const Error* error :
-       {min.ok() ? nullptr : &min.error(), max.ok() ? nullptr : &max.error(), sum.ok() ? nullptr : &sum.error(),
-        squares.ok() ? nullptr : &squares.error(), samples.ok() ? nullptr : &samples.error(),
-        sum_of_min.ok() ? nullptr : &sum_of_min.error(), sum_of_max.ok() ? nullptr : &sum_of_max.error()}) {
-    if (error != nullptr) return *error;
+  calib::PooledMoments& moments = into.moments;
+  calib::SampleExtremes& samples = into.samples;
+  if (auto read = set(moments.count, field<std::int64_t>(object, "count")); !read.ok()) return read;
+  if (moments.count == 0) return {};
+  const Result<void> read = first_error(
+      {set(moments.min, field<float>(object, "min")), set(moments.max, field<float>(object, "max")),
+       set(moments.sum, sum_of(object, "sum")), set(moments.sum_of_squares, sum_of(object, "sum_of_squares")),
+       set(samples.num_samples, field<std::int64_t>(object, "samples")),
+       set(samples.sum_of_min, sum_of(object, "sum_of_min")), set(samples.sum_of_max, sum_of(object, "sum_of_max"))});
+  if (!read.ok()) return read;
+  if (moments.min > moments.max || samples.num_samples == 0) {
+    return invalid("extremes or number of samples are impossible");
   }
-  if (*min > *max || *samples == 0) return invalid("extremes or number of samples are impossible");
-  into.moments = {.count = *count, .min = *min, .max = *max, .sum = *sum, .sum_of_squares = *squares};
-  into.samples.num_samples = *samples;
-  into.samples.sum_of_min = *sum_of_min;
-  into.samples.sum_of_max = *sum_of_max;
   if (const json* each = member(object, "extremes")) {
-    Result<std::vector<calib::Extremes>> read = extremes_of(*each);
-    if (!read.ok()) return read.error();
-    if (static_cast<std::int64_t>(read->size()) != *samples) return invalid("'extremes' lacks samples");
-    into.samples.each = *std::move(read);
+    if (auto listed = set(samples.each, extremes_of(*each)); !listed.ok()) return listed;
+    if (static_cast<std::int64_t>(samples.each.size()) != samples.num_samples)
+      return invalid("'extremes' lacks samples");
   }
-  if (const json* counted = member(object, "histogram")) {
-    Result<calib::DyadicHistogram> read = histogram_of(*counted, into.moments, bins);
-    if (!read.ok()) return read.error();
-    into.histogram = *std::move(read);
-  }
+  if (const json* counted = member(object, "histogram"))
+    return set(into.histogram, histogram_of(*counted, moments, bins));
   return {};
 }
 

@@ -32,6 +32,7 @@ int main(int argc, char** argv) {
   cli::add_rows(app, quantize_options(), typed, given);
   cli::add_rows(app, fixed_point_options(), typed.fixed, given);
   cli::add_rows(app, precision_options(), typed.options, given, "Precision");
+  cli::add_rows(app, tuning_options(), typed.tuning, given, "Algorithms");
   cli::add_input_dim(app, common);
   cli::add_running(app, common);
 

@@ -49,12 +49,15 @@ using GivenNames = std::set<std::string, std::less<>>;
 
 /// Grids and precision: what a recipe holds, and reports and encodings files record.
 std::span<const OptionRow<QuantizationOptions>> precision_options();
+/// Algorithms that change the model: recipes hold them, and reports and encodings files record them.
+std::span<const OptionRow<TuningOptions>> tuning_options();
 /// How fixed-point runs compute; all four tools.
 std::span<const OptionRow<FixedPointRequest>> fixed_point_options();
 /// Files that quantize writes, and its check at the end.
 std::span<const OptionRow<QuantizeRequest>> quantize_options();
 
-/// Sets what `row` is about. The rows above: QuantizationOptions, FixedPointRequest, QuantizeRequest.
+/// Sets what `row` is about. The rows above: QuantizationOptions, TuningOptions, FixedPointRequest,
+/// QuantizeRequest.
 /// Errors: kUsage for a value that is not legal, with those that are and the nearest one.
 template <class Request>
 Result<void> set_row(const OptionRow<Request>& row, Request& request, const std::string& text);

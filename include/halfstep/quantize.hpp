@@ -13,6 +13,7 @@
 #include "halfstep/quantization_options.hpp"
 #include "halfstep/result.hpp"
 #include "halfstep/shard.hpp"
+#include "halfstep/tuning_options.hpp"
 
 namespace halfstep {
 
@@ -24,6 +25,7 @@ struct QuantizeRequest {
   std::optional<std::filesystem::path> statistics_out;  ///< What calibration saw, for statistics_in.
   std::optional<Shard> shard;  ///< Run this share of the samples and write statistics_out only.
   QuantizationOptions options;
+  TuningOptions tuning;
   FixedPointRequest fixed;                             ///< Of the check at the end; recorded in all three files.
   std::optional<std::filesystem::path> output_path;    ///< Default: <model stem>.quantized.onnx here.
   std::optional<std::filesystem::path> encodings_out;  ///< Default: the output's stem + .encodings.json.

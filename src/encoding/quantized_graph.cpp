@@ -7,6 +7,14 @@
 #include "core/text.hpp"
 
 namespace halfstep {
+namespace {
+
+/// Algorithms approach a value in several steps; that is one change.
+void note(Provenance& provenance, const std::string& change) {
+  if (provenance.changes.empty() || provenance.changes.back() != change) provenance.changes.push_back(change);
+}
+
+}  // namespace
 
 Result<void> change_constant(QuantizedGraph& model, graph::ValueId id, Tensor values, const std::string& change) {
   graph::Value& value = model.graph.value(id);
@@ -23,7 +31,7 @@ Result<void> change_constant(QuantizedGraph& model, graph::ValueId id, Tensor va
   const auto at = model.encodings.find(value.name);
   if (at == model.encodings.end()) return {};
   at->second.codes = quantize(*value.constant, at->second.encoding);
-  at->second.provenance.changes.push_back(change);
+  note(at->second.provenance, change);
   return {};
 }
 
@@ -40,7 +48,7 @@ Result<void> change_encoding(QuantizedGraph& model, graph::ValueId id, Encoding 
     at->second.codes = quantize(*value.constant, encoding);
   }
   at->second.encoding = std::move(encoding);
-  at->second.provenance.changes.push_back(change);
+  note(at->second.provenance, change);
   return {};
 }
 

@@ -17,7 +17,7 @@ struct QuantizedGraph {
 };
 
 /// Gives constant `id` the values of `values`, and codes on the encoding it has, if any. `change` joins the provenance:
-/// "bias corrected". All that depends on the constant's old values (a bias' scale on its weight's) is the caller's.
+/// "bias corrected", once if it is the latest already. All that depends on the constant's old values (a bias' scale on its weight's) is the caller's.
 /// Requires: `id` is a constant of the same type and shape.
 /// Errors: kInvalidInput naming the tensor if a value is NaN or infinite; then nothing has changed.
 Result<void> change_constant(QuantizedGraph& model, graph::ValueId id, Tensor values, const std::string& change);

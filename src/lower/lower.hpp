@@ -28,13 +28,21 @@ Result<Program> simulated_program(const graph::Graph& graph, const ops::InputSha
 /// Graph inputs that are given as codes, by name, with the grid these are on.
 using CodeInputs = std::map<std::string, Encoding, std::less<>>;
 
+/// What a fixed-point Program leaves its outputs as.
+enum class OutputForm {
+  kReal,   ///< Real numbers.
+  kCodes,  ///< Codes where they exist.
+};
+
 /// Integer steps wherever the operators' integer forms and the encodings allow it,
 /// float steps between quantize and dequantize steps elsewhere (Program::islands, with the reasons).
 /// An encoded tensor exists as codes only; what reads it in float reads its dequantized codes. The
 /// result depends on graph, shapes, encodings and options alone. The Program takes the inputs named in `code_inputs`
 /// in the storage type of their grid, whatever `encodings` say of them: so a part of a model goes on from stored codes.
+/// With kCodes its outputs are left as codes, with Slot::encoding, where it has them as such: to be stored.
 /// Errors: as simulated_program; kInvalidInput if a name in `code_inputs` is no float32 input or its grid does not fit.
 Result<Program> fixed_program(const graph::Graph& graph, const ops::InputShapes& shapes, const EncodingSet& encodings,
-                              const FixedPointOptions& options, const CodeInputs& code_inputs = {});
+                              const FixedPointOptions& options, const CodeInputs& code_inputs = {},
+                              OutputForm output_form = OutputForm::kReal);
 
 }  // namespace halfstep::lower

@@ -23,9 +23,10 @@ using graph::ValueId;
 class FixedStages {
  public:
   FixedStages(const Graph& graph, FixedTensors& tensors, const FixedPointOptions& options,
-              const CodeInputs& code_inputs)
+              const CodeInputs& code_inputs, OutputForm output_form)
       : graph_(graph),
         code_inputs_(code_inputs),
+        output_form_(output_form),
         tensors_(tensors),
         steps_(tensors.steps()),
         builder_(tensors.builder()),
@@ -65,7 +66,10 @@ class FixedStages {
     return lower_real(context_, op, n);
   }
 
-  Result<SlotId> output_slot(ValueId id) { return tensors_.real_slot(id); }
+  Result<SlotId> output_slot(ValueId id) {
+    const bool as_codes = output_form_ == OutputForm::kCodes && tensors_.grid_of(id) != nullptr;
+    return as_codes ? tensors_.code_slot(id) : tensors_.real_slot(id);
+  }
 
  private:
   /// Nodes on plain integers (shapes) are no islands.
@@ -80,6 +84,7 @@ class FixedStages {
 
   const Graph& graph_;
   const CodeInputs& code_inputs_;
+  OutputForm output_form_;
   FixedTensors& tensors_;
   FloatSteps& steps_;
   ProgramBuilder& builder_;
@@ -89,7 +94,8 @@ class FixedStages {
 }  // namespace
 
 Result<Program> fixed_program(const Graph& graph, const ops::InputShapes& shapes, const EncodingSet& encodings,
-                              const FixedPointOptions& options, const CodeInputs& code_inputs) {
+                              const FixedPointOptions& options, const CodeInputs& code_inputs,
+                              OutputForm output_form) {
   for (const auto& [name, grid] : code_inputs) {
     const ValueId id = graph::find_value(graph, name);
     if (id != kNoValue && std::ranges::find(graph.inputs, id, &graph::GraphInput::value) != graph.inputs.end())
@@ -100,7 +106,7 @@ Result<Program> fixed_program(const Graph& graph, const ops::InputShapes& shapes
   if (!facts.ok()) return facts.error();
   const std::vector<bool> node_needed = needed_nodes(graph, *facts);
   FixedTensors tensors(graph, *std::move(facts), encodings, options.arithmetic);
-  FixedStages stages(graph, tensors, options, code_inputs);
+  FixedStages stages(graph, tensors, options, code_inputs, output_form);
   return lower_graph(graph, node_needed, tensors.builder(), stages);
 }
 

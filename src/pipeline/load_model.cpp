@@ -318,14 +318,19 @@ exec::Session fixed_session(const graph::Graph& graph, const EncodingSet& encodi
 }
 
 Result<FixedPointOptions> fixed_options_for(const PreparedModel& model, const FixedPointRequest& request) {
-  const auto no_power_of_two = std::ranges::find_if(model.encodings, [](const auto& named) {
+  return fixed_options_for(model.encodings, model.arithmetic, request);
+}
+
+Result<FixedPointOptions> fixed_options_for(const EncodingSet& encodings, const std::string& recorded_rule,
+                                            const FixedPointRequest& request) {
+  const auto no_power_of_two = std::ranges::find_if(encodings, [](const auto& named) {
     return std::ranges::any_of(named.second.encoding.params(),
                                [](const QuantParams& p) { return !numerics::is_power_of_two(p.scale); });
   });
-  const bool can_shift = no_power_of_two == model.encodings.end();
+  const bool can_shift = no_power_of_two == encodings.end();
   FixedPointOptions options;
   options.accumulator_bits = request.accumulator_bits;
-  const std::optional<Arithmetic> recorded = arithmetic_of(model.arithmetic);
+  const std::optional<Arithmetic> recorded = arithmetic_of(recorded_rule);
   if (request.arithmetic) {
     options.arithmetic = *request.arithmetic;
     if (needs_power_of_two(options.arithmetic) && !can_shift) {

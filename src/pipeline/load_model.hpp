@@ -94,6 +94,9 @@ exec::Session fixed_session(const graph::Graph& graph, const EncodingSet& encodi
 /// The rule and accumulators of a fixed-point run of `model`, see FixedPointRequest.
 /// Errors: kUsage if the rule only shifts and a scale is no power of two (the tensor is named).
 Result<FixedPointOptions> fixed_options_for(const PreparedModel& model, const FixedPointRequest& request);
+/// The same for encodings beside which `recorded_rule` stands; empty: none.
+Result<FixedPointOptions> fixed_options_for(const EncodingSet& encodings, const std::string& recorded_rule,
+                                            const FixedPointRequest& request);
 
 /// `requested`, or one thread for each processor if 0; never more than samples.
 int num_threads_for(int requested, std::int64_t num_samples);

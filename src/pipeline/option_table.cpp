@@ -190,6 +190,7 @@ Result<void> set_row(const OptionRow<Request>& row, Request& request, const std:
   return row.set(request, text);
 }
 template Result<void> set_row(const OptionRow<QuantizationOptions>&, QuantizationOptions&, const std::string&);
+template Result<void> set_row(const OptionRow<TuningOptions>&, TuningOptions&, const std::string&);
 template Result<void> set_row(const OptionRow<FixedPointRequest>&, FixedPointRequest&, const std::string&);
 template Result<void> set_row(const OptionRow<QuantizeRequest>&, QuantizeRequest&, const std::string&);
 
@@ -261,6 +262,7 @@ std::string options_markdown() {
   for (const auto& row : quantize_options()) text += markdown_line(row);
   for (const auto& row : fixed_point_options()) text += markdown_line(row);
   for (const auto& row : precision_options()) text += markdown_line(row);
+  for (const auto& row : tuning_options()) text += markdown_line(row);
   return text;
 }
 

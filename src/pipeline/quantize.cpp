@@ -13,6 +13,7 @@
 #include "io/json/encodings_json.hpp"
 #include "io/json/statistics_json.hpp"
 #include "lower/lower.hpp"
+#include "pipeline/calibrate.hpp"
 #include "pipeline/comparison.hpp"
 #include "pipeline/load_model.hpp"
 #include "pipeline/observe_float.hpp"
@@ -20,11 +21,9 @@
 #include "pipeline/quantize_summary.hpp"
 #include "pipeline/range_report.hpp"
 #include "pipeline/statistics.hpp"
-#include "precision/align_inputs.hpp"
-#include "precision/assign_encodings.hpp"
+#include "pipeline/tune_model.hpp"
 #include "precision/check_constants.hpp"
 #include "precision/choose_tensors.hpp"
-#include "precision/value_floors.hpp"
 #include "report/report.hpp"
 
 namespace halfstep {
@@ -36,10 +35,10 @@ using pipeline::QuantizeStory;
 using pipeline::RawModel;
 
 /// The first samples again, float against fixed point.
-Result<void> validate(const QuantizeRequest& request, const PreparedModel& model, const io::SampleReader& reader,
-                      const Observer& observer, QuantizeStory& story) {
+Result<void> validate(const QuantizeRequest& request, const graph::Graph& reference, const PreparedModel& model,
+                      const io::SampleReader& reader, const Observer& observer, QuantizeStory& story) {
   pipeline::FloatComparison comparison;
-  comparison.reference = &model.graph;
+  comparison.reference = &reference;
   comparison.quantized = &model.graph;
   comparison.encodings = &model.encodings;
   comparison.samples = pipeline::source_of(reader);
@@ -106,13 +105,13 @@ Result<Sources> open_sources(const QuantizeRequest& request, const RawModel& raw
 }
 
 /// From samples, or from files; for writing, of everything any method could read.
-Result<io::Statistics> observe(const QuantizeRequest& request, Sources& sources, const PreparedModel& model,
+Result<io::Statistics> observe(const QuantizeRequest& request, Sources& sources, const graph::Graph& graph,
                                const ops::Facts& facts, const precision::Plan& plan, const Observer& observer,
                                QuantizeStory& story) {
   io::Statistics seen;
-  std::vector<calib::Watch> watches = precision::watches_of(model.graph, facts, plan);
+  std::vector<calib::Watch> watches = precision::watches_of(graph, facts, plan);
   if (sources.statistics) {
-    if (auto fit = pipeline::check_statistics(*sources.statistics, model.graph, watches); !fit.ok()) return fit.error();
+    if (auto fit = pipeline::check_statistics(*sources.statistics, graph, watches); !fit.ok()) return fit.error();
     story.report.num_calibration_samples = sources.statistics->num_samples;
     story.num_statistics_files = request.statistics_in.size();
     seen.observations = std::move(sources.statistics->observations);
@@ -123,19 +122,19 @@ Result<io::Statistics> observe(const QuantizeRequest& request, Sources& sources,
   story.report.num_calibration_samples = samples.count;
   story.num_threads = pipeline::num_threads_for(request.num_threads, samples.count);
   if (request.statistics_out) {
-    watches = pipeline::watches_for_any_method(model.graph, facts, plan);
+    watches = pipeline::watches_for_any_method(graph, facts, plan);
     Result<io::Statistics> header =
-        pipeline::statistics_header(model.graph, sources.shapes, request.model.model, *sources.reader, shard);
+        pipeline::statistics_header(graph, sources.shapes, request.model.model, *sources.reader, shard);
     if (!header.ok()) return header.error();
     seen = *std::move(header);
   }
   if (samples.count == 0) {
     for (const calib::Watch& watch : watches)
-      seen.observations.emplace(model.graph.value(watch.value).name, calib::Observation{});
+      seen.observations.emplace(graph.value(watch.value).name, calib::Observation{});
     return seen;
   }
   Result<calib::Observations> observations =
-      pipeline::observe_float(model.graph, std::move(watches), samples, story.num_threads, "calibrating", observer,
+      pipeline::observe_float(graph, std::move(watches), samples, story.num_threads, "calibrating", observer,
                               [shard](std::int64_t i) { return shard.index + i * shard.count; });
   if (!observations.ok()) return observations.error();
   seen.observations = *std::move(observations);
@@ -143,13 +142,82 @@ Result<io::Statistics> observe(const QuantizeRequest& request, Sources& sources,
 }
 
 /// A share of the samples is no calibration: its statistics are all that is written.
-Result<QuantizeOutcome> write_shard(const QuantizeRequest& request, const io::Statistics& seen,
-                                    const QuantizeStory& story) {
-  const Result<void> written = write_file(*request.statistics_out, io::write_statistics(seen));
+Result<QuantizeOutcome> observe_shard(const QuantizeRequest& request, Sources& sources, const PreparedModel& model,
+                                      const Observer& observer, QuantizeStory& story) {
+  const Result<ops::Facts> facts = ops::infer_facts(model.graph, sources.shapes);
+  if (!facts.ok()) return facts.error().at(request.model.model.string());
+  const precision::Plan plan = precision::choose_tensors(model.graph, *facts, request.options, model.encodings);
+  const Result<io::Statistics> seen = observe(request, sources, model.graph, *facts, plan, observer, story);
+  if (!seen.ok()) return seen.error();
+  const Result<void> written = write_file(*request.statistics_out, io::write_statistics(*seen));
   if (!written.ok()) return written.error();
   QuantizeOutcome outcome;
-  outcome.summary = pipeline::shard_summary(request, story, seen.observations.size());
+  outcome.summary = pipeline::shard_summary(request, story, seen->observations.size());
   return outcome;
+}
+
+/// What calibration, and tuning if any, left beside the quantized model itself.
+struct Quantized {
+  io::Statistics seen;
+  precision::EncodingCounts counts;
+  std::vector<std::string> warnings;
+};
+
+/// By ranges alone. `model` gets its encodings.
+Result<Quantized> choose_ranges(const QuantizeRequest& request, Sources& sources, PreparedModel& model,
+                                const Observer& observer, QuantizeStory& story) {
+  Quantized quantized;
+  const auto look = [&](const ops::Facts& facts, const precision::Plan& plan) -> Result<calib::Observations> {
+    Result<io::Statistics> seen = observe(request, sources, model.graph, facts, plan, observer, story);
+    if (!seen.ok()) return seen.error();
+    quantized.seen = *std::move(seen);
+    return std::move(quantized.seen.observations);
+  };
+  Result<pipeline::Calibration> made =
+      pipeline::calibrate(model.graph, model.encodings, sources.shapes, request.options, look);
+  if (!made.ok()) return made.error();
+  quantized.seen.observations = std::move(made->seen);
+  quantized.counts = made->counts;
+  quantized.warnings = std::move(made->warnings);
+  model.encodings = std::move(made->model.encodings);
+  return quantized;
+}
+
+bool is_tuned(const QuantizeRequest& request) {
+  return !request.tuning.algorithms.empty() && request.statistics_in.empty() && !request.statistics_out;
+}
+
+/// With the algorithms asked for. `model` becomes the quantized one.
+Result<Quantized> tune(const QuantizeRequest& request, Sources& sources, PreparedModel& model,
+                       const Observer& observer, QuantizeStory& story) {
+  pipeline::TuneRequest tuning;
+  tuning.graph = &model.graph;
+  tuning.imported = &model.encodings;
+  tuning.shapes = sources.shapes;
+  tuning.options = request.options;
+  tuning.tuning = request.tuning;
+  tuning.fixed = [&](const EncodingSet& encodings) {
+    return pipeline::fixed_options_for(encodings, model.arithmetic, request.fixed);
+  };
+  tuning.samples = pipeline::source_of(*sources.reader);
+  story.report.num_calibration_samples = tuning.samples.count;
+  story.num_threads = pipeline::num_threads_for(request.num_threads, tuning.samples.count);
+  tuning.num_threads = story.num_threads;
+  tuning.observe = [&](const graph::Graph& graph, const ops::Facts& facts, const precision::Plan& plan,
+                       const std::vector<calib::Watch>& more, const exec::SampleSource& samples) {
+    return pipeline::observe_float(graph, pipeline::watches_of_both(precision::watches_of(graph, facts, plan), more),
+                                   samples, story.num_threads, "calibrating", observer);
+  };
+  Result<pipeline::TunedModel> tuned = pipeline::tune_model(tuning, observer);
+  if (!tuned.ok()) return tuned.error();
+  story.report.tuning = std::move(tuned->steps);
+  story.report.num_held_out = tuned->num_held_out;
+  static_cast<QuantizedGraph&>(model) = std::move(tuned->calibration.model);
+  Quantized quantized;
+  quantized.seen.observations = std::move(tuned->calibration.seen);
+  quantized.counts = tuned->calibration.counts;
+  quantized.warnings = std::move(tuned->calibration.warnings);
+  return quantized;
 }
 
 }  // namespace
@@ -183,30 +251,20 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   if (!prepared.ok()) return prepared.error();
   PreparedModel model = *std::move(prepared);
   const std::string place = request.model.model.string();
-  Result<ops::Facts> facts = ops::infer_facts(model.graph, sources->shapes);
-  if (!facts.ok()) return facts.error().at(place);
+  story.num_nodes = model.graph.nodes.size();
+  if (request.shard) return observe_shard(request, *sources, model, observer, story);
 
   // Observe, then decide.
-  precision::Plan plan = precision::choose_tensors(model.graph, *facts, request.options, model.encodings);
-  story.num_nodes = model.graph.nodes.size();
-  Result<io::Statistics> seen = observe(request, *sources, model, *facts, plan, observer, story);
-  if (!seen.ok()) return seen.error();
-  if (request.shard) return write_shard(request, *seen, story);
-  if (plan.align_inputs) {
-    const std::vector<double> floors =
-        precision::value_floors(model.graph, *facts, plan, seen->observations, model.encodings);
-    precision::align_inputs(model.graph, *facts, seen->observations, floors, plan);
-  }
-  Result<precision::Assignment> assignment =
-      precision::assign_encodings(model.graph, *facts, plan, seen->observations, model.encodings);
-  if (!assignment.ok()) return assignment.error().at(place);
+  const graph::Graph reference = model.graph;
   story.num_imported = model.encodings.size();
-  model.encodings = std::move(assignment->encodings);
+  Result<Quantized> quantized = is_tuned(request) ? tune(request, *sources, model, observer, story)
+                                                  : choose_ranges(request, *sources, model, observer, story);
+  if (!quantized.ok()) return quantized.error().at(place);
   if (story.num_imported > 0 && story.num_imported == model.encodings.size()) {
     warn(place + ": every tensor carries an encoding already; all are kept as they are" +
          (pipeline::asks_for_precision(request.options) ? ", so precision options have no effect" : ""));
   }
-  for (const std::string& warning : assignment->warnings) warn(warning);
+  for (const std::string& warning : quantized->warnings) warn(warning);
   if (model.encodings.empty()) {
     return Error{ErrorCode::kUnsupported, place +
                                               ": nothing to quantize, no operator of this model computes on float32 "
@@ -233,12 +291,13 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
     story.report.float_islands.push_back({island.label, model.graph.node(island.node).op_type, island.reason});
   }
   pipeline::count_encodings(model.encodings, story.report);
-  story.num_observed = static_cast<std::size_t>(assignment->counts.observed);
+  story.num_observed = static_cast<std::size_t>(quantized->counts.observed);
   if (sources->reader) {
-    if (auto judged = validate(request, model, *sources->reader, observer, story); !judged.ok()) return judged.error();
+    if (auto judged = validate(request, reference, model, *sources->reader, observer, story); !judged.ok())
+      return judged.error();
   }
-  pipeline::put_ranges(model.graph, model.encodings, seen->observations, story.report);
-  if (auto written = pipeline::write_files(request, *version, *paths, model, *seen, story); !written.ok()) {
+  pipeline::put_ranges(model.graph, model.encodings, quantized->seen.observations, story.report);
+  if (auto written = pipeline::write_files(request, *version, *paths, model, quantized->seen, story); !written.ok()) {
     return written.error();
   }
   std::vector<std::filesystem::path> files{paths->model, paths->encodings, paths->report};

@@ -46,6 +46,13 @@ const char* weights_granularity(WeightsPerChannel choice) {
   return "";
 }
 
+/// "13.37 to 18.02 dB on 25 held-out samples, 1.2 s".
+std::string gain_of(const report::TuningStep& step, std::int64_t num_held_out) {
+  return number("%.2f", step.sqnr_before_db) + number(" to %.2f dB", step.sqnr_after_db) + " on " +
+         count(static_cast<std::size_t>(num_held_out), "held-out sample") + number(", %.1f s", step.seconds) +
+         (step.undone ? ": undone" : "");
+}
+
 std::string precision_line(const QuantizationOptions& options) {
   const bool power = options.scale == ScaleKind::kPowerOfTwo;
   return "W" + std::to_string(options.weight_bits) + "A" + std::to_string(options.act_bits) +
@@ -81,6 +88,13 @@ std::string summary_of(const QuantizeRequest& request, const QuantizeStory& stor
            std::to_string(report.num_weight_encodings) + " weights and constants, " +
            std::to_string(report.num_bias_encodings) + " biases" +
            (story.num_imported > 0 ? "; " + std::to_string(story.num_imported) + " came with the model" : ""));
+  for (const report::TuningStep& step : report.tuning) {
+    line("Tuned", step.algorithms + ": " + step.did);
+    line("", gain_of(step, report.num_held_out));
+    for (std::size_t i = 0; i < std::min(step.notes.size(), kIslandsShown); ++i) line("", step.notes[i]);
+    if (step.notes.size() > kIslandsShown)
+      line("", "and " + std::to_string(step.notes.size() - kIslandsShown) + " more, see the report");
+  }
   const auto& islands = report.float_islands;
   if (!islands.empty()) line("Float", count(islands.size(), "node") + " without integer form stay float:");
   for (std::size_t i = 0; i < std::min(islands.size(), kIslandsShown); ++i) {

@@ -12,6 +12,7 @@ void for_each_row(Request& request, const Visit& visit) {
   for (const auto& row : quantize_options()) visit(row, request);
   for (const auto& row : fixed_point_options()) visit(row, request.fixed);
   for (const auto& row : precision_options()) visit(row, request.options);
+  for (const auto& row : tuning_options()) visit(row, request.tuning);
 }
 
 /// Empty, that is the default, unless something decided the option.

@@ -1,0 +1,161 @@
+// tune_model.cpp: steps that change the float model, then the sweep.
+#include "pipeline/tune_model.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <optional>
+
+#include "core/errors.hpp"
+#include "tune/judge.hpp"
+#include "tune/options.hpp"
+#include "tune/sweep_layers.hpp"
+
+namespace halfstep::pipeline {
+namespace {
+
+constexpr std::int64_t kHoldOutEvery = 8;
+constexpr std::int64_t kMostHeldOut = 32;
+
+/// Some samples of a source, by their places in it.
+exec::SampleSource picked(const exec::SampleSource& all, std::vector<std::int64_t> places) {
+  exec::SampleSource some;
+  some.count = static_cast<std::int64_t>(places.size());
+  some.load = [&all, places](std::int64_t i) { return all.load(places[static_cast<std::size_t>(i)]); };
+  if (all.place) some.place = [&all, places](std::int64_t i) { return all.place(places[static_cast<std::size_t>(i)]); };
+  return some;
+}
+
+/// Who learns and who judges.
+struct Split {
+  std::vector<std::int64_t> fit;
+  std::vector<std::int64_t> held_out;
+};
+
+Split split_of(std::int64_t count) {
+  Split split;
+  const std::int64_t every = std::clamp<std::int64_t>(count, 2, kHoldOutEvery);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const bool judges = i % every == every - 1 && static_cast<std::int64_t>(split.held_out.size()) < kMostHeldOut;
+    (judges ? split.held_out : split.fit).push_back(i);
+  }
+  return split;
+}
+
+class ModelTuner {
+ public:
+  ModelTuner(const TuneRequest& request, const Observer& observer)
+      : request_(request), observer_(observer), split_(split_of(request.samples.count)) {}
+
+  Result<TunedModel> run() {
+    if (split_.held_out.empty()) {
+      return usage("--algorithms needs at least 2 samples, one of them to judge by: the input list has " +
+                   std::to_string(request_.samples.count));
+    }
+    held_out_ = picked(request_.samples, split_.held_out);
+    Result<tune::Judge> judge = tune::Judge::make(*request_.graph, held_out_, request_.num_threads);
+    if (!judge.ok()) return judge.error();
+    judge_.emplace(*std::move(judge));
+    tuned_.num_held_out = judge_->num_samples();
+    tuned_.float_graph = *request_.graph;
+    Result<Calibration> base = calibrated(tuned_.float_graph);
+    if (!base.ok()) return base.error();
+    tuned_.calibration = *std::move(base);
+    const Result<FixedPointOptions> fixed = request_.fixed(tuned_.calibration.model.encodings);
+    if (!fixed.ok()) return fixed.error();
+    fixed_ = *fixed;
+    if (auto scored = rescore(); !scored.ok()) return scored.error();
+    const std::vector<Algorithm>& all = request_.tuning.algorithms;
+    const auto first_swept =
+        std::ranges::find_if(all, [&](Algorithm algorithm) { return tune::is_swept(algorithm, request_.tuning); });
+    if (first_swept != all.end()) {
+      if (auto swept = run_sweep({first_swept, all.end()}); !swept.ok()) return swept.error();
+    }
+    return std::move(tuned_);
+  }
+
+ private:
+  Result<Calibration> calibrated(const graph::Graph& graph) {
+    return calibrate(graph, *request_.imported, request_.shapes, request_.options,
+                     [&](const ops::Facts& facts, const precision::Plan& plan) {
+                       return request_.observe(graph, facts, plan, {}, request_.samples);
+                     });
+  }
+
+  Result<void> rescore() {
+    Result<tune::Score> score = judge_->score(tuned_.calibration.model, fixed_);
+    if (!score.ok()) return score.error();
+    score_ = *std::move(score);
+    return {};
+  }
+
+  Result<void> run_sweep(const std::vector<Algorithm>& algorithms) {
+    const auto start = std::chrono::steady_clock::now();
+    report::TuningStep step;
+    for (const Algorithm algorithm : algorithms) {
+      step.algorithms += (step.algorithms.empty() ? "" : ",") + std::string(tune::name_of(algorithm));
+    }
+    const exec::SampleSource fit = picked(request_.samples, split_.fit);
+    tune::LayerSweep sweep;
+    sweep.sweep.samples = fit;
+    sweep.sweep.samples.count = std::min(fit.count, request_.tuning.num_samples);
+    sweep.sweep.shapes = request_.shapes;
+    sweep.sweep.fixed = fixed_;
+    sweep.sweep.num_threads = request_.num_threads;
+    if (observer_.progress) {
+      sweep.sweep.progress = [&](std::int64_t done, std::int64_t total) {
+        observer_.progress("correcting layers", done, total);
+      };
+    }
+    sweep.algorithms = algorithms;
+    if (request_.tuning.bias_method == BiasMethod::kIterative) {
+      sweep.bias = {.iterations = request_.tuning.bias_calibration_iterations,
+                    .factor = request_.tuning.bias_calibration_factor};
+      sweep.bias.frames = request_.tuning.bias_calibration_frames;
+    } else {
+      sweep.bias.frames = request_.tuning.num_samples;
+    }
+    QuantizedGraph before = tuned_.calibration.model;
+    Result<tune::SweptModel> swept =
+        tune::sweep_layers(tuned_.float_graph, tuned_.calibration.facts, tuned_.calibration.model, sweep);
+    if (!swept.ok()) return swept.error();
+    step.did = swept->did;
+    step.notes = std::move(swept->notes);
+    return judged(std::move(step), std::move(before), start);
+  }
+
+  /// Keeps what the step made, or puts `before` back.
+  Result<void> judged(report::TuningStep step, QuantizedGraph before, std::chrono::steady_clock::time_point start) {
+    step.sqnr_before_db = score_.mean_db;
+    step.agreement_before = score_.agreement;
+    const tune::Score last = score_;
+    if (auto scored = rescore(); !scored.ok()) return scored;
+    step.sqnr_after_db = score_.mean_db;
+    step.agreement_after = score_.agreement;
+    if (tune::is_worse(last, score_)) {
+      step.undone = true;
+      tuned_.calibration.model = std::move(before);
+      score_ = last;
+    }
+    step.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    tuned_.steps.push_back(std::move(step));
+    return {};
+  }
+
+  const TuneRequest& request_;
+  const Observer& observer_;
+  Split split_;
+  exec::SampleSource held_out_;
+  std::optional<tune::Judge> judge_;
+  FixedPointOptions fixed_;
+  tune::Score score_;
+  TunedModel tuned_;
+};
+
+}  // namespace
+
+Result<TunedModel> tune_model(const TuneRequest& request, const Observer& observer) {
+  return ModelTuner(request, observer).run();
+}
+
+}  // namespace halfstep::pipeline

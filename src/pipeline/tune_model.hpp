@@ -1,0 +1,46 @@
+// tune_model.hpp: the algorithms of a request, one after the other, each kept only if held-out samples gain.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "exec/samples.hpp"
+#include "halfstep/arithmetic.hpp"
+#include "halfstep/observer.hpp"
+#include "halfstep/tuning_options.hpp"
+#include "pipeline/calibrate.hpp"
+#include "report/report.hpp"
+
+namespace halfstep::pipeline {
+
+/// What tuning works on.
+struct TuneRequest {
+  const graph::Graph* graph = nullptr;    ///< Prepared, in float.
+  const EncodingSet* imported = nullptr;  ///< What the model carried; stays.
+  ops::InputShapes shapes;                ///< Of the first sample.
+  QuantizationOptions options;
+  TuningOptions tuning;
+  /// The rule and accumulators that these encodings are run with.
+  std::function<Result<FixedPointOptions>(const EncodingSet&)> fixed;
+  exec::SampleSource samples;
+  int num_threads = 1;
+  /// Observes a float model's tensors over all samples, with `more` watched beside what the plan asks for.
+  std::function<Result<calib::Observations>(const graph::Graph&, const ops::Facts&, const precision::Plan&,
+                                            const std::vector<calib::Watch>& more, const exec::SampleSource&)>
+      observe;
+};
+
+struct TunedModel {
+  Calibration calibration;   ///< `calibration.model` is the quantized model with everything that was kept.
+  graph::Graph float_graph;  ///< What calibration saw: equalized, clipped, not rounded or corrected.
+  std::vector<report::TuningStep> steps;
+  std::int64_t num_held_out = 0;
+};
+
+/// Every eighth sample, at most 32, is held out of what rounding and bias correction see, and judges every step; ranges
+/// see all. The same for every number of threads.
+/// Errors: kUsage without a sample to hold out; those of calibrating, lowering and running.
+Result<TunedModel> tune_model(const TuneRequest& request, const Observer& observer);
+
+}  // namespace halfstep::pipeline

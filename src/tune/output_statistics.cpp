@@ -1,0 +1,147 @@
+// output_statistics.cpp: integer sums of codes, so that their order does not matter.
+#include "tune/output_statistics.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "ops/op_def.hpp"
+#include "ops/operands.hpp"
+#include "tune/channel_means.hpp"
+
+namespace halfstep::tune {
+namespace {
+
+/// Of one channel, in codes.
+struct CodeSums {
+  std::int64_t sum = 0;
+  std::int64_t inside = 0;
+};
+
+/// The codes at which a channel's values end: what its clamp allows, within its grid.
+struct CodeEnds {
+  std::int32_t low = 0;
+  std::int32_t high = 0;
+};
+
+CodeEnds ends_of(const Encoding& grid, const graph::Node& node, std::size_t channel) {
+  CodeEnds ends{grid.grid().q_min, grid.grid().q_max};
+  if (!node.clamp) return ends;
+  const QuantParams& params = grid.params()[grid.axis() ? channel : 0];
+  const auto code_of = [&](float real) {
+    const double code = std::nearbyint(static_cast<double>(real) / params.scale) + params.zero_point;
+    return static_cast<std::int32_t>(std::clamp<double>(code, ends.low, ends.high));
+  };
+  return {code_of(node.clamp->min_of(channel)), code_of(node.clamp->max_of(channel))};
+}
+
+template <class T>
+void add_run(const T* codes, std::int64_t count, CodeEnds ends, CodeSums& sums) {
+  // 32-bit sums of blocks short enough that none overflows: vectorised.
+  constexpr std::int64_t kBlock = 16384;
+  while (count > 0) {
+    const std::int64_t block = std::min(count, kBlock);
+    std::int32_t sum = 0;
+    std::int32_t inside = 0;
+    for (std::int64_t i = 0; i < block; ++i) {
+      const auto code = static_cast<std::int32_t>(codes[i]);
+      sum += code;
+      inside += static_cast<std::int32_t>(code > ends.low) & static_cast<std::int32_t>(code < ends.high);
+    }
+    sums.sum += sum;
+    sums.inside += inside;
+    codes += block;
+    count -= block;
+  }
+}
+
+template <class T>
+void add_codes(ConstView view, int axis, const std::vector<CodeEnds>& ends, std::vector<CodeSums>& sums) {
+  const Shape& shape = view.shape();
+  const std::int64_t outer = shape.num_elements(0, axis);
+  const std::int64_t inner = shape.num_elements(axis + 1, shape.rank());
+  const T* codes = view.data<T>();
+  for (std::int64_t o = 0; o < outer; ++o) {
+    for (std::size_t c = 0; c < sums.size(); ++c) {
+      add_run(codes, inner, ends[c], sums[c]);
+      codes += inner;
+    }
+  }
+}
+
+void add_any_codes(ConstView view, int axis, const std::vector<CodeEnds>& ends, std::vector<CodeSums>& sums) {
+  switch (view.dtype()) {
+    case DType::kUint8:
+      return add_codes<std::uint8_t>(view, axis, ends, sums);
+    case DType::kInt8:
+      return add_codes<std::int8_t>(view, axis, ends, sums);
+    case DType::kUint16:
+      return add_codes<std::uint16_t>(view, axis, ends, sums);
+    default:
+      return add_codes<std::int16_t>(view, axis, ends, sums);
+  }
+}
+
+/// Everything one worker has seen.
+struct SeenCodes {
+  std::vector<CodeEnds> ends;
+  std::vector<CodeSums> channels;
+  std::int64_t count = 0;  ///< Values a channel.
+
+  void add(ConstView view, int axis, const Encoding& grid, const graph::Node& node) {
+    const std::int64_t num_channels = view.shape()[axis];
+    for (std::size_t c = ends.size(); c < static_cast<std::size_t>(num_channels); ++c) {
+      ends.push_back(ends_of(grid, node, c));
+    }
+    channels.resize(ends.size());
+    add_any_codes(view, axis, ends, channels);
+    count += view.num_elements() / num_channels;
+  }
+};
+
+OutputStatistics statistics_of(const std::vector<SeenCodes>& by_worker, const Encoding& grid) {
+  SeenCodes total;
+  for (const SeenCodes& seen : by_worker) {
+    total.channels.resize(std::max(total.channels.size(), seen.channels.size()));
+    for (std::size_t c = 0; c < seen.channels.size(); ++c) {
+      total.channels[c].sum += seen.channels[c].sum;
+      total.channels[c].inside += seen.channels[c].inside;
+    }
+    total.count += seen.count;
+  }
+  OutputStatistics result;
+  for (std::size_t c = 0; c < total.channels.size(); ++c) {
+    const QuantParams& params = grid.params()[grid.axis() ? c : 0];
+    const double mean_code = static_cast<double>(total.channels[c].sum) / static_cast<double>(total.count);
+    result.mean.push_back(params.scale * (mean_code - params.zero_point));
+    result.inside.push_back(static_cast<double>(total.channels[c].inside) / static_cast<double>(total.count));
+  }
+  return result;
+}
+
+}  // namespace
+
+Result<OutputStatistics> measure_output(const SweptLayer& layer, const graph::Node& node, std::int64_t num_samples,
+                                        int num_threads) {
+  const ops::OpDef& op = *ops::find_op(node);
+  std::vector<SeenCodes> by_worker(static_cast<std::size_t>(num_threads));
+  ChannelMeans real{std::vector<std::vector<double>>(static_cast<std::size_t>(num_samples))};
+  std::optional<Encoding> output_grid;
+  const auto see = [&](std::int64_t sample, int worker, ConstView view, const Encoding* grid) -> Result<void> {
+    const int axis = ops::output_channel_axis(op, view.shape().rank());
+    if (grid == nullptr) {
+      real.by_sample[static_cast<std::size_t>(sample)] = channel_means(view, axis);
+      return {};
+    }
+    if (sample == 0) output_grid = *grid;
+    by_worker[static_cast<std::size_t>(worker)].add(view, axis, *grid, node);
+    return {};
+  };
+  if (auto ran = layer.for_each_output(num_samples, see); !ran.ok()) return ran.error();
+  if (output_grid) return statistics_of(by_worker, *output_grid);
+  OutputStatistics result{.mean = real.over(num_samples), .inside = {}};
+  result.inside.assign(result.mean.size(), 1.0);
+  return result;
+}
+
+}  // namespace halfstep::tune

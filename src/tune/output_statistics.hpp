@@ -1,0 +1,25 @@
+// output_statistics.hpp: what a layer of a quantized model hands on, channel by channel.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "encoding/encoding.hpp"
+#include "graph/graph.hpp"
+#include "halfstep/result.hpp"
+#include "tune/sweep.hpp"
+
+namespace halfstep::tune {
+
+/// Of one layer's output, after its fused clamp and on its grid.
+struct OutputStatistics {
+  std::vector<double> mean;    ///< [C], real units.
+  std::vector<double> inside;  ///< [C], 0 to 1: the share of values strictly between the ends of clamp and grid.
+};
+
+/// Runs `layer`, which is `node` of its graph, on its first `num_samples` samples. The same for every number of
+/// threads. Errors: those of running.
+Result<OutputStatistics> measure_output(const SweptLayer& layer, const graph::Node& node, std::int64_t num_samples,
+                                        int num_threads);
+
+}  // namespace halfstep::tune

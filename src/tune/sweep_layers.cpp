@@ -1,0 +1,66 @@
+// sweep_layers.cpp: what happens at each stop of the sweep.
+#include "tune/sweep_layers.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace halfstep::tune {
+namespace {
+
+std::string number_text(double value, const char* format) {
+  char text[48];
+  std::snprintf(text, sizeof(text), format, value);
+  return text;
+}
+
+/// Sums over layers, for the report.
+struct SweepTally {
+  int num_corrected = 0;
+  double log_shift = 0.0;  ///< Sum of ln(after / before) over corrected layers.
+};
+
+bool asks(const LayerSweep& request, Algorithm algorithm) {
+  return std::ranges::find(request.algorithms, algorithm) != request.algorithms.end();
+}
+
+}  // namespace
+
+Result<SweptModel> sweep_layers(const graph::Graph& reference, const ops::Facts& facts, QuantizedGraph& model,
+                                const LayerSweep& request) {
+  SweptModel swept;
+  SweepTally tally;
+  ReferenceMeans means;
+  if (asks(request, Algorithm::kBiasCorrection)) {
+    Result<ReferenceMeans> seen = reference_means(reference, request.sweep.samples, request.sweep.shapes,
+                                                  corrected_tensors(reference, facts), request.sweep.num_threads);
+    if (!seen.ok()) return seen.error();
+    means = *std::move(seen);
+  }
+  const auto visit = [&](const SweptLayer& layer) -> Result<void> {
+    for (const Algorithm algorithm : request.algorithms) {
+      if (algorithm != Algorithm::kBiasCorrection) continue;
+      const Result<CorrectedBias> bias =
+          correct_bias(layer, model, means, request.bias, request.sweep.num_threads);
+      if (!bias.ok()) return bias.error();
+      if (!bias->corrected) continue;
+      ++tally.num_corrected;
+      if (bias->mean_shift_before > 0.0 && bias->mean_shift_after > 0.0) {
+        tally.log_shift += std::log(bias->mean_shift_after / bias->mean_shift_before);
+      }
+    }
+    return {};
+  };
+  const Result<SweepOutcome> outcome = sweep(model, request.sweep, visit);
+  if (!outcome.ok()) return outcome.error();
+  swept.did = std::to_string(outcome->num_layers) + " layers";
+  if (asks(request, Algorithm::kBiasCorrection)) {
+    swept.did += ", biases of " + std::to_string(tally.num_corrected) + " corrected, their channels' means off by " +
+                 number_text(100.0 * std::exp(tally.log_shift / std::max(tally.num_corrected, 1)), "%.2g") +
+                 " % of before";
+  }
+  if (!outcome->stopped.empty()) swept.notes.push_back("the sweep ended early: " + outcome->stopped);
+  return swept;
+}
+
+}  // namespace halfstep::tune

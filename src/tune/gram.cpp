@@ -37,7 +37,7 @@ int shift_for(const Encoding& grid) {
   return shift;
 }
 
-Result<ops::ConvGeometry> geometry_of(const graph::Node& node, const Shape& input, const Shape& weight) {
+Result<ops::ConvGeometry> window_geometry(const graph::Node& node, const Shape& input, const Shape& weight) {
   const std::array types = {TensorType{DType::kFloat32, input}, TensorType{DType::kFloat32, weight}};
   const std::array<const TensorType*, 2> pointers = {types.data(), &types[1]};
   const std::array<const Tensor*, 2> values = {nullptr, nullptr};
@@ -61,7 +61,7 @@ Result<std::array<std::int64_t, 3>> padded_extents(const ops::ConvGeometry& g) {
 }
 
 // How many positions of an axis' padded image hold elements of the image, from pad on.
-std::int64_t inside(std::int64_t padded, std::int64_t pad, std::int64_t in) {
+std::int64_t inside_extent(std::int64_t padded, std::int64_t pad, std::int64_t in) {
   return std::clamp<std::int64_t>(padded - pad, 0, in);
 }
 
@@ -98,7 +98,7 @@ Result<GramAccumulator> GramAccumulator::make(const graph::Node& node, const Sha
   if (!layout.ok()) return layout.error();
   int channel_axis = 1;
   if (layout->windows) {
-    if (auto geometry = geometry_of(node, input, weight); !geometry.ok()) return geometry.error();
+    if (auto geometry = window_geometry(node, input, weight); !geometry.ok()) return geometry.error();
   } else {
     const bool transposed = node.attributes.get_int("transA", 0) != 0;
     channel_axis = transposed ? 0 : input.rank() - 1;
@@ -173,7 +173,7 @@ void GramAccumulator::centre(const std::byte* codes, std::int64_t rows, std::int
 }
 
 Result<GramAccumulator::Vectors> GramAccumulator::lay_out_windows(const ConstView& codes, std::int64_t sample) {
-  const Result<ops::ConvGeometry> geometry = geometry_of(node_, codes.shape(), weight_);
+  const Result<ops::ConvGeometry> geometry = window_geometry(node_, codes.shape(), weight_);
   if (!geometry.ok()) return geometry.error();
   const ops::ConvGeometry& g = *geometry;
   if (g.batch * g.out_size() == 0) return Vectors{};
@@ -185,8 +185,9 @@ Result<GramAccumulator::Vectors> GramAccumulator::lay_out_windows(const ConstVie
   const std::int64_t plane = (*extents)[1] * (*extents)[2];
   const std::int64_t image = (*extents)[0] * plane;
   centred_.assign(static_cast<std::size_t>(g.batch * g.in_channels * image), 0);
-  const std::array copied = {inside((*extents)[0], g.pad[0], g.in[0]), inside((*extents)[1], g.pad[1], g.in[1]),
-                             inside((*extents)[2], g.pad[2], g.in[2])};
+  const std::array copied = {inside_extent((*extents)[0], g.pad[0], g.in[0]),
+                             inside_extent((*extents)[1], g.pad[1], g.in[1]),
+                             inside_extent((*extents)[2], g.pad[2], g.in[2])};
   const auto bytes = static_cast<std::int64_t>(size_in_bytes(codes.dtype()));
   for (std::int64_t c = 0; c < g.batch * g.in_channels && copied[1] * copied[2] > 0; ++c) {
     for (std::int64_t z = 0; z < copied[0]; ++z) {

@@ -22,7 +22,8 @@
 
 namespace halfstep::tune {
 
-/// H of more inputs a row than this (340 MB for a 3x3 convolution of 512 channels, with its scratch) is refused.
+/// H of more inputs a row than this (a 3x3 convolution of 512 channels would need 170 MB, and as much for the result)
+/// is refused.
 inline constexpr std::int64_t kMaxGramOrder = 2304;
 
 /// What a GramAccumulator has seen, in real units. Group by group; a matrix multiplication is one group, a depthwise
@@ -34,7 +35,8 @@ struct Gram {
 };
 
 /// Sums over samples. Each worker has its own; merge() joins them without loss.
-/// Inputs of more than 8 bits are rounded to 9 bits and a sign first: their H is off by their 256th parts, not exact.
+/// Exact for codes of up to 8 bits. Wider ones are rounded to 8 bits and a sign first, which adds the noise of such a
+/// grid to H.
 class GramAccumulator {
  public:
   /// For the linear node's input 0 of shape `input` (later samples may differ in extents, but not in channels) on

@@ -14,7 +14,7 @@
 namespace halfstep::tune {
 namespace {
 
-std::vector<WeightGroup> groups_of(const LayerRequest& request, const LinearRows& layout) {
+std::vector<WeightGroup> weight_groups(const LayerRequest& request, const LinearRows& layout) {
   const float* weight = request.weight.data<float>();
   std::vector<WeightGroup> groups;
   for (std::int64_t g = 0; g < layout.groups; ++g) {
@@ -29,7 +29,8 @@ std::vector<WeightGroup> groups_of(const LayerRequest& request, const LinearRows
   return groups;
 }
 
-Tensor codes_tensor(const LayerRequest& request, const LinearRows& layout, const std::vector<Eigen::MatrixXi>& codes) {
+Tensor tensor_of_codes(const LayerRequest& request, const LinearRows& layout,
+                       const std::vector<Eigen::MatrixXi>& codes) {
   Tensor tensor(TensorType{storage_dtype(request.start.grid()), request.weight.shape()});
   visit_dtype(tensor.dtype(), [&]<class T>() {
     T* to = tensor.mutable_data<T>();
@@ -63,7 +64,7 @@ Result<RoundedLayer> round_layer(const LayerRequest& request) {
   const Result<LinearRows> layout = linear_rows(request.node, request.weight.shape());
   if (!layout.ok()) return layout.error();
   if (auto checked = check_layer(request, *layout); !checked.ok()) return checked.error();
-  const std::vector<WeightGroup> groups = groups_of(request, *layout);
+  const std::vector<WeightGroup> groups = weight_groups(request, *layout);
   const Encoding& start = request.start;
   Result<RoundedWeights> rounded = round_weights({.groups = groups,
                                                   .grid = start.grid(),
@@ -76,7 +77,7 @@ Result<RoundedLayer> round_layer(const LayerRequest& request) {
                                   ? Encoding::per_channel(start.grid(), *start.axis(), std::move(rounded->params))
                                   : Encoding::per_tensor(start.grid(), rounded->params[0]);
   if (!encoding.ok()) return encoding.error();
-  return RoundedLayer{*std::move(encoding), codes_tensor(request, *layout, rounded->codes), rounded->error_before,
+  return RoundedLayer{*std::move(encoding), tensor_of_codes(request, *layout, rounded->codes), rounded->error_before,
                       rounded->error_after};
 }
 

@@ -18,17 +18,17 @@ namespace {
 constexpr int kAffineCandidates = 25;
 constexpr double kCandidateStep = 0.025;  // Factors 1, 0.975, ..., 0.4.
 constexpr int kPowerCandidates = 4;       // Factors 1, 1/2, 1/4, 1/8.
-constexpr double kNever = std::numeric_limits<double>::infinity();
+constexpr double kForbiddenRange = std::numeric_limits<double>::infinity();
 
 // Rows of one group, and the grids they are on.
-struct RowSet {
+struct WeightRows {
   const WeightGroup* group;
   Compensation compensation;
   Eigen::Index first;  // Number of its first row among all rows.
 };
 
 // One outcome for all rows: codes by group, errors by row.
-struct Outcome {
+struct RoundOutcome {
   std::vector<Eigen::MatrixXd> codes;
   std::vector<double> errors;
 };
@@ -46,7 +46,7 @@ class Rounder {
   RoundedWeights run() const {
     const std::vector<std::vector<QuantParams>> ranges = best_ranges();
     RoundedWeights result;
-    Outcome best = nearest();
+    RoundOutcome best = nearest();
     result.params = start_;
     result.error_before = std::accumulate(best.errors.begin(), best.errors.end(), 0.0);
     for (const std::vector<QuantParams>& params : ranges) keep_better(params, compensated(params), best, result.params);
@@ -58,7 +58,7 @@ class Rounder {
  private:
   std::size_t grid_of(Eigen::Index row) const { return start_.size() == 1 ? 0 : static_cast<std::size_t>(row); }
 
-  std::vector<QuantParams> params_of(const RowSet& set, const std::vector<QuantParams>& params) const {
+  std::vector<QuantParams> params_of(const WeightRows& set, const std::vector<QuantParams>& params) const {
     std::vector<QuantParams> rows;
     for (Eigen::Index i = 0; i < set.group->weights.rows(); ++i) rows.push_back(params[grid_of(set.first + i)]);
     return rows;
@@ -86,7 +86,7 @@ class Rounder {
   // What compensation would leave of the errors on `params`, by grid.
   std::vector<double> predicted(const std::vector<QuantParams>& params) const {
     std::vector<double> errors(start_.size(), 0.0);
-    for (const RowSet& set : sets_) {
+    for (const WeightRows& set : sets_) {
       const std::vector<QuantParams> rows = params_of(set, params);
       const Eigen::MatrixXd& weights = set.group->weights;
       const Eigen::MatrixXd e = code_errors(weights, nearest_codes(weights, request_.grid, rows), rows);
@@ -108,7 +108,7 @@ class Rounder {
       std::vector<double> banned(start_.size(), 0.0);
       for (std::size_t g = 0; g < start_.size(); ++g) {
         if (allowed(g, params[g].scale)) continue;
-        banned[g] = kNever;
+        banned[g] = kForbiddenRange;
         params[g] = start_[g];
       }
       errors.push_back(count == 1 ? banned : predicted(params));
@@ -125,9 +125,9 @@ class Rounder {
     return ranges;
   }
 
-  Outcome nearest() const {
-    Outcome outcome;
-    for (const RowSet& set : sets_) {
+  RoundOutcome nearest() const {
+    RoundOutcome outcome;
+    for (const WeightRows& set : sets_) {
       const std::vector<QuantParams> rows = params_of(set, start_);
       outcome.codes.push_back(nearest_codes(set.group->weights, request_.grid, rows));
       const Eigen::VectorXd errors =
@@ -137,9 +137,9 @@ class Rounder {
     return outcome;
   }
 
-  Outcome compensated(const std::vector<QuantParams>& params) const {
-    Outcome outcome;
-    for (const RowSet& set : sets_) {
+  RoundOutcome compensated(const std::vector<QuantParams>& params) const {
+    RoundOutcome outcome;
+    for (const WeightRows& set : sets_) {
       const std::vector<QuantParams> rows = params_of(set, params);
       outcome.codes.push_back(set.compensation.round(set.group->weights, request_.grid, rows));
       const Eigen::VectorXd errors = descend(set.group->weights, *set.group->moments, request_.grid, rows,
@@ -150,7 +150,7 @@ class Rounder {
   }
 
   // Replaces what `best` has on each grid where `tried`, on `params`, has less error.
-  void keep_better(const std::vector<QuantParams>& params, const Outcome& tried, Outcome& best,
+  void keep_better(const std::vector<QuantParams>& params, const RoundOutcome& tried, RoundOutcome& best,
                    std::vector<QuantParams>& best_params) const {
     std::vector<double> gain(start_.size(), 0.0);
     for (std::size_t row = 0; row < tried.errors.size(); ++row) {
@@ -169,11 +169,11 @@ class Rounder {
 
   const RoundRequest& request_;
   std::vector<QuantParams> start_;
-  std::vector<RowSet> sets_;
+  std::vector<WeightRows> sets_;
   Eigen::Index num_rows_ = 0;
 };
 
-Result<void> check_groups(const RoundRequest& request) {
+Result<void> check_round_request(const RoundRequest& request) {
   Eigen::Index rows = 0;
   for (const WeightGroup& group : request.groups) {
     const Eigen::Index k = group.weights.cols();
@@ -195,7 +195,7 @@ Result<void> check_groups(const RoundRequest& request) {
 }
 
 // The start raised to what is allowed.
-Result<std::vector<QuantParams>> raised_start(const RoundRequest& request) {
+Result<std::vector<QuantParams>> start_above_lowest(const RoundRequest& request) {
   std::vector<QuantParams> start(request.start.begin(), request.start.end());
   for (std::size_t g = 0; g < start.size(); ++g) {
     double& scale = start[g].scale;
@@ -214,8 +214,8 @@ Result<std::vector<QuantParams>> raised_start(const RoundRequest& request) {
 }  // namespace
 
 Result<RoundedWeights> round_weights(const RoundRequest& request) {
-  if (auto checked = check_groups(request); !checked.ok()) return checked.error();
-  Result<std::vector<QuantParams>> start = raised_start(request);
+  if (auto checked = check_round_request(request); !checked.ok()) return checked.error();
+  Result<std::vector<QuantParams>> start = start_above_lowest(request);
   if (!start.ok()) return start.error();
   return Rounder(request, *std::move(start)).run();
 }

@@ -166,7 +166,7 @@ TEST(Gram, WindowsOfAnyConvolution) {
 // More inputs than a block of products has columns, more positions than wait at a time.
 TEST(Gram, ManyInputsAndPositions) {
   std::mt19937 rng(2002);
-  const ConvCase c{.channels = 25, .height = 70, .width = 70, .kernel = {3, 3}, .pads = {1, 1, 1, 1}};
+  const ConvCase c{.channels = 11, .height = 65, .width = 65, .kernel = {3, 3}, .pads = {1, 1, 1, 1}};
   const Encoding grid = random_grid(rng, unsigned_grid(8), 1);
   auto gram = GramAccumulator::make(c.node(), c.input(), c.weight(), grid);
   ASSERT_TRUE(gram.ok());
@@ -199,6 +199,28 @@ TEST(Gram, ThinnedPositionsAreSomeOfAllAndDependOnTheSample) {
     traces.push_back(thinned.moments[0].trace());
   }
   EXPECT_NE(traces[0], traces[1]);
+}
+
+// The same windows as those of a convolution over two axes, whose loops are checked above.
+TEST(Gram, OneAndThreeSpatialAxes) {
+  std::mt19937 rng(2007);
+  const Encoding grid = random_grid(rng, unsigned_grid(8), 1);
+  const auto moments = [&](const Tensor& codes, const Shape& weight, const Ints& strides) {
+    graph::Node node = matrix_node("Conv");
+    node.attributes.set("strides", strides);
+    auto gram = GramAccumulator::make(node, codes.shape(), weight, grid);
+    EXPECT_TRUE(gram->add(codes.view(), 0).ok());
+    return gram->finish();
+  };
+  const Tensor line = random_codes(rng, {2, 3, 30}, unsigned_grid(8));
+  expect_same(moments(line, {1, 3, 4}, {2}), moments(line.reshaped({2, 3, 1, 30}), {1, 3, 1, 4}, {1, 2}));
+  // [depth, height, width] with a kernel that is 1 wide: each place along the width is an image of its own.
+  const Tensor volume = random_codes(rng, {1, 1, 6, 7, 5}, unsigned_grid(8));
+  Tensor images(TensorType{DType::kUint8, {5, 1, 6, 7}});
+  for (std::int64_t i = 0; i < volume.num_elements(); ++i) {
+    images.mutable_data<std::uint8_t>()[i % 5 * 42 + i / 5] = volume.data<std::uint8_t>()[i];
+  }
+  expect_same(moments(volume, {1, 1, 2, 3, 1}, {2, 1, 1}), moments(images, {1, 1, 2, 3}, {2, 1}));
 }
 
 TEST(Gram, CodesOfSixteenBitsAreRoundedToTheirHighOnes) {

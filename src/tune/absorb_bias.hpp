@@ -4,12 +4,10 @@
 //   after:   x' = Relu(W1 u + b1 - c)      y = W2 x' + b2 + sum over taps of W2 c
 //
 // x' = x - c wherever x >= c, so y stays while the range that x needs shrinks by c.
-//   c = max(0, mean - 3 * standard deviation), of what the Relu reads, where the layer has BatchNorm statistics: all
-//   but
+//   c = max(0, mean - 3 * standard deviation) of what the Relu reads, where the layer has BatchNorm statistics: all but
 //       0.13 % of normal values lie above;
 //   c = the smallest value that calibration saw behind the Relu, else: exact for those samples.
-// Source: Nagel et al., Data-Free Quantization Through Weight Equalization and Bias Correction, ICCV 2019,
-// section 4.1.3.
+// Source: Nagel et al., Data-Free Quantization Through Weight Equalization and Bias Correction, ICCV 2019, 4.1.3.
 #pragma once
 
 #include <string>

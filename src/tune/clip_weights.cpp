@@ -46,11 +46,13 @@ double middle_of(std::vector<double> values) {
 }
 
 double median_bound(const std::vector<double>& magnitudes, double margin) {
-  const std::size_t count = magnitudes.size();
-  if (static_cast<std::int64_t>(count) < kMinRowValues) return kNoBound;
-  const double median = middle_of(magnitudes);
-  const double largest_normal = std::sqrt(2.0 * std::log(2.0 * static_cast<double>(count)));
-  return median > 0.0 ? margin * median / kNormalMedian * largest_normal : kNoBound;
+  const auto count = static_cast<double>(magnitudes.size());
+  if (static_cast<std::int64_t>(magnitudes.size()) < kMinRowValues) return kNoBound;
+  const double deviation = middle_of(magnitudes) / kNormalMedian;
+  const double bound = margin * deviation * std::sqrt(2.0 * std::log(2.0 * count));
+  const auto num_beyond = std::ranges::count_if(magnitudes, [&](double magnitude) { return magnitude > bound; });
+  const bool are_outliers = static_cast<double>(num_beyond) <= kMaxOutlierShare * count;
+  return deviation > 0.0 && are_outliers ? bound : kNoBound;
 }
 
 double percentile_bound(std::vector<double> magnitudes, double shrink) {

@@ -4,15 +4,14 @@
 //
 // kMedian, tensors with one grid: bound = tensor_factor * median over the rows of their largest |w|. A row far larger
 //   than the typical one is brought down to that many times the typical one; what lies within rows stays.
-// kMedian, a row with its own grid, and tensors without rows: bound = row_margin * s * sqrt(2 ln 2n), over the n
-// values.
+// kMedian, a row with its own grid, and tensors without rows, of n values: bound = row_margin * s * sqrt(2 ln 2n).
 //   s = median |w| / 0.6745 is the standard deviation of normal values with that median; the largest |w| of n normal
 //   values is at most s * sqrt(2 ln 2n) on average (the maximal inequality for the 2n values w and -w), so that with
 //   the margin normal weights all but never change. Below kMinRowValues values, as in depthwise kernels, or with a
-//   median of 0 nothing tells what is far: the row stays.
-// kPercentile: bound = the smallest |w| that 100 - shrink percent of the values do not exceed.
-// Source: TIDL's first calibration step and its percentileWtRangeShrink, for what is clipped; the median rules are
-// ours.
+//   median of 0, nothing tells what is far; and where more than kMaxOutlierShare of the values lie beyond the bound
+//   they are no outliers: such rows stay.
+// kPercentile: bound = the smallest |w| that 100 - shrink percent of the values do not exceed; none if that is 0.
+// Source: what TIDL's first calibration step and its percentileWtRangeShrink clip; the median rules are ours.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +36,8 @@ struct ClipOptions {
 
 /// kMedian: rows of fewer values have no bound.
 inline constexpr std::int64_t kMinRowValues = 64;
+/// kMedian: a row of which more than this share would be clipped has no bound.
+inline constexpr double kMaxOutlierShare = 0.05;
 
 /// What happened to one weight.
 struct ClippedWeight {

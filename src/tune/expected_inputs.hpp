@@ -1,8 +1,7 @@
 // expected_inputs.hpp: the mean of what layers read, channel by channel, from BatchNorm statistics: without data.
 //
-// The output of a layer with NormalStatistics is a normal value clipped by the layer's clamp to [a, b]. With
-// alpha = (a - mean) / deviation, beta = (b - mean) / deviation, phi and Phi the standard normal density and
-// distribution,
+// The output of a layer with NormalStatistics is a normal value clipped by the layer's clamp to [a, b]. With phi and
+// Phi the standard normal density and distribution, alpha = (a - mean) / deviation, beta = (b - mean) / deviation:
 //
 //   E[y] = a Phi(alpha) + b (1 - Phi(beta)) + mean (Phi(beta) - Phi(alpha)) + deviation (phi(alpha) - phi(beta))
 //

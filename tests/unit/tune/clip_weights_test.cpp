@@ -84,6 +84,15 @@ TEST(ClipWeights, RowsOfFewValuesAndRowsOfZerosHaveNoBound) {
   EXPECT_TRUE(clip_weights(zeros.graph, zeros.plan, {.method = ClipMethod::kPercentile})->clipped.empty());
 }
 
+TEST(ClipWeights, RowsWithTwoKindsOfValuesHaveNoBound) {
+  for (const int num_large : {5, 6}) {
+    Tensor weight(TensorType{DType::kFloat32, {1, 100, 1, 1}});
+    for (int i = 0; i < 100; ++i) weight.mutable_data<float>()[i] = i < num_large ? 1.0F : 0.01F;
+    const OneLayer layer = conv_with(weight, true);
+    EXPECT_EQ(clip_weights(layer.graph, layer.plan, {})->clipped.size(), num_large == 5 ? 1U : 0U);
+  }
+}
+
 TEST(ClipWeights, PercentilesCountValuesOfTheTensorOrOfTheRow) {
   Tensor weight(TensorType{DType::kFloat32, {2, 100, 1, 1}});
   for (int i = 0; i < 200; ++i) weight.mutable_data<float>()[i] = static_cast<float>(i % 2 == 0 ? i + 1 : -i - 1);

@@ -7,12 +7,13 @@
 //
 //   scale[c] = gamma[c] / sqrt(variance[c] + epsilon),  shift[c] = beta[c] - mean[c] * scale[c]
 //
-// W' and b' are those of linear.hpp, in double, rounded once. Over the training data channel c of z is about normal
-// with mean beta[c] and standard deviation |scale[c]| * sqrt(variance[c]), which is |gamma[c]| but for epsilon: in the
-// first form the Conv keeps these as its statistics (Nagel et al. 2019, section 4.1.3). Conditions: inference mode;
-// constant parameters, none pinned; the value between the two has no other reader, is no graph output and not pinned.
-// In front of a Conv: no padding, unless shift is 0, because the padding is not normalized; in front of a
-// ConvTranspose: shift is 0, because its border sums fewer taps.
+// W' and b' are those of linear.hpp, in double, rounded once. In the first form the Conv keeps what is known of its
+// output: over the training data channel c is about normal, with mean beta[c] and standard deviation
+// |scale[c]| * sqrt(variance[c]), which is |gamma[c]| but for epsilon (Nagel et al. 2019, section 4.1.3).
+// Conditions: inference mode; constant parameters, none pinned; the value
+// between the two has no other reader, is no graph output and not pinned. In
+// front of a Conv: no padding, unless shift is 0, because the padding is not
+// normalized; in front of a ConvTranspose: shift is 0, because its border sums fewer taps.
 #include <algorithm>
 #include <array>
 #include <cmath>

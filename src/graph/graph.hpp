@@ -77,6 +77,15 @@ struct FusedClamp {
   friend bool operator==(const FusedClamp&, const FusedClamp&) = default;
 };
 
+/// How each channel of a layer's output 0 is distributed before the node's clamp, over the data the model was trained
+/// on: normal, as the BatchNormalization behind the layer left it. Knowledge about values, not part of what is
+/// computed.
+struct NormalStatistics {
+  std::vector<float> mean;                ///< [C], in units of the output.
+  std::vector<float> standard_deviation;  ///< [C], >= 0, in units of the output.
+  friend bool operator==(const NormalStatistics&, const NormalStatistics&) = default;
+};
+
 struct Node {
   std::string name;              ///< As in the file; may be empty or repeated.
   std::string op_type;           ///< "Conv", ...
@@ -85,6 +94,8 @@ struct Node {
   std::vector<ValueId> outputs;  ///< kNoValue: not wanted.
   Attributes attributes;
   std::optional<FusedClamp> clamp;
+  /// Set on linear nodes by passes/fold_batch_norm.cpp. Who changes the output transforms or drops it. In no file.
+  std::optional<NormalStatistics> statistics = std::nullopt;
   int file_opset = 0;  ///< Opset of its domain in the file; for messages.
 };
 

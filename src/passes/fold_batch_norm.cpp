@@ -7,7 +7,9 @@
 //
 //   scale[c] = gamma[c] / sqrt(variance[c] + epsilon),  shift[c] = beta[c] - mean[c] * scale[c]
 //
-// W' and b' are those of linear.hpp, in double, rounded once.
+// W' and b' are those of linear.hpp, in double, rounded once. In the first form the Conv keeps what is known of its
+// output: over the training data channel c is about normal, with mean beta[c] and standard deviation
+// |scale[c]| * sqrt(variance[c]), which is |gamma[c]| but for epsilon (Nagel et al. 2019, section 4.1.3).
 // Conditions: inference mode; constant parameters, none pinned; the value
 // between the two has no other reader, is no graph output and not pinned. In
 // front of a Conv: no padding, unless shift is 0, because the padding is not
@@ -27,7 +29,12 @@ using graph::Node;
 using graph::NodeId;
 using graph::ValueId;
 
-std::optional<ChannelMap> map_of(const Edit& edit, const Node& node) {
+struct Normalization {
+  ChannelMap map;
+  graph::NormalStatistics statistics;  ///< Of its output.
+};
+
+std::optional<Normalization> normalization_of(const Edit& edit, const Node& node) {
   if (!plain(node, "BatchNormalization") || !only_first_output(node) || node.inputs.size() != 5) return std::nullopt;
   if (node.attributes.get_int("training_mode", 0) != 0) return std::nullopt;
   std::array<const Tensor*, 4> parameters{};
@@ -37,39 +44,31 @@ std::optional<ChannelMap> map_of(const Edit& edit, const Node& node) {
   }
   const auto [gamma, beta, mean, variance] = parameters;
   const double epsilon = node.attributes.get_float("epsilon", 1e-5F);
-  ChannelMap map;
+  Normalization found;
   for (std::int64_t c = 0; c < gamma->num_elements(); ++c) {
     const double scale = gamma->data<float>()[c] / std::sqrt(variance->data<float>()[c] + epsilon);
     const double shift = beta->data<float>()[c] - mean->data<float>()[c] * scale;
     if (!std::isfinite(scale) || !std::isfinite(shift)) return std::nullopt;
-    map.scale.push_back(scale);
-    map.shift.push_back(shift);
+    found.map.scale.push_back(scale);
+    found.map.shift.push_back(shift);
+    const double deviation = std::abs(scale) * std::sqrt(std::max(0.0F, variance->data<float>()[c]));
+    found.statistics.mean.push_back(beta->data<float>()[c]);
+    found.statistics.standard_deviation.push_back(static_cast<float>(deviation));
   }
-  return map;
+  return found;
 }
 
-bool fold_backward(Edit& edit, NodeId n, const ChannelMap& map, const ops::Facts& facts) {
+bool fold_backward(Edit& edit, NodeId n, const Normalization& normalization, const ops::Facts& facts) {
   const ValueId between = edit.node(n).inputs[0];
   if (!edit.is_private(between)) return false;
   const std::optional<Linear> linear = linear_at(edit, edit.producer(between), facts);
   if (!linear || linear->channel_axis != 1) return false;
-  if (linear->out_channels != static_cast<std::int64_t>(map.scale.size())) return false;
-  if (!fold_behind(edit, *linear, map)) return false;
+  if (linear->out_channels != static_cast<std::int64_t>(normalization.map.scale.size())) return false;
+  if (!fold_behind(edit, *linear, normalization.map)) return false;
+  edit.node(linear->node).statistics = normalization.statistics;
   edit.node(linear->node).outputs[0] = edit.node(n).outputs[0];
   edit.detach(n);
   return true;
-}
-
-bool pads_nothing(const Node& node) {
-  const std::string auto_pad = node.attributes.get_string("auto_pad", "NOTSET");
-  if (auto_pad == "VALID") return true;
-  return auto_pad == "NOTSET" &&
-         std::ranges::all_of(node.attributes.get_ints("pads"), [](std::int64_t pad) { return pad == 0; });
-}
-
-bool shift_reaches_every_tap(const Node& node, const Linear& linear) {
-  if (!linear.spatial) return true;
-  return plain(node, "Conv") && pads_nothing(node);
 }
 
 bool fold_forward(Edit& edit, NodeId n, const ChannelMap& map, const ops::Facts& facts) {
@@ -91,8 +90,8 @@ bool fold_forward(Edit& edit, NodeId n, const ChannelMap& map, const ops::Facts&
 
 Result<graph::Graph> fold_batch_norm(graph::Graph graph, const PassContext& context) {
   return rewrite(std::move(graph), context, [](Edit& edit, NodeId n, const ops::Facts& facts) {
-    const std::optional<ChannelMap> map = map_of(edit, edit.node(n));
-    return map && (fold_backward(edit, n, *map, facts) || fold_forward(edit, n, *map, facts));
+    const std::optional<Normalization> found = normalization_of(edit, edit.node(n));
+    return found && (fold_backward(edit, n, *found, facts) || fold_forward(edit, n, found->map, facts));
   });
 }
 

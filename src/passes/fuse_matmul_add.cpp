@@ -34,6 +34,11 @@ bool fuse_matmul_add_at(Edit& edit, NodeId n, const ops::Facts& facts) {
     Node gemm = edit.node(matmul);
     gemm.op_type = "Gemm";
     gemm.inputs.push_back(bias);
+    if (gemm.statistics) {
+      for (std::size_t c = 0; c < gemm.statistics->mean.size(); ++c) {
+        gemm.statistics->mean[c] += constant->data<float>()[c];
+      }
+    }
     const std::string name = gemm.name;
     const NodeId both[] = {matmul, n};
     replace_nodes(edit, both, std::move(gemm));

@@ -61,14 +61,29 @@ bool commit(Edit& edit, const Linear& linear, Tensor weight, const std::vector<d
   for (std::size_t c = 0; c < bias.size(); ++c) bias_tensor.mutable_data<float>()[c] = static_cast<float>(bias[c]);
   if (!all_finite(weight) || !all_finite(bias_tensor)) return false;
 
-  const std::string weight_name = edit.graph.value(edit.node(linear.node).inputs[1]).name;
-  set_constant_input(edit, linear.node, 1, std::move(weight), weight_name);
+  const graph::Value& old_weight = edit.graph.value(edit.node(linear.node).inputs[1]);
+  const std::string weight_name = old_weight.name;
+  // A weight that others read too is copied only where it changes.
+  if (!identical(weight, *old_weight.constant)) {
+    set_constant_input(edit, linear.node, 1, std::move(weight), weight_name);
+  }
   Node& node = edit.node(linear.node);
   if (!needs_bias && input_of(node, 2) == kNoValue) return true;
   if (const std::string_view op_type = ops::find_op(node)->channels.with_bias; !op_type.empty()) node.op_type = op_type;
   node.attributes.erase("beta");
   set_constant_input(edit, linear.node, 2, std::move(bias_tensor), bias_name_for(weight_name));
   return true;
+}
+
+/// What map(y) is like where y has `statistics`.
+void transform(std::optional<graph::NormalStatistics>& statistics, const ChannelMap& map) {
+  if (!statistics) return;
+  for (std::size_t c = 0; c < map.scale.size(); ++c) {
+    float& mean = statistics->mean[c];
+    float& deviation = statistics->standard_deviation[c];
+    mean = static_cast<float>(mean * map.scale[c] + map.shift[c]);
+    deviation = static_cast<float>(deviation * std::abs(map.scale[c]));
+  }
 }
 
 bool weights_are_free(const Edit& edit, const Node& node) {
@@ -83,12 +98,12 @@ bool ChannelMap::shifts() const {
   return std::ranges::any_of(shift, [](double value) { return value != 0.0; });
 }
 
-std::optional<Linear> linear_at(const Edit& edit, NodeId n, const ops::Facts& facts) {
+std::optional<Linear> layer_at(const Edit& edit, NodeId n, const ops::Facts& facts) {
   if (n == graph::kNoNode) return std::nullopt;
   const Node& node = edit.node(n);
   const ops::OpDef* op = ops::find_op(node);
   if (op == nullptr || op->channels.weight_output_axis == nullptr) return std::nullopt;
-  if (node.clamp || !only_first_output(node) || !weights_are_free(edit, node)) return std::nullopt;
+  if (!only_first_output(node) || !weights_are_free(edit, node)) return std::nullopt;
   const Shape& weight = graph::constant_of(edit.graph, node.inputs[1])->shape();
   Linear linear;
   linear.node = n;
@@ -111,6 +126,29 @@ std::optional<Linear> linear_at(const Edit& edit, NodeId n, const ops::Facts& fa
   return linear;
 }
 
+std::optional<Linear> linear_at(const Edit& edit, NodeId n, const ops::Facts& facts) {
+  return n == graph::kNoNode || edit.node(n).clamp ? std::nullopt : layer_at(edit, n, facts);
+}
+
+bool pads_nothing(const Node& node) {
+  const std::string auto_pad = node.attributes.get_string("auto_pad", "NOTSET");
+  if (auto_pad == "VALID") return true;
+  return auto_pad == "NOTSET" &&
+         std::ranges::all_of(node.attributes.get_ints("pads"), [](std::int64_t pad) { return pad == 0; });
+}
+
+bool shift_reaches_every_tap(const Node& node, const Linear& linear) {
+  return !linear.spatial || (linear.output_first && pads_nothing(node));
+}
+
+std::vector<double> weighted_sums(const Linear& linear, const Tensor& weight, std::span<const double> x) {
+  std::vector<double> sums(index(linear.out_channels), 0.0);
+  const float* values = weight.data<float>();
+  for_each_weight(linear, weight.shape(),
+                  [&](std::size_t at, std::size_t in, std::size_t out) { sums[out] += values[at] * x[in]; });
+  return sums;
+}
+
 bool fold_behind(Edit& edit, const Linear& linear, const ChannelMap& map) {
   if (map.shifts() && !linear.takes_shift) return false;
   std::vector<double> bias = bias_of(edit, linear);
@@ -123,7 +161,9 @@ bool fold_behind(Edit& edit, const Linear& linear, const ChannelMap& map) {
     to[at] = static_cast<float>(from[at] * map.scale[out]);
   });
   for (std::size_t c = 0; c < bias.size(); ++c) bias[c] = bias[c] * map.scale[c] + map.shift[c];
-  return commit(edit, linear, std::move(weight), bias, map.shifts());
+  if (!commit(edit, linear, std::move(weight), bias, map.shifts())) return false;
+  transform(edit.node(linear.node).statistics, map);
+  return true;
 }
 
 bool fold_in_front(Edit& edit, const Linear& linear, const ChannelMap& map) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "passes/edit.hpp"
@@ -29,13 +30,28 @@ struct ChannelMap {
   bool shifts() const;
 };
 
-/// Set if `node` is linear, applies no clamp, has a constant weight and a
-/// constant bias or none, and neither is pinned.
+/// Set if `node` is linear, has a constant weight and a constant bias or none, and neither is pinned. It may apply a
+/// clamp: then y is what it clamps. A `node` of kNoNode is not linear.
+std::optional<Linear> layer_at(const Edit& edit, graph::NodeId node, const ops::Facts& facts);
+
+/// The same for nodes that apply no clamp.
 std::optional<Linear> linear_at(const Edit& edit, graph::NodeId node, const ops::Facts& facts);
+
+/// True for a spatial node that pads nothing, for every size of its input.
+bool pads_nothing(const graph::Node& node);
+
+/// A shift of input 0 that is the same everywhere shifts every output of a channel alike: each output sums all taps,
+/// over inputs that all carry it. Not so with padding, which isn't shifted, and at the border of a ConvTranspose.
+bool shift_reaches_every_tap(const graph::Node& node, const Linear& linear);
+
+/// sum W[o][i] * x[i] over input channels i and taps, for each output channel o; in double, in the order of the
+/// weight's elements. The alpha of a Gemm is left out. Requires: `weight` has the shape of the node's; x has
+/// [in_channels].
+std::vector<double> weighted_sums(const Linear& linear, const Tensor& weight, std::span<const double> x);
 
 /// Makes the node compute map(W x + b):  W'[o] = scale[o] * W[o],  b'[o] = scale[o] * b[o] + shift[o],
 /// in double, rounded once. A MatMul that gets a bias becomes a Gemm.
-/// False, and nothing done, if a result is not finite or the node can't take the shift.
+/// Its statistics go along. False, and nothing done, if a result is not finite or the node can't take the shift.
 bool fold_behind(Edit& edit, const Linear& linear, const ChannelMap& map);
 
 /// Makes the node compute W map(x) + b:  W'[o][i] = W[o][i] * scale[i],  b'[o] = b[o] + sum W[o][i] * shift[i].

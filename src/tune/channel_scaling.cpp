@@ -90,14 +90,10 @@ std::vector<double> ChannelScaling::column_peaks(const ScalableLinear& linear) c
 }
 
 std::vector<double> ChannelScaling::column_energies(const ScalableLinear& linear) const {
-  const graph::Node& node = graph_.node(linear.node);
-  const std::vector<double>* columns = factors_of(node.inputs[0]);
-  const std::vector<double>* rows = factors_of(node.outputs[0]);
+  const std::vector<double>* columns = factors_of(graph_.node(linear.node).inputs[0]);
   std::vector<double> sums(static_cast<std::size_t>(linear.in_channels));
-  for_each_pair(linear, tables_.at(linear.node).energy, [&](std::int64_t out, std::int64_t in, double energy) {
-    const double row = factor_or_one(rows, out);
-    sums[static_cast<std::size_t>(in)] += energy / (row * row);
-  });
+  for_each_pair(linear, tables_.at(linear.node).energy,
+                [&](std::int64_t, std::int64_t in, double energy) { sums[static_cast<std::size_t>(in)] += energy; });
   for (std::size_t i = 0; i < sums.size(); ++i) {
     const double gain = linear.gain * factor_or_one(columns, static_cast<std::int64_t>(i));
     sums[i] *= gain * gain;

@@ -30,7 +30,8 @@ class ChannelScaling {
   std::vector<double> row_peaks(const ScalableLinear& linear) const;
   /// The largest |weight| that reads each input channel, [in_channels].
   std::vector<double> column_peaks(const ScalableLinear& linear) const;
-  /// The sum of the squared weights that read each input channel, times gain^2, [in_channels].
+  /// The sum of the squared weights that read each input channel, times gain^2, [in_channels]; rows as they were at
+  /// first, so that it says what reaches the unscaled output.
   std::vector<double> column_energies(const ScalableLinear& linear) const;
 
   /// The largest row peak of each channel over the writers of a group (r1), and column peak over its readers (r2), [C].

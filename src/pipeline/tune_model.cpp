@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "core/errors.hpp"
+#include "pipeline/float_steps.hpp"
 #include "tune/judge.hpp"
 #include "tune/options.hpp"
 #include "tune/sweep_layers.hpp"
@@ -68,6 +69,9 @@ class ModelTuner {
     const std::vector<Algorithm>& all = request_.tuning.algorithms;
     const auto first_swept =
         std::ranges::find_if(all, [&](Algorithm algorithm) { return tune::is_swept(algorithm, request_.tuning); });
+    for (auto algorithm = all.begin(); algorithm != first_swept; ++algorithm) {
+      if (auto changed = change_float(*algorithm); !changed.ok()) return changed.error();
+    }
     if (first_swept != all.end()) {
       if (auto swept = run_sweep({first_swept, all.end()}); !swept.ok()) return swept.error();
     }
@@ -87,6 +91,44 @@ class ModelTuner {
     if (!score.ok()) return score.error();
     score_ = *std::move(score);
     return {};
+  }
+
+  /// One algorithm that changes the float model; the result is calibrated again.
+  Result<void> change_float(Algorithm algorithm) {
+    const auto start = std::chrono::steady_clock::now();
+    FloatStep request{.algorithm = algorithm,
+                      .tuning = request_.tuning,
+                      .graph = tuned_.float_graph,
+                      .imported = *request_.imported,
+                      .calibration = tuned_.calibration};
+    request.observe = [&](const std::vector<calib::Watch>& watches) {
+      return request_.observe(tuned_.float_graph, tuned_.calibration.facts, tuned_.calibration.plan, watches,
+                              request_.samples);
+    };
+    Result<ChangedFloat> changed = run_float_step(request);
+    if (!changed.ok()) return changed.error();
+    report::TuningStep step;
+    step.algorithms = tune::name_of(algorithm);
+    step.did = std::move(changed->did);
+    step.notes = std::move(changed->notes);
+    if (changed->changes_function) {
+      const Result<tune::Score> score = judge_->score_float(changed->graph);
+      if (!score.ok()) return score.error();
+      char text[64];
+      std::snprintf(text, sizeof(text), "the float model itself is now at %.1f dB", score->mean_db);
+      step.did += std::string("; ") + text;
+    }
+    Result<Calibration> calibration = calibrated(changed->graph);
+    if (!calibration.ok()) return calibration.error();
+    TunedModel before = std::exchange(tuned_, {});
+    tuned_.steps = std::move(before.steps);
+    tuned_.num_held_out = before.num_held_out;
+    tuned_.float_graph = std::move(changed->graph);
+    tuned_.calibration = *std::move(calibration);
+    return judged(std::move(step), start, [&] {
+      tuned_.float_graph = std::move(before.float_graph);
+      tuned_.calibration = std::move(before.calibration);
+    });
   }
 
   Result<void> run_sweep(const std::vector<Algorithm>& algorithms) {
@@ -115,17 +157,19 @@ class ModelTuner {
     } else {
       sweep.bias.frames = request_.tuning.num_samples;
     }
+    sweep.round = {.samples = request_.tuning.num_samples, .scale = request_.options.scale};
     QuantizedGraph before = tuned_.calibration.model;
     Result<tune::SweptModel> swept =
         tune::sweep_layers(tuned_.float_graph, tuned_.calibration.facts, tuned_.calibration.model, sweep);
     if (!swept.ok()) return swept.error();
     step.did = swept->did;
     step.notes = std::move(swept->notes);
-    return judged(std::move(step), std::move(before), start);
+    return judged(std::move(step), start, [&] { tuned_.calibration.model = std::move(before); });
   }
 
-  /// Keeps what the step made, or puts `before` back.
-  Result<void> judged(report::TuningStep step, QuantizedGraph before, std::chrono::steady_clock::time_point start) {
+  /// Keeps what the step made, or calls `undo`.
+  Result<void> judged(report::TuningStep step, std::chrono::steady_clock::time_point start,
+                      const std::function<void()>& undo) {
     step.sqnr_before_db = score_.mean_db;
     step.agreement_before = score_.agreement;
     const tune::Score last = score_;
@@ -134,7 +178,7 @@ class ModelTuner {
     step.agreement_after = score_.agreement;
     if (tune::is_worse(last, score_)) {
       step.undone = true;
-      tuned_.calibration.model = std::move(before);
+      undo();
       score_ = last;
     }
     step.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -137,8 +137,9 @@ graph::Graph with_biases(graph::Graph graph) {
   return graph;
 }
 
-std::vector<ChannelTensor> corrected_tensors(const graph::Graph& graph, const ops::Facts& facts) {
-  std::vector<ChannelTensor> tensors;
+std::vector<WantedMeans> corrected_tensors(const graph::Graph& graph, const ops::Facts& facts,
+                                             const EncodingSet& encodings) {
+  std::vector<WantedMeans> tensors;
   for (const graph::Node& node : graph.nodes) {
     if (!ops::is_integer_node(node, facts) || ops::weight_of(graph, node) == graph::kNoValue ||
         ops::bias_of(graph, node) == graph::kNoValue) {
@@ -146,7 +147,10 @@ std::vector<ChannelTensor> corrected_tensors(const graph::Graph& graph, const op
     }
     const auto& type = facts[static_cast<std::size_t>(node.outputs[0])].type;
     if (!type) continue;
-    tensors.push_back({node.outputs[0], ops::output_channel_axis(*ops::find_op(node), type->shape.rank())});
+    const int axis = ops::output_channel_axis(*ops::find_op(node), type->shape.rank());
+    const TensorEncoding* entry = find_encoding(encodings, graph.value(node.outputs[0]).name);
+    const bool fits = entry != nullptr && (!entry->encoding.axis() || *entry->encoding.axis() == axis);
+    tensors.push_back({node.outputs[0], axis, fits ? &entry->encoding : nullptr});
   }
   return tensors;
 }

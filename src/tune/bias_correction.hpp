@@ -40,7 +40,9 @@ Result<CorrectedBias> correct_bias(const SweptLayer& layer, QuantizedGraph& mode
 /// Gives every Conv, ConvTranspose and Gemm of constant weight without a bias one of zeros, so that it can be corrected.
 graph::Graph with_biases(graph::Graph graph);
 
-/// The outputs whose float means correct_bias() compares with: of all layers with a bias.
-std::vector<ChannelTensor> corrected_tensors(const graph::Graph& graph, const ops::Facts& facts);
+/// The outputs whose float means correct_bias() compares with: of all layers with a bias, cut at the ends of the grids
+/// that `encodings` give them.
+std::vector<WantedMeans> corrected_tensors(const graph::Graph& graph, const ops::Facts& facts,
+                                             const EncodingSet& encodings);
 
 }  // namespace halfstep::tune

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <memory>
 #include <optional>
 
@@ -13,8 +14,10 @@
 namespace halfstep::tune {
 namespace {
 
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
 /// Sixteen partial sums, so that the loop may be vectorised; float32 for at most 256 numbers each.
-double sum_of_run(const float* values, std::int64_t count) {
+double sum_of_run(const float* values, std::int64_t count, float low, float high) {
   constexpr std::int64_t kLanes = 16;
   constexpr std::int64_t kChunk = kLanes * 256;
   double total = 0.0;
@@ -23,9 +26,12 @@ double sum_of_run(const float* values, std::int64_t count) {
     std::array<float, kLanes> lanes{};
     std::int64_t i = 0;
     for (; i + kLanes <= chunk; i += kLanes) {
-      for (std::int64_t lane = 0; lane < kLanes; ++lane) lanes[static_cast<std::size_t>(lane)] += values[i + lane];
+      for (std::int64_t lane = 0; lane < kLanes; ++lane) {
+        const float value = values[i + lane] < low ? low : values[i + lane];
+        lanes[static_cast<std::size_t>(lane)] += value > high ? high : value;
+      }
     }
-    for (; i < chunk; ++i) total += static_cast<double>(values[i]);
+    for (; i < chunk; ++i) total += static_cast<double>(std::clamp(values[i], low, high));
     for (const float lane : lanes) total += static_cast<double>(lane);
     values += chunk;
     count -= chunk;
@@ -35,15 +41,18 @@ double sum_of_run(const float* values, std::int64_t count) {
 
 }  // namespace
 
-std::vector<double> channel_means(ConstView real, int axis) {
+std::vector<double> channel_means(ConstView real, int axis, const Encoding* grid) {
   const Shape& shape = real.shape();
   const std::int64_t outer = shape.num_elements(0, axis);
   const std::int64_t inner = shape.num_elements(axis + 1, shape.rank());
   std::vector<double> means(static_cast<std::size_t>(shape[axis]));
   const float* values = real.data<float>();
   for (std::int64_t o = 0; o < outer; ++o) {
-    for (double& mean : means) {
-      mean += sum_of_run(values, inner) / static_cast<double>(outer * inner);
+    for (std::size_t c = 0; c < means.size(); ++c) {
+      const std::size_t channel = grid != nullptr && grid->axis() ? c : 0;
+      const float low = grid == nullptr ? -kInfinity : static_cast<float>(grid->real_min(channel));
+      const float high = grid == nullptr ? kInfinity : static_cast<float>(grid->real_max(channel));
+      means[c] += sum_of_run(values, inner, low, high) / static_cast<double>(outer * inner);
       values += inner;
     }
   }
@@ -60,17 +69,17 @@ std::vector<double> ChannelMeans::over(std::int64_t num_samples) const {
 }
 
 Result<ReferenceMeans> reference_means(const graph::Graph& graph, const exec::SampleSource& samples,
-                                       const ops::InputShapes& shapes, const std::vector<ChannelTensor>& tensors,
+                                       const ops::InputShapes& shapes, const std::vector<WantedMeans>& tensors,
                                        int num_threads) {
   Result<lower::Program> lowered = lower::float_program(graph, shapes);
   if (!lowered.ok()) return lowered.error();
   const auto program = std::make_shared<const lower::Program>(*std::move(lowered));
-  std::vector<int> axes(graph.values.size(), -1);
+  std::vector<const WantedMeans*> asked(graph.values.size(), nullptr);
   std::vector<ChannelMeans*> means_of(graph.values.size(), nullptr);
   ReferenceMeans means;
-  for (const ChannelTensor& tensor : tensors) {
+  for (const WantedMeans& tensor : tensors) {
     const auto v = static_cast<std::size_t>(tensor.value);
-    axes[v] = tensor.axis;
+    asked[v] = &tensor;
     means_of[v] = &means[graph.values[v].name];
     means_of[v]->by_sample.resize(static_cast<std::size_t>(samples.count));
   }
@@ -87,7 +96,8 @@ Result<ReferenceMeans> reference_means(const graph::Graph& graph, const exec::Sa
           const ConstView& x = tapped.view;
           if (target == nullptr || x.dtype() != DType::kFloat32 || x.num_elements() == 0) return {};
           target->by_sample[static_cast<std::size_t>(sample)] =
-              channel_means(x, axes[static_cast<std::size_t>(tapped.value)]);
+              channel_means(x, asked[static_cast<std::size_t>(tapped.value)]->axis,
+                            asked[static_cast<std::size_t>(tapped.value)]->grid);
           return {};
         });
       },

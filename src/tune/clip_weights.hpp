@@ -20,11 +20,10 @@
 
 #include "graph/graph.hpp"
 #include "halfstep/result.hpp"
+#include "halfstep/tuning_options.hpp"
 #include "precision/plan.hpp"
 
 namespace halfstep::tune {
-
-enum class ClipMethod { kMedian, kPercentile };
 
 /// How far is far. Fields that the method does not name are not looked at.
 struct ClipOptions {

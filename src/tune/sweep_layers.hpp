@@ -9,6 +9,7 @@
 #include "halfstep/tuning_options.hpp"
 #include "ops/infer_graph.hpp"
 #include "tune/bias_correction.hpp"
+#include "tune/round_swept.hpp"
 #include "tune/sweep.hpp"
 
 namespace halfstep::tune {
@@ -18,6 +19,7 @@ struct LayerSweep {
   SweepRequest sweep;
   std::vector<Algorithm> algorithms;  ///< kRound and kBiasCorrection, in the order they run at a layer.
   BiasRule bias;
+  RoundRule round;
 };
 
 /// What was done.

@@ -67,9 +67,29 @@ struct BestBias {
   }
 };
 
-std::vector<double> shift_between(const std::vector<double>& reference, const std::vector<double>& mean) {
-  std::vector<double> shift(mean.size());
-  for (std::size_t c = 0; c < mean.size(); ++c) shift[c] = reference[c] - mean[c];
+/// Of one channel over samples; reorders them. Requires: not empty.
+double median_of(std::vector<double>& values) {
+  const auto upper = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::ranges::nth_element(values, upper);
+  if (values.size() % 2 != 0) return *upper;
+  return (*upper + *std::max_element(values.begin(), upper)) / 2.0;
+}
+
+double mean_of(std::vector<double>& values) {
+  double sum = 0.0;
+  for (const double value : values) sum += value;
+  return sum / static_cast<double>(values.size());
+}
+
+/// How far each channel is from the float model's over samples, [C].
+std::vector<double> shift_between(const ChannelMeans& reference, const ChannelMeans& seen,
+                                  double (*over_samples)(std::vector<double>&)) {
+  std::vector<double> shift(seen.by_sample.front().size());
+  std::vector<double> each(seen.by_sample.size());
+  for (std::size_t c = 0; c < shift.size(); ++c) {
+    for (std::size_t s = 0; s < each.size(); ++s) each[s] = reference.by_sample[s][c] - seen.by_sample[s][c];
+    shift[c] = over_samples(each);
+  }
   return shift;
 }
 
@@ -85,9 +105,8 @@ Result<CorrectedBias> correct_bias(const SweptLayer& layer, QuantizedGraph& mode
   const TensorEncoding* entry = find_encoding(model.encodings, model.graph.value(id).name);
   if (entry != nullptr && entry->frozen) return outcome;
   const auto samples = std::min<std::int64_t>(rule.frames, static_cast<std::int64_t>(known->second.by_sample.size()));
-  const std::vector<double> target = known->second.over(samples);
   const std::span<const float> start = model.graph.value(id).constant->values<float>();
-  if (start.size() != target.size()) return outcome;
+  if (start.size() != known->second.by_sample.front().size()) return outcome;
   std::vector<double> bias(start.begin(), start.end());
   BestBias best;
   const int steps = rule.iterations > 0 ? rule.iterations : rule.newton_steps;
@@ -96,7 +115,7 @@ Result<CorrectedBias> correct_bias(const SweptLayer& layer, QuantizedGraph& mode
     if (is_last && rule.iterations == 0) break;  // The last of Newton's steps is not measured: it costs a run.
     const Result<OutputStatistics> seen = measure_output(layer, node, samples, num_threads);
     if (!seen.ok()) return seen.error();
-    const std::vector<double> shift = shift_between(target, seen->mean);
+    const std::vector<double> shift = shift_between(known->second, seen->means, rule.iterations > 0 ? mean_of : median_of);
     if (step == 0) outcome.mean_shift_before = root_mean_square(shift);
     best.look_at(bias, shift);
     if (is_last) break;

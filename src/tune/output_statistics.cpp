@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include "ops/op_def.hpp"
 #include "ops/operands.hpp"
@@ -84,39 +83,45 @@ void add_any_codes(ConstView view, int axis, const std::vector<CodeEnds>& ends, 
 
 /// Everything one worker has seen.
 struct SeenCodes {
-  std::vector<CodeEnds> ends;
-  std::vector<CodeSums> channels;
+  std::vector<CodeEnds> ends = {};
+  std::vector<std::int64_t> inside = {};
   std::int64_t count = 0;  ///< Values a channel.
 
-  void add(ConstView view, int axis, const Encoding& grid, const graph::Node& node) {
+  /// The mean of each channel of one sample, real units.
+  std::vector<double> add(ConstView view, int axis, const Encoding& grid, const graph::Node& node) {
     const std::int64_t num_channels = view.shape()[axis];
     for (std::size_t c = ends.size(); c < static_cast<std::size_t>(num_channels); ++c) {
       ends.push_back(ends_of(grid, node, c));
     }
-    channels.resize(ends.size());
-    add_any_codes(view, axis, ends, channels);
-    count += view.num_elements() / num_channels;
+    std::vector<CodeSums> sums(ends.size());
+    add_any_codes(view, axis, ends, sums);
+    const std::int64_t each = view.num_elements() / num_channels;
+    count += each;
+    inside.resize(ends.size());
+    std::vector<double> means(ends.size());
+    for (std::size_t c = 0; c < means.size(); ++c) {
+      const QuantParams& params = grid.params()[grid.axis() ? c : 0];
+      means[c] = params.scale * (static_cast<double>(sums[c].sum) / static_cast<double>(each) - params.zero_point);
+      inside[c] += sums[c].inside;
+    }
+    return means;
   }
 };
 
-OutputStatistics statistics_of(const std::vector<SeenCodes>& by_worker, const Encoding& grid) {
-  SeenCodes total;
+/// The share of values inside, of all workers.
+std::vector<double> inside_of(const std::vector<SeenCodes>& by_worker, std::size_t num_channels) {
+  std::vector<double> share(num_channels, 0.0);
+  std::int64_t count = 0;
+  std::vector<std::int64_t> inside(num_channels);
   for (const SeenCodes& seen : by_worker) {
-    total.channels.resize(std::max(total.channels.size(), seen.channels.size()));
-    for (std::size_t c = 0; c < seen.channels.size(); ++c) {
-      total.channels[c].sum += seen.channels[c].sum;
-      total.channels[c].inside += seen.channels[c].inside;
-    }
-    total.count += seen.count;
+    for (std::size_t c = 0; c < seen.inside.size(); ++c) inside[c] += seen.inside[c];
+    count += seen.count;
   }
-  OutputStatistics result;
-  for (std::size_t c = 0; c < total.channels.size(); ++c) {
-    const QuantParams& params = grid.params()[grid.axis() ? c : 0];
-    const double mean_code = static_cast<double>(total.channels[c].sum) / static_cast<double>(total.count);
-    result.mean.push_back(params.scale * (mean_code - params.zero_point));
-    result.inside.push_back(static_cast<double>(total.channels[c].inside) / static_cast<double>(total.count));
+  // Real numbers have no ends.
+  for (std::size_t c = 0; c < num_channels; ++c) {
+    share[c] = count == 0 ? 1.0 : static_cast<double>(inside[c]) / static_cast<double>(count);
   }
-  return result;
+  return share;
 }
 
 }  // namespace
@@ -125,22 +130,17 @@ Result<OutputStatistics> measure_output(const SweptLayer& layer, const graph::No
                                         int num_threads) {
   const ops::OpDef& op = *ops::find_op(node);
   std::vector<SeenCodes> by_worker(static_cast<std::size_t>(num_threads));
-  ChannelMeans real{std::vector<std::vector<double>>(static_cast<std::size_t>(num_samples))};
-  std::optional<Encoding> output_grid;
+  OutputStatistics result;
+  result.means.by_sample.resize(static_cast<std::size_t>(num_samples));
   const auto see = [&](std::int64_t sample, int worker, ConstView view, const Encoding* grid) -> Result<void> {
     const int axis = ops::output_channel_axis(op, view.shape().rank());
-    if (grid == nullptr) {
-      real.by_sample[static_cast<std::size_t>(sample)] = channel_means(view, axis);
-      return {};
-    }
-    if (sample == 0) output_grid = *grid;
-    by_worker[static_cast<std::size_t>(worker)].add(view, axis, *grid, node);
+    result.means.by_sample[static_cast<std::size_t>(sample)] =
+        grid == nullptr ? channel_means(view, axis)
+                        : by_worker[static_cast<std::size_t>(worker)].add(view, axis, *grid, node);
     return {};
   };
   if (auto ran = layer.for_each_output(num_samples, see); !ran.ok()) return ran.error();
-  if (output_grid) return statistics_of(by_worker, *output_grid);
-  OutputStatistics result{.mean = real.over(num_samples), .inside = {}};
-  result.inside.assign(result.mean.size(), 1.0);
+  result.inside = inside_of(by_worker, result.means.by_sample.empty() ? 0 : result.means.by_sample.front().size());
   return result;
 }
 

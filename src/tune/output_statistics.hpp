@@ -7,13 +7,14 @@
 #include "encoding/encoding.hpp"
 #include "graph/graph.hpp"
 #include "halfstep/result.hpp"
+#include "tune/channel_means.hpp"
 #include "tune/sweep.hpp"
 
 namespace halfstep::tune {
 
 /// Of one layer's output, after its fused clamp and on its grid.
 struct OutputStatistics {
-  std::vector<double> mean;    ///< [C], real units.
+  ChannelMeans means;          ///< Of each sample, [samples][C].
   std::vector<double> inside;  ///< [C], 0 to 1: the share of values strictly between the ends of clamp and grid.
 };
 

@@ -22,6 +22,7 @@
 #include "pipeline/range_report.hpp"
 #include "pipeline/statistics.hpp"
 #include "pipeline/tune_model.hpp"
+#include "pipeline/weight_ranges.hpp"
 #include "precision/check_constants.hpp"
 #include "precision/choose_tensors.hpp"
 #include "report/report.hpp"
@@ -212,6 +213,7 @@ Result<Quantized> tune(const QuantizeRequest& request, Sources& sources, Prepare
   if (!tuned.ok()) return tuned.error();
   story.report.tuning = std::move(tuned->steps);
   story.report.num_held_out = tuned->num_held_out;
+  story.report.weight_ranges = pipeline::weight_ranges(model.graph, tuned->float_graph);
   static_cast<QuantizedGraph&>(model) = std::move(tuned->calibration.model);
   Quantized quantized;
   quantized.seen.observations = std::move(tuned->calibration.seen);

@@ -81,18 +81,26 @@ struct TensorHistogram {
 
 /// What one algorithm, or several in one sweep, did to the model, and what it won on samples it did not see.
 struct TuningStep {
-  std::string algorithms;           ///< As options spell them: "equalize", "round,bias-correction".
-  std::string did;                  ///< In words.
-  std::vector<std::string> notes;   ///< What was left as it was, and why; one line each.
-  double sqnr_before_db = 0.0;      ///< Mean over outputs, held-out samples.
+  std::string algorithms;          ///< As options spell them: "equalize", "round,bias-correction".
+  std::string did;                 ///< In words.
+  std::vector<std::string> notes;  ///< What was left as it was, and why; one line each.
+  double sqnr_before_db = 0.0;     ///< Mean over outputs, held-out samples.
   double sqnr_after_db = 0.0;
-  double agreement_before = 0.0;    ///< Percent of held-out samples.
+  double agreement_before = 0.0;  ///< Percent of held-out samples.
   double agreement_after = 0.0;
-  bool undone = false;              ///< It made them worse, so the model is as it was before.
-  double seconds = 0.0;             ///< Not in the files: reports are the same for every run.
+  bool undone = false;   ///< It made them worse, so the model is as it was before.
+  double seconds = 0.0;  ///< Not in the files: reports are the same for every run.
 };
 
-/// What only the HTML page shows.
+/// Largest magnitude of a weight in each output channel, before and after the algorithms that change the float model.
+struct WeightRanges {
+  std::string name;
+  std::string node;            ///< In words, "node 'conv1' (Conv)".
+  std::vector<double> before;  ///< In the order of the channels; not empty.
+  std::vector<double> after;   ///< As many.
+};
+
+/// What only the HTML page of `quantize-eval` shows.
 struct Charts {
   std::vector<RangeLine> activation_ranges;  ///< In the order the network computes them.
   std::vector<WeightBoxes> weights;          ///< In the order the network reads them.
@@ -121,10 +129,11 @@ struct Report {
   std::int64_t num_activation_encodings = 0;
   std::int64_t num_weight_encodings = 0;
   std::int64_t num_bias_encodings = 0;
-  std::int64_t float_model_bytes = 0;      ///< 0: left out.
-  std::int64_t quantized_model_bytes = 0;  ///< 0: left out.
-  std::vector<TuningStep> tuning;      ///< In the order they ran.
-  std::int64_t num_held_out = 0;       ///< Samples that judged them; 0: left out.
+  std::int64_t float_model_bytes = 0;       ///< 0: left out.
+  std::int64_t quantized_model_bytes = 0;   ///< 0: left out.
+  std::vector<TuningStep> tuning;           ///< In the order they ran.
+  std::int64_t num_held_out = 0;            ///< Samples that judged them; 0: left out.
+  std::vector<WeightRanges> weight_ranges;  ///< In the order the network reads them; for the HTML page.
   std::vector<FloatIsland> float_islands;
   std::vector<std::string> warnings;
 };

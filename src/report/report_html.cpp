@@ -117,6 +117,8 @@ std::vector<Section> sections(const Report& report) {
   all.push_back({"metrics", "Metrics", html::metric_table(report)});
   all.push_back({"outputs", "Outputs", html::output_table(report)});
   all.push_back({"layers", "Layers", html::sqnr_chart(report, layers) + html::layer_table(layers)});
+  all.push_back(
+      {"algorithms", "Algorithms", html::tuning_table(report) + html::weight_range_charts(report.weight_ranges)});
   all.push_back({"fixed-point", "Fixed point against simulated", html::off_by_chart(layers)});
   all.push_back({"activations", "Activations",
                  html::range_chart(charts.activation_ranges, layers) +

@@ -1,7 +1,9 @@
 // report_html_charts.hpp: the charts of the HTML report, each a <figure> with inline SVG.
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "report/report.hpp"
@@ -20,6 +22,16 @@ struct LegendKey {
 std::string figure(const std::string& title, const std::string& remark, const std::vector<LegendKey>& legend,
                    const std::string& drawing);
 
+/// Height of the drawing in a small chart, in pixels.
+inline constexpr double kSmallHeight = 110.0;
+/// Names in small charts are cut to so many characters.
+inline constexpr std::size_t kSmallNameChars = 56;
+/// A small chart on a phone shows no more columns than that.
+inline constexpr std::size_t kMaxSmallColumns = 128;
+
+/// A small chart under the name of its tensor, with a remark (HTML); several stand side by side in a `div.smalls`.
+std::string small_figure(std::string_view title, const std::string& remark, const std::string& drawing);
+
 /// Horizontal lines and labels at the axis' ticks over a chart of `height` pixels.
 std::string y_grid(const svg::Axis& axis, double height);
 
@@ -34,6 +46,10 @@ std::string range_chart(const std::vector<RangeLine>& ranges, const std::vector<
 
 /// Weights of each channel as boxes, a small chart for each weight. "" without weights.
 std::string weight_charts(const std::vector<WeightBoxes>& weights);
+
+/// Largest weight of each channel before and after, on a logarithmic scale: a small chart for each of the weights whose
+/// channels differed most. "" without weights.
+std::string weight_range_charts(const std::vector<WeightRanges>& weights);
 
 /// Histograms with their grids, a small chart for each tensor; `of` says whose values: "Values of ...". "" without
 /// histograms.

@@ -4,28 +4,17 @@
 #include <numeric>
 
 #include "report/report_html_charts.hpp"
-#include "report/report_html_tables.hpp"
 
 namespace halfstep::report::html {
 namespace {
 
-constexpr double kHeight = 110.0;
-constexpr std::size_t kMaxNameChars = 56;
 /// Up to so many channels each has a box of its own; beyond, bands along the channels.
 constexpr std::size_t kMaxBoxes = 40;
-/// A phone shows no more columns than that.
-constexpr std::size_t kMaxColumns = 128;
 constexpr std::size_t kNumOpenWeights = 6;
 constexpr std::size_t kMaxBins = 120;
 constexpr int kNumTicks = 4;
 /// Keeps a figure and its unit on one line (U+00A0).
 const std::string kFirmBlank = "\xC2\xA0";
-
-std::string small_figure(std::string_view title, const std::string& remark, const std::string& drawing) {
-  return "<figure class=\"small\"><figcaption><h4 title=\"" + escaped(title) + "\">" +
-         breakable(shortened(title, kMaxNameChars)) + "</h4><p class=\"remark\">" + remark +
-         "</p></figcaption><div class=\"plot-box\">" + drawing + "</div></figure>\n";
-}
 
 double magnitude(const ChannelBox& box) { return std::max(std::abs(box.min), std::abs(box.max)); }
 
@@ -41,13 +30,13 @@ double unevenness(const std::vector<ChannelBox>& channels) {
   return median > 0.0 ? magnitudes.back() / median : 1.0;
 }
 
-/// At most kMaxColumns boxes: neighbours are joined into one that covers them, with their mean quartiles.
+/// At most kMaxSmallColumns boxes: neighbours are joined into one that covers them, with their mean quartiles.
 std::vector<ChannelBox> condensed(const std::vector<ChannelBox>& channels) {
-  if (channels.size() <= kMaxColumns) return channels;
+  if (channels.size() <= kMaxSmallColumns) return channels;
   std::vector<ChannelBox> out;
-  for (std::size_t column = 0; column < kMaxColumns; ++column) {
-    const std::size_t first = column * channels.size() / kMaxColumns;
-    const std::size_t last = (column + 1) * channels.size() / kMaxColumns;
+  for (std::size_t column = 0; column < kMaxSmallColumns; ++column) {
+    const std::size_t first = column * channels.size() / kMaxSmallColumns;
+    const std::size_t last = (column + 1) * channels.size() / kMaxSmallColumns;
     ChannelBox joined{channels[first].min, 0.0, 0.0, 0.0, channels[first].max};
     for (std::size_t i = first; i < last; ++i) {
       joined.min = std::min(joined.min, channels[i].min);
@@ -113,16 +102,17 @@ std::string bands(const std::vector<ChannelBox>& channels, const svg::Axis& axis
 std::string weight_chart(const WeightBoxes& weight) {
   const svg::Axis axis = axis_of(weight.channels);
   const std::vector<ChannelBox> columns = condensed(weight.channels);
-  const std::string marks = columns.size() <= kMaxBoxes ? boxes(columns, axis, kHeight) : bands(columns, axis, kHeight);
-  std::string remark = escaped(shortened(weight.node, kMaxNameChars)) + "; " +
+  const std::string marks =
+      columns.size() <= kMaxBoxes ? boxes(columns, axis, kSmallHeight) : bands(columns, axis, kSmallHeight);
+  std::string remark = escaped(shortened(weight.node, kSmallNameChars)) + "; " +
                        counted(static_cast<std::int64_t>(weight.channels.size()), "channel");
   if (weight.channels.size() > 1) {
     remark += ", the widest " + significant(unevenness(weight.channels), 3) + " times the median one";
   }
   return small_figure(
       weight.name, remark,
-      svg::drawing(kHeight, "Spread of the weights of " + shortened(weight.name, kMaxNameChars) + ", by channel",
-                   y_grid(axis, kHeight) + marks));
+      svg::drawing(kSmallHeight, "Spread of the weights of " + shortened(weight.name, kSmallNameChars) + ", by channel",
+                   y_grid(axis, kSmallHeight) + marks));
 }
 
 std::string grid_of(const std::vector<const WeightBoxes*>& weights) {
@@ -181,27 +171,27 @@ std::string histogram_chart(const TensorHistogram& histogram) {
                                            std::max(bins.end(), histogram.grid_max), kNumTicks + 2);
   const double most = *std::ranges::max_element(bins.counts);
   const auto height_of = [&](double count) {
-    return kHeight * 0.94 * std::log1p(count) / std::log1p(std::max(1.0, most));
+    return kSmallHeight * 0.94 * std::log1p(count) / std::log1p(std::max(1.0, most));
   };
   const auto stairs = [&](const char* css_class, bool inside) {
     std::vector<std::pair<double, double>> points;
     bool any = false;
-    points.emplace_back(axis.at(bins.first_edge), kHeight);
+    points.emplace_back(axis.at(bins.first_edge), kSmallHeight);
     for (std::size_t i = 0; i < bins.counts.size(); ++i) {
       const double left = bins.first_edge + bins.width * static_cast<double>(i);
       const double centre = left + bins.width / 2;
       const bool is_inside = centre >= histogram.grid_min && centre <= histogram.grid_max;
-      const double y = kHeight - (is_inside == inside ? height_of(bins.counts[i]) : 0.0);
+      const double y = kSmallHeight - (is_inside == inside ? height_of(bins.counts[i]) : 0.0);
       any = any || (is_inside == inside && bins.counts[i] > 0.0);
       points.emplace_back(axis.at(left), y);
       points.emplace_back(axis.at(left + bins.width), y);
     }
-    points.emplace_back(axis.at(bins.end()), kHeight);
-    return any ? svg::curve(css_class, points, kHeight, svg::Curve::kClosed) : std::string();
+    points.emplace_back(axis.at(bins.end()), kSmallHeight);
+    return any ? svg::curve(css_class, points, kSmallHeight, svg::Curve::kClosed) : std::string();
   };
   const double grid_left = axis.at(histogram.grid_min);
-  std::string body = svg::rect("grid-range", grid_left, axis.at(histogram.grid_max) - grid_left, 0, kHeight);
-  body += stairs("bars", true) + stairs("bars-outside", false) + svg::line("zero", 0, kHeight, 1, kHeight);
+  std::string body = svg::rect("grid-range", grid_left, axis.at(histogram.grid_max) - grid_left, 0, kSmallHeight);
+  body += stairs("bars", true) + stairs("bars-outside", false) + svg::line("zero", 0, kSmallHeight, 1, kSmallHeight);
   std::string remark = "grid " + significant(histogram.grid_min, 4) + " to " + significant(histogram.grid_max, 4);
   if (histogram.step > 0.0 && std::isfinite(histogram.step)) {
     const double steps = steps_a_mark(histogram.step, axis.high() - axis.low());
@@ -209,7 +199,7 @@ std::string histogram_chart(const TensorHistogram& histogram) {
     for (int i = 0; i <= 64; ++i) {
       const double at = histogram.grid_min + distance * i;
       if (at > histogram.grid_max + 1e-6 * distance) break;
-      body += svg::line("ruler", axis.at(at), kHeight + 1, axis.at(at), kHeight + 7);
+      body += svg::line("ruler", axis.at(at), kSmallHeight + 1, axis.at(at), kSmallHeight + 7);
     }
     remark += ", step " + significant(histogram.step, 4) +
               " (a mark below: " + counted(static_cast<std::int64_t>(steps), "step") + ")";
@@ -217,11 +207,11 @@ std::string histogram_chart(const TensorHistogram& histogram) {
   remark += histogram.clipped_percent ? ", " + significant(*histogram.clipped_percent, 3) + kFirmBlank + "% clipped"
                                       : ", " + significant(outside_percent(histogram), 3) + kFirmBlank + "% outside";
   for (const double tick : axis.ticks()) {
-    body += svg::text("tick", axis.at(tick), 0, kHeight + 20, "middle", significant(tick, 6));
+    body += svg::text("tick", axis.at(tick), 0, kSmallHeight + 20, "middle", significant(tick, 6));
   }
   return small_figure(
       histogram.name, remark,
-      svg::drawing(kHeight, "Histogram of " + shortened(histogram.name, kMaxNameChars) + ": " + remark, body));
+      svg::drawing(kSmallHeight, "Histogram of " + shortened(histogram.name, kSmallNameChars) + ": " + remark, body));
 }
 
 }  // namespace
@@ -253,7 +243,7 @@ std::string weight_charts(const std::vector<WeightBoxes>& weights) {
     }
   }
   if (!whole.empty()) {
-    constexpr double kTall = 2 * kHeight;
+    constexpr double kTall = 2 * kSmallHeight;
     const svg::Axis axis = axis_of(whole);
     out += figure("Weight ranges, one grid a tensor",
                   "Median, quartiles and extremes of each weight, in the order of the network.", {},

@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "report/report_html_charts.hpp"
+#include "report/report_html_tables.hpp"
 
 namespace halfstep::report::html {
 namespace {
@@ -125,6 +126,12 @@ std::string figure(const std::string& title, const std::string& remark, const st
     out += "</ul>";
   }
   return out + "</figcaption><div class=\"plot-box\">" + drawing + "</div></figure>\n";
+}
+
+std::string small_figure(std::string_view title, const std::string& remark, const std::string& drawing) {
+  return "<figure class=\"small\"><figcaption><h4 title=\"" + escaped(title) + "\">" +
+         breakable(shortened(title, kSmallNameChars)) + "</h4><p class=\"remark\">" + remark +
+         "</p></figcaption><div class=\"plot-box\">" + drawing + "</div></figure>\n";
 }
 
 std::string y_grid(const svg::Axis& axis, double height) {

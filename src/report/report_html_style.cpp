@@ -93,6 +93,8 @@ tbody th { font-weight: 400; }
 td.n { white-space: nowrap; }
 tbody th.name { min-width: 200px; max-width: 420px; overflow-wrap: anywhere; }
 td.text { min-width: 180px; overflow-wrap: anywhere; }
+td.text details { margin: 0; }
+td.text ul { margin: 0; padding-left: 18px; }
 th button { all: unset; cursor: pointer; white-space: inherit; }
 th button:hover { color: var(--ink); }
 th button:focus-visible, a:focus-visible, summary:focus-visible {
@@ -120,6 +122,8 @@ details[open] > summary { margin-bottom: 8px; }
 .swatch.outside, .swatch.bars-outside { background: var(--bad); }
 .swatch.grid-range { background: var(--cover); }
 .swatch.band { background: var(--band); }
+.swatch.before { background: var(--cover); }
+.swatch.after { height: 0; border-top: 2px solid var(--first); border-radius: 0; vertical-align: 3px; }
 .swatch.quartiles { background: var(--middle); }
 .plot-box { padding: 22px 6px 40px 42px; }
 .small .plot-box { padding: 10px 4px 8px 42px; }
@@ -150,6 +154,8 @@ svg .band { fill: var(--band); }
 svg .quartiles, svg .box { fill: var(--middle); }
 svg .whisker { stroke: var(--middle); stroke-width: 1.2; }
 svg .median { stroke: var(--first); stroke-width: 1.4; fill: none; }
+svg .before { fill: var(--cover); }
+svg .after { stroke: var(--first); stroke-width: 1.4; fill: none; }
 svg .ruler { stroke: var(--muted); stroke-width: 1; }
 svg .hit { fill: transparent; }
 svg .hit:hover { fill: var(--ink); opacity: 0.08; }

@@ -138,6 +138,17 @@ std::string range_cells(const TensorRange& range) {
   return row + text_cell(range.by);
 }
 
+/// In words, with the notes behind a fold.
+std::string did_cell(const TuningStep& step) {
+  std::string cell = "<td class=\"text\">" + escaped(step.did);
+  if (!step.notes.empty()) {
+    cell += "<details><summary>" + counted(static_cast<std::int64_t>(step.notes.size()), "note") + "</summary><ul>\n";
+    for (const std::string& note : step.notes) cell += "<li>" + escaped(note) + "</li>\n";
+    cell += "</ul></details>";
+  }
+  return cell + "</td>";
+}
+
 }  // namespace
 
 std::string breakable(std::string_view name) {
@@ -242,6 +253,30 @@ std::string layer_table(const std::vector<PlacedLayer>& layers) {
             tensor_cells(*placed.layer, present) + "</tr>\n";
   }
   return table("layers sortable", "Layers", columns, rows, "SQNR dB");
+}
+
+std::string tuning_table(const Report& report) {
+  if (report.tuning.empty()) return "";
+  std::string rows;
+  for (const TuningStep& step : report.tuning) {
+    rows += "<tr><th scope=\"row\"><code>" + escaped(step.algorithms) + "</code></th>" + did_cell(step);
+    for (const double db : {step.sqnr_before_db, step.sqnr_after_db}) rows += figure_cell(decimals(db, 2), db);
+    for (const double share : {step.agreement_before, step.agreement_after}) {
+      rows += figure_cell(decimals(share, 1), share);
+    }
+    rows += step.undone ? "<td class=\"fail\">undone</td></tr>\n" : "<td class=\"pass\">kept</td></tr>\n";
+  }
+  return "<p class=\"remark\">In the order they ran. " + counted(report.num_held_out, "held-out sample") +
+         " judged the fixed-point model before and after; what made it worse was undone.</p>\n" +
+         table("tuning", "Algorithms",
+               {{"algorithm", false, "as given to --algorithms; several ran in one sweep"},
+                {"what it did", false, ""},
+                {"SQNR dB before", true, "mean over the outputs"},
+                {"after", true, "mean over the outputs"},
+                {"agreement % before", true, "samples whose first output is largest at the same place as in float"},
+                {"after", true, "samples whose first output is largest at the same place as in float"},
+                {"", false, ""}},
+               rows);
 }
 
 std::string range_tables(const std::vector<TensorRange>& ranges) {

@@ -25,6 +25,9 @@ std::string output_table(const Report& report);
 /// Errors of every layer, worst first; sortable by the page's script.
 std::string layer_table(const std::vector<PlacedLayer>& layers);
 
+/// What each algorithm did and what that won, its notes behind a fold. "" without any.
+std::string tuning_table(const Report& report);
+
 /// What was observed and chosen: activations, and weights behind a fold. "" without any.
 std::string range_tables(const std::vector<TensorRange>& ranges);
 

@@ -86,6 +86,15 @@ Json histogram_json(const TensorHistogram& histogram) {
           {"step", histogram.step}};
 }
 
+Json tuning_json(const TuningStep& step) {
+  return {{"algorithms", step.algorithms},
+          {"did", step.did},
+          {"sqnr_db", {{"before", limited_db(step.sqnr_before_db)}, {"after", limited_db(step.sqnr_after_db)}}},
+          {"agreement", {{"before", step.agreement_before}, {"after", step.agreement_after}}},
+          {"undone", step.undone},
+          {"notes", step.notes}};
+}
+
 /// Left out if there are none.
 template <class T>
 void put_list(const char* key, const std::vector<T>& entries, Json (*entry_json)(const T&), Json& json) {
@@ -112,6 +121,8 @@ std::string to_json(const Report& report) {
     for (const auto& [name, value] : report.options) json["options"][name] = value;
   }
   if (report.num_calibration_samples > 0) json["num_calibration_samples"] = report.num_calibration_samples;
+  if (report.num_held_out > 0) json["held_out_samples"] = report.num_held_out;
+  put_list("tuning", report.tuning, tuning_json, json);
   json["encodings"] = {{"activations", report.num_activation_encodings},
                        {"weights", report.num_weight_encodings},
                        {"biases", report.num_bias_encodings}};

@@ -138,6 +138,21 @@ void add_metrics(const Report& report, Page& page) {
   page.add("### Metrics\n\n| | float | quantized | drop |\n|---|---:|---:|---:|\n" + rows + "\n");
 }
 
+void add_tuning(const Report& report, Page& page) {
+  if (report.tuning.empty()) return;
+  page.add_lines(
+      "### Algorithms\n\n| algorithm | what it did | SQNR dB, " + counted(report.num_held_out, "held-out sample") +
+          " | |\n|---|---|---:|---|\n",
+      report.tuning.size(),
+      [&](std::size_t i) {
+        const TuningStep& step = report.tuning[i];
+        return "| " + code(step.algorithms) + " | " + plain(step.did) + " | " + decimals(step.sqnr_before_db, 2) +
+               " to " + decimals(step.sqnr_after_db, 2) + " | " + (step.undone ? "undone" : "kept") + " |\n";
+      },
+      "algorithms");
+  page.add("\n");
+}
+
 void add_tensors(const std::string& head, const std::vector<compare::TensorError>& tensors, std::size_t count,
                  Page& page) {
   if (count == 0) return;
@@ -204,6 +219,7 @@ std::string to_markdown(const Report& report) {
         "### Worst " + std::to_string(shown) + " of " + std::to_string(comparison.layers.size()) + " layers\n\n",
         comparison.layers, shown, page);
   }
+  add_tuning(report, page);
   add_folded(
       counted(static_cast<std::int64_t>(report.float_islands.size()), "float island"),
       "| node | operator | why it stays float |\n|---|---|---|\n", report.float_islands.size(),

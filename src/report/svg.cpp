@@ -2,6 +2,7 @@
 #include "report/svg.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "report/report_text.hpp"
@@ -14,6 +15,8 @@ constexpr int kMaxLogTicks = 8;
 constexpr double kLargest = 1e300;
 /// Curves stretch from this many units to the width of the chart.
 constexpr double kCurveUnits = 1000.0;
+
+constexpr std::array kRoundFactors = {1.0, 2.0, 5.0};
 
 double finite(double value) { return std::isnan(value) ? 0.0 : std::clamp(value, -kLargest, kLargest); }
 
@@ -34,13 +37,26 @@ std::string trimmed(double value, int count) {
   return text;
 }
 
+/// 1, 2, 5, 10, 20, ... by index 0, 1, 2, 3, 4, ...; tenths of them below 0.
+double round_value(int index) {
+  const int decade = index >= 0 ? index / 3 : (index - 2) / 3;
+  return kRoundFactors[static_cast<std::size_t>(index - 3 * decade)] * std::pow(10.0, decade);
+}
+
+/// Index of the largest round value that is not above `value`, up to rounding.
+int round_below(double value) {
+  int index = 3 * static_cast<int>(std::floor(std::log10(value))) - 1;
+  while (round_value(index + 1) <= value * (1.0 + 1e-9)) ++index;
+  return index;
+}
+
 }  // namespace
 
 double round_step(double span, int max_ticks) {
   const double raw = span / std::max(1, max_ticks);
   const double decade = std::pow(10.0, std::floor(std::log10(raw)));
   if (!(decade > 0.0) || !std::isfinite(decade)) return span;
-  for (const double factor : {1.0, 2.0, 5.0}) {
+  for (const double factor : kRoundFactors) {
     if (factor * decade >= raw) return factor * decade;
   }
   return 10.0 * decade;
@@ -85,7 +101,31 @@ Axis Axis::symmetric_log(double low, double high, double unit) {
   return axis;
 }
 
-double Axis::bent(double value) const { return unit_ > 0.0 ? std::asinh(value / unit_) : value; }
+Axis Axis::logarithmic(double low, double high, int max_ticks) {
+  const auto positive = [](double value) { return value >= 1.0 / kLargest && value <= kLargest ? value : 1.0; };
+  low = positive(low);
+  high = positive(high);
+  if (low > high) std::swap(low, high);
+  const int first = round_below(low);
+  int last = round_below(high);
+  if (last == first || round_value(last) < high * (1.0 - 1e-9)) ++last;
+  Axis axis;
+  axis.is_logarithmic_ = true;
+  axis.low_ = round_value(first);
+  axis.high_ = round_value(last);
+  // Every value, every power of ten, every second power, ...
+  int stride = last - first < max_ticks ? 1 : 3;
+  while (stride > 1 && (last - first) / stride >= max_ticks) stride += 3;
+  for (int index = first; index <= last; ++index) {
+    if (index % stride == 0) axis.ticks_.push_back(round_value(index));
+  }
+  return axis;
+}
+
+double Axis::bent(double value) const {
+  if (is_logarithmic_) return std::log10(value);
+  return unit_ > 0.0 ? std::asinh(value / unit_) : value;
+}
 
 double Axis::at(double value) const {
   const double low = bent(low_);

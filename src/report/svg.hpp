@@ -20,6 +20,10 @@ class Axis {
   /// Source: the inverse hyperbolic sine, asinh(value / unit). `unit` > 0.
   static Axis symmetric_log(double low, double high, double unit);
 
+  /// Logarithmic, widened to 1, 2 or 5 times a power of ten at both ends. Ticks at such values, or at powers of ten
+  /// only where there are many decades. `low` and `high` that are not positive and finite become 1.
+  static Axis logarithmic(double low, double high, int max_ticks = 6);
+
   /// 0 at the low end, 1 at the high end; what lies outside (or is NaN) stays at an end.
   double at(double value) const;
   const std::vector<double>& ticks() const { return ticks_; }
@@ -31,7 +35,8 @@ class Axis {
 
   double low_ = 0.0;
   double high_ = 1.0;
-  double unit_ = 0.0;  ///< 0: linear.
+  double unit_ = 0.0;  ///< 0: linear, or logarithmic.
+  bool is_logarithmic_ = false;
   std::vector<double> ticks_;
 };
 

@@ -123,6 +123,25 @@ class HtmlReport(tool_test.ToolTest):
         self.assertEqual(dict(places)[len(places)], "logits")
         self.assertEqual(self.browser.complaints, [])
 
+    def test_page_of_tuning_shows_what_algorithms_did(self):
+        command = ("quantize", "--quiet", "--input_list", DIGITS / "calib.txt", "--algorithms",
+                   "equalize,bias-correction", DIGITS / "digits.onnx", "--report")
+        self.assert_succeeds(*command, "tuned.html")
+        self.assert_succeeds(*command, "tuned.json")
+        report = json.loads((self.work / "tuned.json").read_text())
+        self.page = self.work / "tuned.html"
+        for screen in (DESK, PHONE):
+            self.open(screen)
+            self.assertLessEqual(self.browser.evaluate("document.documentElement.scrollWidth"), screen[0])
+            worst, where = self.browser.evaluate(CONTRAST)
+            self.assertGreaterEqual(worst, MIN_CONTRAST, where)
+        names = self.browser.evaluate("[...document.querySelectorAll('table.tuning tbody th')].map(e => e.textContent)")
+        self.assertEqual(names, [step["algorithms"] for step in report["tuning"]])
+        self.assertEqual(names, ["equalize", "bias-correction"])
+        for mark in ("path.before", "path.after"):
+            self.assertEqual(self.browser.evaluate(f"document.querySelectorAll('#algorithms svg {mark}').length"), 10)
+        self.assertEqual(self.browser.complaints, [])
+
     def test_columns_sort(self):
         self.open(DESK)
         figures = "[...document.querySelectorAll('table.layers tbody tr')].map(e => Number(e.cells[%d].dataset.v))"

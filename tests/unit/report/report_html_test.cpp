@@ -77,6 +77,9 @@ TEST(ReportHtml, NamesCannotBecomeMarkup) {
   report.charts->histograms[0].name = hostile;
   report.ranges = quantize_report().ranges;
   report.ranges[0].name = report.ranges[0].by = hostile;
+  report.tuning = tuned_report().tuning;
+  report.tuning[0].algorithms = report.tuning[0].did = report.tuning[0].notes[0] = hostile;
+  report.weight_ranges = {{hostile, hostile, {1.0, 2.0}, {1.0, 1.0}}};
   const std::string page = to_html(report);
   EXPECT_FALSE(holds(page, "<script>alert")) << "<script>alert";
   EXPECT_FALSE(holds(page, "\"' onload")) << "\"' onload";
@@ -119,6 +122,58 @@ TEST(ReportHtml, RangesWithWeightsBehindAFold) {
   EXPECT_TRUE(holds(section, "Histograms of the worst tensors"));
   EXPECT_TRUE(holds(section, "that calibration saw"));
   EXPECT_TRUE(holds(section, "0.125\xC2\xA0% clipped"));
+}
+
+TEST(ReportHtml, AlgorithmsWithTheirNotesBehindAFold) {
+  EXPECT_FALSE(holds(to_html(quantize_report()), "id=\"algorithms\"")) << "without algorithms";
+  const std::string rows = between(to_html(tuned_report()), "class=\"tuning\"", "</table>");
+  EXPECT_TRUE(
+      holds(rows,
+            "<code>equalize</code></th><td class=\"text\">1 group scaled<details><summary>1 note</summary><ul>\n"
+            "<li>tensor &#39;b&#39; is left: an output</li>\n</ul></details></td>"
+            "<td class=\"n\" data-v=\"13.375\">13.38</td><td class=\"n\" data-v=\"18\">18.00</td>"
+            "<td class=\"n\" data-v=\"50\">50.0</td><td class=\"n\" data-v=\"75\">75.0</td>"
+            "<td class=\"pass\">kept</td>"))
+      << rows;
+  EXPECT_TRUE(holds(rows, "<td class=\"text\">3 layers rounded</td>"));
+  EXPECT_TRUE(holds(rows, "<td class=\"fail\">undone</td>"));
+}
+
+// Of 0.01 and 20 on an axis from 0.01 to 20: the bottom (y = 110) and the top of the drawing.
+TEST(ReportHtml, WeightRangesBeforeAndAfter) {
+  const std::string section =
+      between(to_html(tuned_report()), "Weight ranges by channel, before and after", "</section>");
+  EXPECT_TRUE(holds(section, "2 channels, the widest 2e+03 times the narrowest before, 2 after")) << section;
+  EXPECT_TRUE(holds(section, "class=\"before\" d=\"M0 110L0 110L500 110L500 0L1000 0L1000 110Z\""));
+  EXPECT_TRUE(holds(section, "<path class=\"after\""));
+}
+
+TEST(ReportHtml, OfManyWeightRangesThoseThatDifferMostAreDrawn) {
+  Report report = tuned_report();
+  report.weight_ranges.clear();
+  for (int i = 0; i < 40; ++i) {
+    std::vector<double> before(4096, 1.0);
+    before[7] = 1.0 + i;
+    report.weight_ranges.push_back({"w" + std::to_string(i), "n", before, before});
+  }
+  const std::string page = to_html(report);
+  const std::string section = between(page, "Weight ranges by channel, before and after", "</section>");
+  EXPECT_TRUE(holds(section, "of 40 weights the 10 whose channels differed most"));
+  EXPECT_LT(section.find("title=\"w39\""), section.find("title=\"w30\""));
+  EXPECT_FALSE(holds(section, "title=\"w29\"")) << "w29";
+  EXPECT_LT(page.size(), 150000u);
+}
+
+TEST(ReportHtml, WeightRangesOfDeadOrImpossibleChannelsAreDrawn) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  Report report = tuned_report();
+  report.weight_ranges = {{"dead", "n", {0.0, 0.0}, {0.0, 0.0}},
+                          {"tiny", "n", {1e-30, 1.0}, {1e-320, 2.0}},
+                          {"wild", "n", {kInfinity, 1.0}, {std::numeric_limits<double>::quiet_NaN(), 1.0}}};
+  const std::string page = to_html(report);
+  for (const char* bad : {"nan", "NaN%", "inf%", "inf times", "L0 inf"}) {
+    EXPECT_FALSE(holds(between(page, "Weight ranges by channel, before", "</section>"), bad)) << bad;
+  }
 }
 
 TEST(ReportHtml, LayersStandInNetworkOrderWithoutCharts) {

@@ -74,6 +74,20 @@ TEST(ReportJson, RangesAndHistograms) {
       "counts": [1, 10, 10, 0], "grid": [-1.0, 1.0], "step": 0.5})json"));
 }
 
+TEST(ReportJson, TuningWithoutTimes) {
+  const Json json = Json::parse(to_json(tuned_report()));
+  EXPECT_EQ(json["schema_version"], 1);
+  EXPECT_EQ(json["held_out_samples"], 4);
+  ASSERT_EQ(json["tuning"].size(), 2U);
+  EXPECT_EQ(json["tuning"][0], Json::parse(R"json({"algorithms": "equalize", "did": "1 group scaled",
+      "sqnr_db": {"before": 13.375, "after": 18.0}, "agreement": {"before": 50.0, "after": 75.0}, "undone": false,
+      "notes": ["tensor 'b' is left: an output"]})json"));
+  EXPECT_EQ(json["tuning"][1], Json::parse(R"json({"algorithms": "round,bias-correction", "did": "3 layers rounded",
+      "sqnr_db": {"before": 18.0, "after": 17.25}, "agreement": {"before": 75.0, "after": 75.0}, "undone": true,
+      "notes": []})json"));
+  EXPECT_FALSE(json.contains("weight_ranges"));
+}
+
 TEST(ReportJson, WhatWasNotMeasuredIsAbsent) {
   Report report = sample();
   report.comparison->layers[0].isolated.reset();
@@ -86,7 +100,7 @@ TEST(ReportJson, WhatWasNotMeasuredIsAbsent) {
   for (const char* key : {"isolated", "off_by", "scale", "rmse_in_steps", "clipped_percent"}) {
     EXPECT_FALSE(json["layers"][0].contains(key)) << key;
   }
-  for (const char* key : {"simulated", "gates", "arithmetic", "ranges", "histograms"})
+  for (const char* key : {"simulated", "gates", "arithmetic", "ranges", "histograms", "tuning", "held_out_samples"})
     EXPECT_FALSE(json.contains(key)) << key;
 }
 

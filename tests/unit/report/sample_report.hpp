@@ -86,4 +86,29 @@ inline Report quantize_report() {
   return report;
 }
 
+/// The same with an algorithm that won and one that was undone; "w" has two channels.
+inline Report tuned_report() {
+  Report report = quantize_report();
+  report.num_held_out = 4;
+  TuningStep equalized;
+  equalized.algorithms = "equalize";
+  equalized.did = "1 group scaled";
+  equalized.notes = {"tensor 'b' is left: an output"};
+  equalized.sqnr_before_db = 13.375;
+  equalized.sqnr_after_db = 18.0;
+  equalized.agreement_before = 50.0;
+  equalized.agreement_after = 75.0;
+  equalized.seconds = 1.5;
+  TuningStep swept;
+  swept.algorithms = "round,bias-correction";
+  swept.did = "3 layers rounded";
+  swept.sqnr_before_db = 18.0;
+  swept.sqnr_after_db = 17.25;
+  swept.agreement_before = swept.agreement_after = 75.0;
+  swept.undone = true;
+  report.tuning = {equalized, swept};
+  report.weight_ranges = {{"w", "node 'conv' (Conv)", {0.01, 20.0}, {0.5, 1.0}}};
+  return report;
+}
+
 }  // namespace halfstep::report

@@ -9,10 +9,12 @@
 namespace halfstep::report::svg {
 namespace {
 
+using testing::DoubleEq;
 using testing::DoubleNear;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
+using testing::Pointwise;
 
 TEST(SvgAxis, LinearTicksAreRound) {
   const Axis axis = Axis::linear(-3.0, 27.0);
@@ -29,13 +31,28 @@ TEST(SvgAxis, SymmetricLogIsOddAndTicksArePowersOfTen) {
   EXPECT_THAT(axis.at(10.0) + axis.at(-10.0), DoubleNear(1.0, 1e-12));
 }
 
+TEST(SvgAxis, LogarithmicEndsAndTicksAreRound) {
+  const Axis decades = Axis::logarithmic(0.0011, 80.0);
+  EXPECT_DOUBLE_EQ(decades.low(), 0.001);
+  EXPECT_DOUBLE_EQ(decades.high(), 100.0);
+  EXPECT_THAT(decades.at(1.0), DoubleNear(0.6, 1e-12));
+  EXPECT_EQ(decades.at(0.0), 0.0);
+  EXPECT_EQ(decades.at(-1.0), 0.0);
+  EXPECT_EQ(decades.at(1000.0), 1.0);
+  EXPECT_THAT(decades.ticks(), Pointwise(DoubleEq(), {0.001, 0.01, 0.1, 1.0, 10.0, 100.0}));
+  EXPECT_THAT(Axis::logarithmic(0.3, 4.0).ticks(), Pointwise(DoubleEq(), {0.2, 0.5, 1.0, 2.0, 5.0}));
+  EXPECT_THAT(Axis::logarithmic(2.0, 2.0).ticks(), Pointwise(DoubleEq(), {2.0, 5.0}));
+  EXPECT_THAT(Axis::logarithmic(1e-9, 1.0).ticks(), Pointwise(DoubleEq(), {1e-8, 1e-6, 1e-4, 1e-2, 1.0}));
+}
+
 TEST(SvgAxis, ImpossibleRangesStillPlaceValues) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
   constexpr double kTiny = std::numeric_limits<double>::denorm_min();
   for (const auto& [low, high] : {std::pair(0.0, 0.0), std::pair(5.0, 5.0), std::pair(3.0, -3.0), std::pair(kNaN, 1.0),
                                   std::pair(-kInfinity, kInfinity), std::pair(0.0, kTiny), std::pair(-1e308, 1e308)}) {
-    for (const Axis& axis : {Axis::linear(low, high), Axis::symmetric_log(low, high, 0.01)}) {
+    for (const Axis& axis :
+         {Axis::linear(low, high), Axis::symmetric_log(low, high, 0.01), Axis::logarithmic(low, high)}) {
       EXPECT_LE(axis.ticks().size(), 1300u);
       for (const double value : {low, high, 0.0, 1.0, kNaN, -kInfinity}) {
         EXPECT_GE(axis.at(value), 0.0) << low << " " << high << " " << value;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -90,6 +91,7 @@ Result<void> ActivationStore::put(const std::string& name, std::int64_t sample, 
       kept.offset = *offset;
     } else {
       used_bytes_ += num_bytes;
+      peak_bytes_ = std::max(peak_bytes_, used_bytes_);
     }
   }
   if (kept.in_file) {
@@ -136,6 +138,16 @@ void ActivationStore::drop(const std::string& name, std::int64_t sample) {
 std::size_t ActivationStore::bytes_in_memory() const {
   const std::lock_guard lock(mutex_);
   return used_bytes_;
+}
+
+std::size_t ActivationStore::peak_bytes_in_memory() const {
+  const std::lock_guard lock(mutex_);
+  return peak_bytes_;
+}
+
+std::size_t ActivationStore::num_tensors() const {
+  const std::lock_guard lock(mutex_);
+  return kept_.size();
 }
 
 std::size_t ActivationStore::bytes_in_file() const {

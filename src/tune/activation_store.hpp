@@ -34,10 +34,13 @@ class ActivationStore {
   /// Forgets it; nothing happens if there is none.
   void drop(const std::string& name, std::int64_t sample);
 
-  /// Of tensors in memory, now.
+  /// Of tensors in memory, now and at most so far.
   std::size_t bytes_in_memory() const;
+  std::size_t peak_bytes_in_memory() const;
   /// Of the file, at its largest.
   std::size_t bytes_in_file() const;
+  /// Kept now, wherever they are.
+  std::size_t num_tensors() const;
 
  private:
   using Key = std::pair<std::string, std::int64_t>;
@@ -54,6 +57,7 @@ class ActivationStore {
   mutable std::mutex mutex_;  // Of all that follows; not held while the file is read or written.
   std::map<Key, Kept> kept_;
   std::size_t used_bytes_ = 0;
+  std::size_t peak_bytes_ = 0;
   int file_ = -1;
   std::int64_t file_bytes_ = 0;
   std::map<std::size_t, std::vector<std::int64_t>> free_extents_;  // By size: offsets to use again.

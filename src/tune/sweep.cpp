@@ -136,9 +136,7 @@ class LayerAt final : public SweptLayer {
   LayerAt(const Sweeper& sweeper, const Segment& segment) : sweeper_(sweeper), segment_(segment) {}
 
   NodeId node() const override { return segment_.nodes.front(); }
-  const std::string& input_name() const {
-    return sweeper_.name_of(sweeper_.model().graph.node(node()).inputs[0]);
-  }
+  const std::string& input_name() const { return sweeper_.name_of(sweeper_.model().graph.node(node()).inputs[0]); }
   const Encoding* input_grid() const override { return sweeper_.grid_of(input_name()); }
 
   Result<void> for_each_input(std::int64_t num_samples, const SeeTensor& see) const override {
@@ -295,6 +293,8 @@ Result<SweepOutcome> Sweeper::run(const std::function<Result<void>(const SweptLa
     if (!advanced.ok()) return advanced.error();
   }
   outcome.spilled_bytes = store_.bytes_in_file();
+  outcome.peak_bytes = store_.peak_bytes_in_memory();
+  outcome.num_left = store_.num_tensors();
   return outcome;
 }
 

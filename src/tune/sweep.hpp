@@ -21,8 +21,7 @@ namespace halfstep::tune {
 
 /// Sees one tensor of one sample: codes on `grid`, or real numbers if that is nullptr. Called by several threads, for
 /// different samples; worker in [0, num_threads).
-using SeeTensor =
-    std::function<Result<void>(std::int64_t sample, int worker, ConstView view, const Encoding* grid)>;
+using SeeTensor = std::function<Result<void>(std::int64_t sample, int worker, ConstView view, const Encoding* grid)>;
 
 /// The layer a sweep stands at: one linear node with a constant weight. Valid during the visit.
 class SweptLayer {
@@ -50,9 +49,11 @@ struct SweepRequest {
 };
 
 struct SweepOutcome {
-  std::int64_t num_layers = 0;  ///< Visited.
-  std::string stopped;          ///< Not empty: why the sweep did not reach the last layer.
-  std::size_t spilled_bytes = 0;
+  std::int64_t num_layers = 0;    ///< Visited.
+  std::string stopped;            ///< Not empty: why the sweep did not reach the last layer.
+  std::size_t spilled_bytes = 0;  ///< Of the frontier's file.
+  std::size_t peak_bytes = 0;     ///< Of the frontier in memory, at most; depends on how threads took turns.
+  std::size_t num_left = 0;       ///< Tensors still in the frontier: 0, unless `stopped`.
 };
 
 /// Visits every linear node with a constant weight and an integer form, in the order of `model`'s graph. `visit` may

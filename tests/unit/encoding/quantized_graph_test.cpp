@@ -29,6 +29,17 @@ TEST(QuantizedGraph, AChangedConstantHasNewCodesAndSaysWhy) {
   EXPECT_EQ(to_string(entry.provenance), "from its values (mse), equalized, bias corrected");
 }
 
+TEST(QuantizedGraph, ARepeatedChangeIsSaidOnce) {
+  QuantizedGraph model = with_weight();
+  const Encoding finer = *Encoding::per_tensor({-127, 127}, {0.25, 0});
+  ASSERT_TRUE(change_encoding(model, 0, finer, "rounded").ok());
+  ASSERT_TRUE(change_constant(model, 0, Tensor::of<float>({2}, {3.0F, 0.75F}), "rounded").ok());
+  ASSERT_TRUE(change_constant(model, 0, Tensor::of<float>({2}, {2.0F, 0.75F}), "bias corrected").ok());
+  ASSERT_TRUE(change_constant(model, 0, Tensor::of<float>({2}, {1.0F, 0.75F}), "rounded").ok());
+  EXPECT_EQ(to_string(model.encodings.at("w").provenance), "from its values (mse), rounded, bias corrected, rounded");
+  EXPECT_TRUE(identical(*model.encodings.at("w").codes, Tensor::of<std::int8_t>({2}, {4, 3})));
+}
+
 TEST(QuantizedGraph, ANewGridHasNewCodes) {
   QuantizedGraph model = with_weight();
   const Encoding channels = *Encoding::per_channel({-127, 127}, 0, {{0.25, 0}, {0.5, 0}});

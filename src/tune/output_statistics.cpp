@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "ops/op_def.hpp"
 #include "ops/operands.hpp"
@@ -36,11 +37,12 @@ CodeEnds ends_of(const Encoding& grid, const graph::Node& node, std::size_t chan
 
 template <class T>
 void add_run(const T* codes, std::int64_t count, CodeEnds ends, CodeSums& sums) {
-  // 32-bit sums of blocks short enough that none overflows: vectorised.
+  // 32-bit sums of blocks short enough that none overflows: vectorised. Accumulators need 64 bits.
+  using BlockSum = std::conditional_t<sizeof(T) < 4, std::int32_t, std::int64_t>;
   constexpr std::int64_t kBlock = 16384;
   while (count > 0) {
     const std::int64_t block = std::min(count, kBlock);
-    std::int32_t sum = 0;
+    BlockSum sum = 0;
     std::int32_t inside = 0;
     for (std::int64_t i = 0; i < block; ++i) {
       const auto code = static_cast<std::int32_t>(codes[i]);
@@ -76,8 +78,10 @@ void add_any_codes(ConstView view, int axis, const std::vector<CodeEnds>& ends, 
       return add_codes<std::int8_t>(view, axis, ends, sums);
     case DType::kUint16:
       return add_codes<std::uint16_t>(view, axis, ends, sums);
-    default:
+    case DType::kInt16:
       return add_codes<std::int16_t>(view, axis, ends, sums);
+    default:  // An output without a grid: accumulators.
+      return add_codes<std::int32_t>(view, axis, ends, sums);
   }
 }
 

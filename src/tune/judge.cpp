@@ -2,8 +2,8 @@
 #include "tune/judge.hpp"
 
 #include <algorithm>
-#include <cmath>
 
+#include "compare/metrics.hpp"
 #include "core/ordered_parallel.hpp"
 #include "exec/session.hpp"
 #include "lower/lower.hpp"
@@ -14,22 +14,14 @@ namespace {
 constexpr double kMaxDb = 200.0;
 constexpr std::size_t kMaxOutputBytes = std::size_t{64} << 20;
 
-struct OutputErrors {
-  double signal = 0.0;
-  double noise = 0.0;
-};
-
 /// What one sample tells.
 struct SampleErrors {
-  std::vector<OutputErrors> outputs;
+  std::vector<compare::ErrorSums> outputs;
   bool agrees = true;
 };
 
-double db_of(const OutputErrors& errors) {
-  if (errors.noise == 0.0) return kMaxDb;
-  if (errors.signal == 0.0) return -kMaxDb;
-  return std::clamp(10.0 * std::log10(errors.signal / errors.noise), -kMaxDb, kMaxDb);
-}
+/// Finite for all outputs, those with NaN or infinities included, so that scores can be compared.
+double db_of(const compare::ErrorSums& errors) { return std::clamp(errors.sqnr_db(), -kMaxDb, kMaxDb); }
 
 std::size_t largest_at(std::span<const float> values) {
   return static_cast<std::size_t>(std::ranges::max_element(values) - values.begin());
@@ -45,12 +37,7 @@ Result<SampleErrors> compare(const std::vector<Tensor>& reference, const std::ve
     }
     const std::span<const float> expected = reference[i].values<float>();
     const std::span<const float> actual = view.values<float>();
-    OutputErrors& output = errors.outputs.emplace_back();
-    for (std::size_t k = 0; k < expected.size(); ++k) {
-      const double difference = static_cast<double>(actual[k]) - static_cast<double>(expected[k]);
-      output.signal += static_cast<double>(expected[k]) * static_cast<double>(expected[k]);
-      output.noise += difference * difference;
-    }
+    errors.outputs.emplace_back().add(expected, actual);
     if (i == 0 && !expected.empty()) errors.agrees = largest_at(expected) == largest_at(actual);
   }
   return errors;
@@ -79,23 +66,20 @@ Result<void> run_all(exec::Session& session, const exec::SampleSource& samples, 
 
 Result<Score> score_with(exec::Session& session, const exec::SampleSource& samples, int num_threads,
                          const std::vector<std::vector<Tensor>>& reference, const std::vector<std::size_t>& indices) {
-  std::vector<OutputErrors> total(indices.size());
+  std::vector<compare::ErrorSums> total(indices.size());
   std::int64_t agreeing = 0;
   const auto ran = run_all(session, samples, static_cast<std::int64_t>(reference.size()), num_threads,
                            [&](std::int64_t sample, const exec::Executor& executor) -> Result<void> {
                              const Result<SampleErrors> errors =
                                  compare(reference[static_cast<std::size_t>(sample)], indices, executor);
                              if (!errors.ok()) return errors.error();
-                             for (std::size_t i = 0; i < total.size(); ++i) {
-                               total[i].signal += errors->outputs[i].signal;
-                               total[i].noise += errors->outputs[i].noise;
-                             }
+                             for (std::size_t i = 0; i < total.size(); ++i) total[i].add(errors->outputs[i]);
                              agreeing += errors->agrees ? 1 : 0;
                              return {};
                            });
   if (!ran.ok()) return ran.error();
   Score score;
-  for (const OutputErrors& output : total) {
+  for (const compare::ErrorSums& output : total) {
     score.sqnr_db.push_back(db_of(output));
     score.mean_db += score.sqnr_db.back() / static_cast<double>(total.size());
   }
@@ -150,9 +134,7 @@ Result<Judge> Judge::make(const graph::Graph& reference, const exec::SampleSourc
 Result<Score> Judge::score(const QuantizedGraph& model, const FixedPointOptions& fixed) const {
   exec::Session session(
       model.graph,
-      [&](const ops::InputShapes& shapes) {
-        return lower::fixed_program(model.graph, shapes, model.encodings, fixed);
-      },
+      [&](const ops::InputShapes& shapes) { return lower::fixed_program(model.graph, shapes, model.encodings, fixed); },
       num_threads_);
   return score_with(session, held_out_, num_threads_, outputs_, indices_);
 }

@@ -91,7 +91,7 @@ Result<ReferenceMeans> reference_means(const graph::Graph& graph, const exec::Sa
         if (!executor) executor.emplace(program);
         const Result<std::vector<Tensor>> inputs = samples.load(sample);
         if (!inputs.ok()) return inputs.error();
-        return executor->run(*inputs, [&](const exec::Tapped& tapped) -> Result<void> {
+        const Result<void> done = executor->run(*inputs, [&](const exec::Tapped& tapped) -> Result<void> {
           ChannelMeans* target = means_of[static_cast<std::size_t>(tapped.value)];
           const ConstView& x = tapped.view;
           if (target == nullptr || x.dtype() != DType::kFloat32 || x.num_elements() == 0) return {};
@@ -100,6 +100,7 @@ Result<ReferenceMeans> reference_means(const graph::Graph& graph, const exec::Sa
                             asked[static_cast<std::size_t>(tapped.value)]->grid);
           return {};
         });
+        return done.ok() || !samples.place ? done : done.error().at(samples.place(sample));
       },
       [](std::int64_t, int) -> Result<void> { return {}; });
   if (!ran.ok()) return ran.error();

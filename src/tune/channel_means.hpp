@@ -38,7 +38,7 @@ struct WantedMeans {
 };
 
 /// Runs `graph` in float on every sample, all of the given shapes. Tensors that are not float32 are left out.
-/// Errors: those of lowering, loading and running.
+/// Errors: those of lowering and loading; those of running, with the sample's place.
 Result<ReferenceMeans> reference_means(const graph::Graph& graph, const exec::SampleSource& samples,
                                        const ops::InputShapes& shapes, const std::vector<WantedMeans>& tensors,
                                        int num_threads);

@@ -119,11 +119,11 @@ Result<CorrectedBias> correct_bias(const SweptLayer& layer, QuantizedGraph& mode
     if (step == 0) outcome.mean_shift_before = root_mean_square(shift);
     best.look_at(bias, shift);
     if (is_last) break;
-    bias = best.bias;
+    const bool iterates = rule.iterations > 0;
+    if (!iterates) bias = best.bias;  // (N2) goes on from where it is: steps too small to show add up.
     for (std::size_t c = 0; c < bias.size(); ++c) {
       if (seen->inside[c] < kLeastInside) continue;
-      const double slope = rule.iterations > 0 ? 1.0 / rule.factor : std::max(seen->inside[c], kInsideFloor);
-      bias[c] += best.shift[c] / slope;
+      bias[c] += iterates ? rule.factor * shift[c] : best.shift[c] / std::max(seen->inside[c], kInsideFloor);
     }
     if (auto set = set_bias(model, id, bias); !set.ok()) return set.error();
   }

@@ -27,8 +27,10 @@ struct Segment {
   std::vector<ValueId> outputs = {};  ///< What later segments read.
 };
 
+/// A layer needs an input that samples can change: a Gemm of constants and a computed addend is none.
 bool is_swept(const graph::Graph& graph, const graph::Node& node, const ops::Facts& facts) {
-  return ops::is_integer_node(node, facts) && ops::weight_of(graph, node) != graph::kNoValue;
+  return ops::is_integer_node(node, facts) && ops::weight_of(graph, node) != graph::kNoValue &&
+         !facts[static_cast<std::size_t>(node.inputs[0])].value;
 }
 
 /// Up to the last layer. Values that are the same for every sample belong to no segment.

@@ -56,10 +56,10 @@ struct SweepOutcome {
   std::size_t num_left = 0;       ///< Tensors still in the frontier: 0, unless `stopped`.
 };
 
-/// Visits every linear node with a constant weight and an integer form, in the order of `model`'s graph. `visit` may
-/// change weight, bias and their encodings in `model` (change_constant(), change_encoding()), nothing else; the layers
-/// behind see the result. What the layers compute is what lower::fixed_program() of the whole model computes, to the
-/// bit. The same for every number of threads if `visit` is.
+/// Visits every linear node with a constant weight, an integer form and an input 0 that is not constant, in the order
+/// of `model`'s graph. `visit` may change weight, bias and their encodings in `model` (change_constant(),
+/// change_encoding()), nothing else; the layers behind see the result. What the layers compute is what
+/// lower::fixed_program() of the whole model computes, to the bit. The same for every number of threads if `visit` is.
 /// Errors: those of lowering and of `visit`; loading a sample; the store's.
 Result<SweepOutcome> sweep(const QuantizedGraph& model, const SweepRequest& request,
                            const std::function<Result<void>(const SweptLayer&)>& visit);

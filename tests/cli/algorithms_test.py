@@ -15,7 +15,7 @@ class Algorithms(tool_test.ToolTest):
     """What they write."""
 
     def quantize(self, stem, *options, samples=CALIB):
-        """The three files that these options give, as bytes; `stem` must not show in them."""
+        """The three files that these options give, as bytes; each run is in a folder of its own, `stem`."""
         folder = self.work / stem
         folder.mkdir()
         before = self.work
@@ -51,6 +51,12 @@ class Algorithms(tool_test.ToolTest):
     def test_two_samples_are_enough(self):
         two = self.write("two.txt", "\n".join(SAMPLES[:2]) + "\n")
         self.quantize("two", "--algorithms", ALL, samples=two)
+
+    def test_statistics_need_no_algorithm(self):
+        want = self.quantize("plain", "--statistics_out", self.folder / "s.json")[:2]
+        self.assert_succeeds("quantize", "--quiet", "--statistics_in", self.folder / "s.json", "--algorithms", "none",
+                             "--output_path", "q.onnx", MODEL)
+        self.assertEqual([(self.work / name).read_bytes() for name in ("q.onnx", "q.encodings.json")], want)
 
     def test_tidls_iterations(self):
         options = ("--algorithms", "bias-correction", "--bias_calibration_iterations", 3)

@@ -75,8 +75,8 @@ void settle_defaults(QuantizationOptions& options, const GivenNames& given);
 /// effect.
 Result<void> check_given(const QuantizationOptions& options, const GivenNames& given);
 
-/// (name, value) of every precision option with a value, in the order of the rows.
-GivenOptions settings_of(const QuantizationOptions& options);
+/// (name, value) of every option of precision and of algorithms with a value, in the order of the rows.
+GivenOptions settings_of(const QuantizationOptions& options, const TuningOptions& tuning);
 
 /// README's table of quantize's options, in Markdown.
 std::string options_markdown();

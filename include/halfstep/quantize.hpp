@@ -26,6 +26,8 @@ struct QuantizeRequest {
   std::optional<Shard> shard;  ///< Run this share of the samples and write statistics_out only.
   QuantizationOptions options;
   TuningOptions tuning;
+  bool search = false;  ///< Try several schemes and keep the best; what they vary must be left open.
+  std::optional<double> time_budget_seconds;  ///< Of the search: > 0. Empty: all schemes are tried.
   FixedPointRequest fixed;                             ///< Of the check at the end; recorded in all three files.
   std::optional<std::filesystem::path> output_path;    ///< Default: <model stem>.quantized.onnx here.
   std::optional<std::filesystem::path> encodings_out;  ///< Default: the output's stem + .encodings.json.

@@ -34,6 +34,7 @@ Result<Recipe> find_recipe(const std::string& name_or_file, const std::filesyste
 /// What decided an option. The command line wins over a recipe, which wins over defaults.
 enum class OptionSource {
   kDefault,
+  kEffort,  ///< --effort, where nobody else decided.
   kRecipe,
   kCommandLine,
   kScale,  ///< It follows from the scale, which a stronger source decided.
@@ -48,7 +49,7 @@ struct OptionOrigin {
 using OptionOrigins = std::map<std::string, OptionOrigin, std::less<>>;
 
 /// Sets the options of `request`, which has the defaults: first those of the recipe, then those of the command line,
-/// each in the order of the rows; then settles what a scale that was given implies for what a weaker source said, or
+/// each in the order of the rows; what neither decides follows from --effort, which is fast beside a recipe; then settles what a scale that was given implies for what a weaker source said, or
 /// nobody: the schema of activations (settle_defaults()), and a recipe's arithmetic that needs powers of two.
 /// Errors: kInvalidInput, naming the recipe's file, for an option that no recipe may have (with the nearest one), a
 /// value that is not legal, and options that do not go together even without a command line; kUsage for the same on the

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::int64_t kActivationRange = 1;
 constexpr std::int64_t kWeightRange = 2;
+constexpr std::int64_t kBiasCalibration = 4;
 constexpr std::int64_t kDepthwisePerChannel = 8;
 constexpr double kShrinkPercent = 0.01;  // TIDL's default of percentileActRangeShrink and percentileWtRangeShrink.
 
@@ -20,8 +21,7 @@ struct MissingBit {
   std::int64_t bit;
   std::string_view what;
 };
-constexpr std::array<MissingBit, 4> kMissing{{{4, "bias calibration"},
-                                              {16, "mixed precision for depthwise layers"},
+constexpr std::array<MissingBit, 3> kMissing{{{16, "mixed precision for depthwise layers"},
                                               {32, "16-bit weights of the first layer"},
                                               {64, "bias range"}}};
 
@@ -35,12 +35,12 @@ RangeRule rule_of(bool percentile) {
 
 }  // namespace
 
-Result<void> set_calibration_option(QuantizationOptions& options, const std::string& text) {
+Result<void> set_calibration_option(QuantizeRequest& request, const std::string& text) {
   const std::optional<std::int64_t> bits = number_of<std::int64_t>(text);
   if (!bits || *bits < 0 || *bits > 127) {
     return illegal("calibration_option", text,
-                   "a sum of TIDL's 1 (activation range), 2 (weight range) and 8 (per-channel weights of depthwise "
-                   "convolutions), or 0");
+                   "a sum of TIDL's 1 (activation range), 2 (weight range), 4 (bias calibration) and 8 (per-channel "
+                   "weights of depthwise convolutions), or 0");
   }
   std::string asked;
   std::int64_t supported = *bits;
@@ -53,6 +53,7 @@ Result<void> set_calibration_option(QuantizationOptions& options, const std::str
     return Error{ErrorCode::kUsage, "--calibration_option: " + text + " asks for " + asked +
                                         ", which this version does not have; use " + std::to_string(supported)};
   }
+  QuantizationOptions& options = request.options;
   options.scale = ScaleKind::kPowerOfTwo;
   options.act_schema = Schema::kUnsignedSymmetric;
   options.param_schema = Schema::kSymmetric;
@@ -60,6 +61,14 @@ Result<void> set_calibration_option(QuantizationOptions& options, const std::str
   options.per_channel = depthwise ? WeightsPerChannel::kDepthwise : WeightsPerChannel::kNone;
   options.act_range = rule_of((*bits & kActivationRange) != 0);
   options.param_range = rule_of((*bits & kWeightRange) != 0);
+  request.tuning.algorithms.clear();
+  request.tuning.asked_for = true;
+  if ((*bits & kBiasCalibration) != 0) {
+    // TI's simulation clips weights where bias calibration is on and channels have no scales of their own.
+    if (!depthwise) request.tuning.algorithms.push_back(Algorithm::kWeightClip);
+    request.tuning.algorithms.push_back(Algorithm::kBiasCorrection);
+    request.tuning.bias_method = BiasMethod::kIterative;
+  }
   return {};
 }
 

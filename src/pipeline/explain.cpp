@@ -26,6 +26,8 @@ std::string text_of(const OptionOrigin& origin, const std::optional<Recipe>& rec
   switch (origin.source) {
     case OptionSource::kDefault:
       return "default";
+    case OptionSource::kEffort:
+      return "effort";
     case OptionSource::kScale:
       return "implied by scale";
     case OptionSource::kRecipe:

@@ -4,6 +4,7 @@
 
 #include "core/text.hpp"
 #include "halfstep/options.hpp"
+#include "pipeline/calibration_option.hpp"
 #include "pipeline/option_values.hpp"
 
 namespace halfstep {
@@ -24,6 +25,17 @@ template <auto Member, class Request>
 std::optional<std::string> get_path(const Request& request) {
   if (!(request.*Member)) return std::nullopt;
   return (request.*Member)->string();
+}
+Result<void> set_search(QuantizeRequest& request, const std::string& text) {
+  if (text != "true" && text != "false") return illegal("search", text, "true or false");
+  request.search = text == "true";
+  return {};
+}
+Result<void> set_budget(QuantizeRequest& request, const std::string& text) {
+  const std::optional<double> seconds = number_of<double>(text);
+  if (!seconds || !(*seconds > 0.0)) return illegal("time_budget", text, "a number of seconds above 0");
+  request.time_budget_seconds = *seconds;
+  return {};
 }
 std::optional<std::string> get_version(const QuantizeRequest& request) { return request.encodings_version; }
 
@@ -63,6 +75,9 @@ std::optional<std::string> get_shard(const QuantizeRequest& request) {
   if (!request.shard) return std::nullopt;
   return std::to_string(request.shard->index) + "/" + std::to_string(request.shard->count);
 }
+
+/// What stands for other options has no value of its own.
+std::optional<std::string> get_nothing(const QuantizeRequest& /*request*/) { return std::nullopt; }
 
 std::vector<std::string_view> arithmetic_names() {
   std::vector<std::string_view> names;
@@ -127,7 +142,20 @@ std::span<const OptionRow<FixedPointRequest>> fixed_point_options() {
 
 std::span<const OptionRow<QuantizeRequest>> quantize_options() {
   using Request = QuantizeRequest;
-  static const std::array<OptionRow<Request>, 8> kRows{{
+  static const std::array<OptionRow<Request>, 11> kRows{{
+      // First, so that every other option of the same source wins over it.
+      {.name = "calibration_option",
+       .type = "N",
+       .default_text = "not set",
+       .help =
+           "TIDL's calibrationOption, a sum: 0, scales 2^n, one a tensor, min-max; 1, activations by percentile; 2, "
+           "weights by percentile; 4, iterative bias correction, and clipped weights without 8; 8, weights of depthwise "
+           "convolutions by channel. Other options win over it",
+       .decides = {"act_quantizer_schema", "param_quantizer_schema", "use_per_channel_quantization", "scale",
+                   "act_quantizer_calibration", "param_quantizer_calibration", "percentile_calibration_value",
+                   "percentile_act_range_shrink", "percentile_wt_range_shrink", "algorithms", "bias_correction_method"},
+       .set = pipeline::set_calibration_option,
+       .get = get_nothing},
       {.name = "output_path",
        .type = "FILE.onnx",
        .default_text = "`<model>.quantized.onnx`",
@@ -173,6 +201,18 @@ std::span<const OptionRow<QuantizeRequest>> quantize_options() {
        .help = "AIMET format of the encodings",
        .set = set_path<&Request::encodings_version>,
        .get = get_version},
+      {.name = "search",
+       .kind = OptionKind::kBoolean,
+       .default_text = "false",
+       .help = "try a ladder of ranges, grids and algorithms on part of the samples, and keep what is best on the rest",
+       .set = set_search,
+       .get = get_nothing},
+      {.name = "time_budget",
+       .type = "SECONDS",
+       .default_text = "none",
+       .help = "of the search: begin nothing that will not end within it",
+       .set = set_budget,
+       .get = get_nothing},
       {.name = "validate",
        .kind = OptionKind::kNumber,
        .type = "N",
@@ -249,10 +289,14 @@ Result<void> check_given(const QuantizationOptions& options, const GivenNames& g
   return {};
 }
 
-GivenOptions settings_of(const QuantizationOptions& options) {
+GivenOptions settings_of(const QuantizationOptions& options, const TuningOptions& tuning) {
   GivenOptions settings;
   for (const auto& row : precision_options()) {
     if (std::optional<std::string> value = row.get(options)) settings.emplace_back(row.name, *std::move(value));
+  }
+  for (const auto& row : tuning_options()) {
+    if (row.name == "effort") continue;  // What it decided is listed.
+    if (std::optional<std::string> value = row.get(tuning)) settings.emplace_back(row.name, *std::move(value));
   }
   return settings;
 }

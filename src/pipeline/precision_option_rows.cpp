@@ -9,7 +9,6 @@
 #include "calib/range_estimators.hpp"
 #include "encoding/range_to_encoding.hpp"
 #include "halfstep/options.hpp"
-#include "pipeline/calibration_option.hpp"
 #include "pipeline/option_values.hpp"
 #include "precision/options.hpp"
 
@@ -239,19 +238,7 @@ std::optional<std::string> get_steps(const Options& options) {
 }  // namespace
 
 std::span<const OptionRow<QuantizationOptions>> precision_options() {
-  static const std::array<OptionRow<Options>, 20> kRows{{
-      // First, so that every other option of the same source wins over it.
-      {.name = "calibration_option",
-       .type = "N",
-       .default_text = "not set",
-       .help =
-           "TIDL's calibrationOption, a sum: 0, scales 2^n, one a tensor, min-max; 1, activations by percentile; 2, "
-           "weights by percentile; 8, weights of depthwise convolutions by channel. Other options win over it",
-       .decides = {"act_quantizer_schema", "param_quantizer_schema", "use_per_channel_quantization", "scale",
-                   "act_quantizer_calibration", "param_quantizer_calibration", "percentile_calibration_value",
-                   "percentile_act_range_shrink", "percentile_wt_range_shrink"},
-       .set = pipeline::set_calibration_option,
-       .get = get_nothing},
+  static const std::array<OptionRow<Options>, 19> kRows{{
       {.name = "act_bitwidth",
        .kind = OptionKind::kWord,
        .values = {"8", "16"},

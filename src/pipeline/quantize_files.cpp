@@ -24,7 +24,7 @@ io::EncodingsHeader header_of(const QuantizeRequest& request, io::EncodingsVersi
   header.weight_bits = request.options.weight_bits;
   header.symmetric_params = request.options.param_schema == Schema::kSymmetric;
   header.per_channel = request.options.per_channel == WeightsPerChannel::kAll;
-  header.options = settings_of(request.options);
+  header.options = settings_of(request.options, request.tuning);
   return header;
 }
 
@@ -74,7 +74,7 @@ Result<void> write_files(const QuantizeRequest& request, io::EncodingsVersion ve
   options.tool_version = kVersion;
   options.metadata = {{kVersionKey, kVersion}, {kArithmeticKey, std::string(name_of(story.fixed.arithmetic))}};
   std::string settings;
-  for (const auto& [name, value] : settings_of(request.options)) {
+  for (const auto& [name, value] : settings_of(request.options, request.tuning)) {
     settings += (settings.empty() ? "" : " ") + name + "=" + value;
   }
   options.metadata.emplace_back("halfstep.options", settings);

@@ -9,6 +9,7 @@
 #include "core/errors.hpp"
 #include "core/text.hpp"
 #include "io/json/recipe_json.hpp"
+#include "pipeline/effort.hpp"
 #include "pipeline/load_model.hpp"
 #include "precision/options.hpp"
 
@@ -68,7 +69,7 @@ std::string without_dashes(std::string message) {
 /// Files to write and the like belong to one run, not to a recipe.
 template <class Request>
 bool is_for_recipes(const OptionRow<Request>& row) {
-  return !std::is_same_v<Request, QuantizeRequest> || row.name == "encodings_version";
+  return !std::is_same_v<Request, QuantizeRequest> || row.name == "encodings_version" || row.name == "calibration_option";
 }
 
 Result<void> check_recipe_names(const GivenOptions& given) {
@@ -173,6 +174,11 @@ Result<OptionOrigins> resolve_options(QuantizeRequest& request, const std::optio
     return done.error();
   }
   settle(request, origins);
+  if (recipe && origin_of(origins, "effort").source == OptionSource::kDefault) {
+    request.tuning.effort = Effort::kFast;
+    origins["effort"] = {OptionSource::kRecipe, ""};
+  }
+  pipeline::apply_effort(request, origins);
   return origins;
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/errors.hpp"
 #include "pipeline/float_steps.hpp"
+#include "tune/analytic_bias.hpp"
 #include "tune/judge.hpp"
 #include "tune/options.hpp"
 #include "tune/sweep_layers.hpp"
@@ -58,7 +59,8 @@ class ModelTuner {
     if (!judge.ok()) return judge.error();
     judge_.emplace(*std::move(judge));
     tuned_.num_held_out = judge_->num_samples();
-    tuned_.float_graph = *request_.graph;
+    const bool corrects = std::ranges::count(request_.tuning.algorithms, Algorithm::kBiasCorrection) > 0;
+    tuned_.float_graph = corrects ? tune::with_biases(*request_.graph) : *request_.graph;
     Result<Calibration> base = calibrated(tuned_.float_graph);
     if (!base.ok()) return base.error();
     tuned_.calibration = *std::move(base);
@@ -66,15 +68,9 @@ class ModelTuner {
     if (!fixed.ok()) return fixed.error();
     fixed_ = *fixed;
     if (auto scored = rescore(); !scored.ok()) return scored.error();
-    const std::vector<Algorithm>& all = request_.tuning.algorithms;
-    const auto first_swept =
-        std::ranges::find_if(all, [&](Algorithm algorithm) { return tune::is_swept(algorithm, request_.tuning); });
-    for (auto algorithm = all.begin(); algorithm != first_swept; ++algorithm) {
-      if (auto changed = change_float(*algorithm); !changed.ok()) return changed.error();
-    }
-    if (first_swept != all.end()) {
-      if (auto swept = run_sweep({first_swept, all.end()}); !swept.ok()) return swept.error();
-    }
+    if (tuned_.calibration.model.encodings.empty()) return std::move(tuned_);  // Nothing to quantize.
+    if (auto ran = run_algorithms(); !ran.ok()) return ran.error();
+    tuned_.score = score_;
     return std::move(tuned_);
   }
 
@@ -82,8 +78,28 @@ class ModelTuner {
   Result<Calibration> calibrated(const graph::Graph& graph) {
     return calibrate(graph, *request_.imported, request_.shapes, request_.options,
                      [&](const ops::Facts& facts, const precision::Plan& plan) {
-                       return request_.observe(graph, facts, plan, {}, request_.samples);
+                       return request_.observe(graph, precision::watches_of(graph, facts, plan), request_.samples);
                      });
+  }
+
+  Result<void> run_algorithms() {
+    std::vector<Algorithm> swept;
+    for (const Algorithm algorithm : request_.tuning.algorithms) {
+      if (tune::is_swept(algorithm, request_.tuning)) {
+        swept.push_back(algorithm);
+        continue;
+      }
+      Result<void> ran = algorithm == Algorithm::kBiasCorrection ? correct_analytically() : change_float(algorithm);
+      if (ran = tolerated(std::move(ran), tune::name_of(algorithm)); !ran.ok()) return ran;
+    }
+    return swept.empty() ? Result<void>() : tolerated(run_sweep(swept), "the sweep");
+  }
+
+  /// What a model cannot have is no reason not to quantize it.
+  Result<void> tolerated(Result<void> ran, std::string_view what) {
+    if (ran.ok() || ran.error().code != ErrorCode::kUnsupported) return ran;
+    tuned_.calibration.warnings.push_back(std::string(what) + " is left out: " + ran.error().message);
+    return {};
   }
 
   Result<void> rescore() {
@@ -102,8 +118,7 @@ class ModelTuner {
                       .imported = *request_.imported,
                       .calibration = tuned_.calibration};
     request.observe = [&](const std::vector<calib::Watch>& watches) {
-      return request_.observe(tuned_.float_graph, tuned_.calibration.facts, tuned_.calibration.plan, watches,
-                              request_.samples);
+      return request_.observe(tuned_.float_graph, watches, request_.samples);
     };
     Result<ChangedFloat> changed = run_float_step(request);
     if (!changed.ok()) return changed.error();
@@ -123,46 +138,98 @@ class ModelTuner {
     TunedModel before = std::exchange(tuned_, {});
     tuned_.steps = std::move(before.steps);
     tuned_.num_held_out = before.num_held_out;
+    tuned_.changes_function = before.changes_function || changed->changes_function;
     tuned_.float_graph = std::move(changed->graph);
     tuned_.calibration = *std::move(calibration);
     return judged(std::move(step), start, [&] {
+      tuned_.changes_function = before.changes_function;
       tuned_.float_graph = std::move(before.float_graph);
       tuned_.calibration = std::move(before.calibration);
     });
   }
 
-  Result<void> run_sweep(const std::vector<Algorithm>& algorithms) {
+  Result<void> correct_analytically() {
     const auto start = std::chrono::steady_clock::now();
+    QuantizedGraph before = tuned_.calibration.model;
+    const Result<std::vector<tune::AnalyticCorrection>> corrected = tune::correct_biases_analytically(
+        tuned_.calibration.model, tuned_.float_graph, tuned_.calibration.facts);
+    if (!corrected.ok()) return corrected.error();
+    std::vector<std::string> lines = tune::lines_of(*corrected);
     report::TuningStep step;
-    for (const Algorithm algorithm : algorithms) {
-      step.algorithms += (step.algorithms.empty() ? "" : ",") + std::string(tune::name_of(algorithm));
+    step.algorithms = tune::name_of(Algorithm::kBiasCorrection);
+    step.did = lines.empty() ? "no layer" : std::move(lines.front());
+    if (!lines.empty()) step.notes.assign(lines.begin() + 1, lines.end());
+    return judged(std::move(step), start, [&] { tuned_.calibration.model = std::move(before); });
+  }
+
+  /// Places of the samples that rounding and bias correction run: all of one shape.
+  Result<std::vector<std::int64_t>> swept_places() const {
+    const auto is_fixed = [](const graph::GraphInput& input) {
+      return input.declared.dims && std::ranges::all_of(*input.declared.dims, &graph::Dim::fixed);
+    };
+    const bool one_shape = std::ranges::all_of(request_.graph->inputs, is_fixed);
+    std::vector<std::int64_t> places;
+    for (const std::int64_t place : split_.fit) {
+      if (static_cast<std::int64_t>(places.size()) == request_.tuning.num_samples) break;
+      if (!one_shape) {
+        const Result<std::vector<Tensor>> inputs = request_.samples.load(place);
+        if (!inputs.ok()) return inputs.error();
+        if (!has_first_shapes(*inputs)) continue;
+      }
+      places.push_back(place);
     }
-    const exec::SampleSource fit = picked(request_.samples, split_.fit);
+    return places;
+  }
+
+  bool has_first_shapes(const std::vector<Tensor>& inputs) const {
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const auto shape = request_.shapes.find(request_.graph->value(request_.graph->inputs[i].value).name);
+      if (shape != request_.shapes.end() && shape->second != inputs[i].shape()) return false;
+    }
+    return true;
+  }
+
+  tune::LayerSweep sweep_request(const std::vector<Algorithm>& algorithms, exec::SampleSource samples) const {
+    const TuningOptions& tuning = request_.tuning;
     tune::LayerSweep sweep;
-    sweep.sweep.samples = fit;
-    sweep.sweep.samples.count = std::min(fit.count, request_.tuning.num_samples);
+    sweep.sweep.samples = std::move(samples);
     sweep.sweep.shapes = request_.shapes;
     sweep.sweep.fixed = fixed_;
     sweep.sweep.num_threads = request_.num_threads;
     if (observer_.progress) {
-      sweep.sweep.progress = [&](std::int64_t done, std::int64_t total) {
+      sweep.sweep.progress = [this](std::int64_t done, std::int64_t total) {
         observer_.progress("correcting layers", done, total);
       };
     }
     sweep.algorithms = algorithms;
-    if (request_.tuning.bias_method == BiasMethod::kIterative) {
-      sweep.bias = {.iterations = request_.tuning.bias_calibration_iterations,
-                    .factor = request_.tuning.bias_calibration_factor};
-      sweep.bias.frames = request_.tuning.bias_calibration_frames;
-    } else {
-      sweep.bias.frames = request_.tuning.num_samples;
+    sweep.bias.frames = tuning.num_samples;
+    if (tuning.bias_method == BiasMethod::kIterative) {
+      sweep.bias = {.iterations = tuning.bias_calibration_iterations,
+                    .factor = tuning.bias_calibration_factor,
+                    .frames = tuning.bias_calibration_frames};
     }
-    sweep.round = {.samples = request_.tuning.num_samples, .scale = request_.options.scale};
+    sweep.round = {.samples = tuning.num_samples, .scale = request_.options.scale};
+    return sweep;
+  }
+
+  Result<void> run_sweep(const std::vector<Algorithm>& algorithms) {
+    const auto start = std::chrono::steady_clock::now();
+    const Result<std::vector<std::int64_t>> places = swept_places();
+    if (!places.ok()) return places.error();
+    if (places->empty()) return unsupported("no other sample has the shapes of the first");
+    report::TuningStep step;
+    for (const Algorithm algorithm : algorithms) {
+      step.algorithms += (step.algorithms.empty() ? "" : ",") + std::string(tune::name_of(algorithm));
+    }
     QuantizedGraph before = tuned_.calibration.model;
     Result<tune::SweptModel> swept =
-        tune::sweep_layers(tuned_.float_graph, tuned_.calibration.facts, tuned_.calibration.model, sweep);
-    if (!swept.ok()) return swept.error();
-    step.did = swept->did;
+        tune::sweep_layers(tuned_.float_graph, tuned_.calibration.facts, tuned_.calibration.model,
+                           sweep_request(algorithms, picked(request_.samples, *places)));
+    if (!swept.ok()) {
+      tuned_.calibration.model = std::move(before);
+      return swept.error();
+    }
+    step.did = std::move(swept->did);
     step.notes = std::move(swept->notes);
     return judged(std::move(step), start, [&] { tuned_.calibration.model = std::move(before); });
   }

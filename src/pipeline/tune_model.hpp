@@ -11,6 +11,7 @@
 #include "halfstep/tuning_options.hpp"
 #include "pipeline/calibrate.hpp"
 #include "report/report.hpp"
+#include "tune/judge.hpp"
 
 namespace halfstep::pipeline {
 
@@ -25,16 +26,18 @@ struct TuneRequest {
   std::function<Result<FixedPointOptions>(const EncodingSet&)> fixed;
   exec::SampleSource samples;
   int num_threads = 1;
-  /// Observes a float model's tensors over all samples, with `more` watched beside what the plan asks for.
-  std::function<Result<calib::Observations>(const graph::Graph&, const ops::Facts&, const precision::Plan&,
-                                            const std::vector<calib::Watch>& more, const exec::SampleSource&)>
+  /// Observes tensors of a float model over samples.
+  std::function<Result<calib::Observations>(const graph::Graph&, const std::vector<calib::Watch>&,
+                                            const exec::SampleSource&)>
       observe;
 };
 
 struct TunedModel {
   Calibration calibration;   ///< `calibration.model` is the quantized model with everything that was kept.
   graph::Graph float_graph;  ///< What calibration saw: equalized, clipped, not rounded or corrected.
+  bool changes_function = false;  ///< Its float outputs differ from the model's by more than rounding.
   std::vector<report::TuningStep> steps;
+  tune::Score score;  ///< Of the result, on the held-out samples.
   std::int64_t num_held_out = 0;
 };
 

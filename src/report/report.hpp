@@ -79,6 +79,16 @@ struct TensorHistogram {
   std::optional<double> clipped_percent = std::nullopt;  ///< TensorRange::clipped_percent, where known.
 };
 
+/// One scheme that quantize --search looked at.
+struct Trial {
+  std::string scheme;
+  bool tried = false;      ///< False: there was no time left for it.
+  double sqnr_db = 0.0;    ///< Mean over outputs, held-out samples.
+  double agreement = 0.0;  ///< Percent of held-out samples.
+  bool kept = false;       ///< The best one.
+  double seconds = 0.0;    ///< Not in the files.
+};
+
 /// What one algorithm, or several in one sweep, did to the model, and what it won on samples it did not see.
 struct TuningStep {
   std::string algorithms;          ///< As options spell them: "equalize", "round,bias-correction".
@@ -131,6 +141,7 @@ struct Report {
   std::int64_t num_bias_encodings = 0;
   std::int64_t float_model_bytes = 0;       ///< 0: left out.
   std::int64_t quantized_model_bytes = 0;   ///< 0: left out.
+  std::vector<Trial> trials;                  ///< Of a search, in their order.
   std::vector<TuningStep> tuning;           ///< In the order they ran.
   std::int64_t num_held_out = 0;            ///< Samples that judged them; 0: left out.
   std::vector<WeightRanges> weight_ranges;  ///< In the order the network reads them; for the HTML page.

@@ -86,6 +86,17 @@ Result<void> scale_clamp(graph::Graph& graph, graph::Node& node, const ChannelFa
   return {};
 }
 
+/// What BatchNorm said of the writers' outputs is said of the scaled ones.
+void scale_statistics(graph::Graph& graph, const ScalingGroup& group, const ChannelFactors& factors) {
+  for (const ScalableLinear& writer : group.writers) {
+    std::optional<graph::NormalStatistics>& statistics = graph.node(writer.node).statistics;
+    for (std::size_t c = 0; statistics && c < factors.size(); ++c) {
+      statistics->mean[c] = static_cast<float>(statistics->mean[c] / factors[c]);
+      statistics->standard_deviation[c] = static_cast<float>(statistics->standard_deviation[c] / factors[c]);
+    }
+  }
+}
+
 /// The clamps of the group's writers. Those of other nodes have bounds of 0 and infinity only.
 Result<void> scale_clamps(graph::Graph& graph, const ScalingGroup& group, const ChannelFactors& factors) {
   for (const ScalableLinear& writer : group.writers) {
@@ -120,6 +131,7 @@ Result<graph::Graph> scale_channels(graph::Graph graph, std::span<const ScalingG
       if (Result<void> done = scale_addend(graph, addend, factors[g]); !done.ok()) return done.error();
     }
     if (Result<void> done = scale_clamps(graph, groups[g], factors[g]); !done.ok()) return done.error();
+    scale_statistics(graph, groups[g], factors[g]);
   }
   for (const auto& [node, scaling] : linears) {
     if (Result<void> done = scale_linear(graph, scaling); !done.ok()) return done.error();

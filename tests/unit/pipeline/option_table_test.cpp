@@ -39,7 +39,7 @@ TEST(OptionTable, SettingsAreTheRowsThatSaySomething) {
   ASSERT_TRUE(set_option(options, "use_per_channel_quantization", "no").ok());
   ASSERT_TRUE(set_option(options, "restrict_quantization_steps", "-0x80 127").ok());
   std::string text;
-  for (const auto& [name, value] : settings_of(options)) text += name + "=" + value + " ";
+  for (const auto& [name, value] : settings_of(options, {})) text += name + "=" + value + " ";
   EXPECT_EQ(text,
             "act_bitwidth=8 weights_bitwidth=8 bias_bitwidth=32 act_quantizer_schema=asymmetric "
             "param_quantizer_schema=symmetric use_per_channel_quantization=false scale=affine "
@@ -90,7 +90,7 @@ TEST(OptionTable, ShrinkIsWhatThePercentileLeaves) {
   EXPECT_DOUBLE_EQ(options.act_range.percentile, 99.9);
   EXPECT_EQ(options.param_range.percentile, 99.99);
   std::string text;
-  for (const auto& [name, value] : settings_of(options)) {
+  for (const auto& [name, value] : settings_of(options, {})) {
     if (name.find("percentile") != std::string::npos) text += name + "=" + value + " ";
   }
   EXPECT_EQ(text, "percentile_act_range_shrink=0.1 percentile_wt_range_shrink=0.01 ");

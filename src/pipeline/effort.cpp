@@ -1,0 +1,59 @@
+// effort.cpp: the choice that the measured tables suggest.
+#include "pipeline/effort.hpp"
+
+#include <string_view>
+
+#include "pipeline/recipes.hpp"
+
+namespace halfstep::pipeline {
+namespace {
+
+constexpr std::int64_t kBestSamples = 160;
+
+class EffortOptions {
+ public:
+  EffortOptions(QuantizeRequest& request, OptionOrigins& origins) : request_(request), origins_(origins) {}
+
+  void apply() {
+    const bool best = request_.tuning.effort == Effort::kBest;
+    const bool affine = request_.options.scale == ScaleKind::kAffine;
+    const bool by_channel = affine && request_.options.per_channel == WeightsPerChannel::kAll;
+    if (undecided("act_per_channel") && by_channel && request_.options.act_bits == 8) {
+      request_.options.act_per_channel = ActPerChannel::kDepthwise;
+    }
+    if (undecided("act_quantizer_calibration")) request_.options.act_range.method = activation_method();
+    const bool coarse = !affine || request_.options.weight_bits < 8;
+    if (undecided("param_quantizer_calibration") && coarse) request_.options.param_range.method = RangeMethod::kMse;
+    if (undecided("algorithms")) request_.tuning.algorithms = algorithms(best || !by_channel || coarse);
+    if (undecided("tuning_samples") && best) request_.tuning.num_samples = kBestSamples;
+  }
+
+ private:
+  /// Also notes that effort decides it.
+  bool undecided(std::string_view name) {
+    if (origin_of(origins_, name).source != OptionSource::kDefault) return false;
+    origins_[std::string(name)] = {OptionSource::kEffort, ""};
+    return true;
+  }
+
+  RangeMethod activation_method() const {
+    if (request_.options.act_bits > 8) return RangeMethod::kMinMax;
+    return request_.options.scale == ScaleKind::kAffine ? RangeMethod::kPercentile : RangeMethod::kMse;
+  }
+
+  static std::vector<Algorithm> algorithms(bool all) {
+    if (all) return {Algorithm::kEqualize, Algorithm::kRound, Algorithm::kBiasCorrection};
+    return {Algorithm::kBiasCorrection};
+  }
+
+  QuantizeRequest& request_;
+  OptionOrigins& origins_;
+};
+
+}  // namespace
+
+void apply_effort(QuantizeRequest& request, OptionOrigins& origins) {
+  if (request.tuning.effort != Effort::kFast) EffortOptions(request, origins).apply();
+}
+
+}  // namespace halfstep::pipeline

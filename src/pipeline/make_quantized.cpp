@@ -1,0 +1,100 @@
+// make_quantized.cpp: the three ways.
+#include "pipeline/make_quantized.hpp"
+
+#include <utility>
+
+#include "pipeline/calibrate.hpp"
+#include "pipeline/observe_float.hpp"
+#include "pipeline/search.hpp"
+#include "pipeline/tune_model.hpp"
+#include "pipeline/weight_ranges.hpp"
+
+namespace halfstep::pipeline {
+namespace {
+
+/// By ranges alone. `model` gets its encodings.
+Result<Quantized> choose_ranges(const QuantizeRequest& request, Sources& sources, PreparedModel& model,
+                                const Observer& observer, QuantizeStory& story) {
+  Quantized quantized;
+  const auto look = [&](const ops::Facts& facts, const precision::Plan& plan) -> Result<calib::Observations> {
+    Result<io::Statistics> seen = observe(request, sources, model.graph, facts, plan, observer, story);
+    if (!seen.ok()) return seen.error();
+    quantized.seen = *std::move(seen);
+    return std::move(quantized.seen.observations);
+  };
+  Result<Calibration> made = calibrate(model.graph, model.encodings, sources.shapes, request.options, look);
+  if (!made.ok()) return made.error();
+  quantized.seen.observations = std::move(made->seen);
+  quantized.counts = made->counts;
+  quantized.warnings = std::move(made->warnings);
+  model.encodings = std::move(made->model.encodings);
+  quantized.reference = model.graph;
+  return quantized;
+}
+
+TuneRequest tune_request(const QuantizeRequest& request, const Sources& sources, const PreparedModel& model,
+                         const Observer& observer, QuantizeStory& story) {
+  TuneRequest tuning;
+  tuning.graph = &model.graph;
+  tuning.imported = &model.encodings;
+  tuning.shapes = sources.shapes;
+  tuning.options = request.options;
+  tuning.tuning = request.tuning;
+  tuning.fixed = [&request, &model](const EncodingSet& encodings) {
+    return fixed_options_for(encodings, model.arithmetic, request.fixed);
+  };
+  tuning.samples = source_of(*sources.reader);
+  story.report.num_calibration_samples = tuning.samples.count;
+  story.num_threads = num_threads_for(request.num_threads, tuning.samples.count);
+  tuning.num_threads = story.num_threads;
+  tuning.observe = [&story, &observer](const graph::Graph& graph, const std::vector<calib::Watch>& watches,
+                                       const exec::SampleSource& samples) {
+    return observe_float(graph, watches, samples, story.num_threads, "calibrating", observer);
+  };
+  return tuning;
+}
+
+/// `model` becomes the tuned one.
+Quantized take(TunedModel tuned, PreparedModel& model, QuantizeStory& story) {
+  story.report.tuning = std::move(tuned.steps);
+  story.report.num_held_out = tuned.num_held_out;
+  story.report.weight_ranges = weight_ranges(model.graph, tuned.float_graph);
+  Quantized quantized;
+  quantized.reference = tuned.changes_function ? model.graph : std::move(tuned.float_graph);
+  static_cast<QuantizedGraph&>(model) = std::move(tuned.calibration.model);
+  quantized.seen.observations = std::move(tuned.calibration.seen);
+  quantized.counts = tuned.calibration.counts;
+  quantized.warnings = std::move(tuned.calibration.warnings);
+  return quantized;
+}
+
+}  // namespace
+
+Result<Quantized> make_quantized(QuantizeRequest& request, Sources& sources, PreparedModel& model,
+                                 const Observer& observer, QuantizeStory& story) {
+  const bool has_samples = request.statistics_in.empty() && !request.statistics_out && sources.reader;
+  const bool wants = request.search || !request.tuning.algorithms.empty();
+  const bool can = has_samples && (sources.reader->num_samples() > 1 || request.tuning.asked_for || request.search);
+  if (!wants || !can) {
+    if (wants) request.tuning.algorithms.clear();
+    Result<Quantized> quantized = choose_ranges(request, sources, model, observer, story);
+    if (quantized.ok() && wants && has_samples) {
+      quantized->warnings.push_back("one sample leaves none to judge algorithms by: ranges alone decide");
+    }
+    return quantized;
+  }
+  const TuneRequest tuning = tune_request(request, sources, model, observer, story);
+  if (!request.search) {
+    Result<TunedModel> tuned = tune_model(tuning, observer);
+    if (!tuned.ok()) return tuned.error();
+    return take(*std::move(tuned), model, story);
+  }
+  Result<SearchOutcome> found = search(tuning, request.time_budget_seconds, observer);
+  if (!found.ok()) return found.error();
+  request.options = found->options;
+  request.tuning = found->tuning;
+  story.report.trials = std::move(found->trials);
+  return take(std::move(found->tuned), model, story);
+}
+
+}  // namespace halfstep::pipeline

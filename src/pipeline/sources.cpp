@@ -1,0 +1,95 @@
+// sources.cpp: opens them, and observes.
+#include "pipeline/sources.hpp"
+
+#include <utility>
+#include <vector>
+
+#include "core/errors.hpp"
+#include "pipeline/observe_float.hpp"
+
+namespace halfstep::pipeline {
+
+Result<void> check_sources(const QuantizeRequest& request) {
+  const bool reads = !request.statistics_in.empty();
+  if (request.input_list.empty() && !reads) {
+    return usage("nothing to calibrate with: give --input_list FILE (docs/input-list.md), or --statistics_in FILE...");
+  }
+  if (reads && request.statistics_out) {
+    return usage("--statistics_out keeps what samples show, and --statistics_in runs none: use one of them");
+  }
+  if (request.shard && !request.statistics_out) {
+    return usage("--shard writes statistics only: give --statistics_out FILE, too");
+  }
+  if (request.shard && (request.output_path || request.encodings_out || request.report)) {
+    return usage("--shard writes statistics only: --output_path, --encodings_out and --report have no effect");
+  }
+  if (!request.tuning.asked_for || request.tuning.algorithms.empty()) return {};
+  if (reads || request.statistics_out) {
+    return usage("--algorithms run samples, and " + std::string(reads ? "--statistics_in" : "--statistics_out") +
+                 " is about ranges alone: leave one of them out");
+  }
+  return {};
+}
+
+Result<Sources> open_sources(const QuantizeRequest& request, const RawModel& raw,
+                             const std::function<void(const std::string&)>& warn) {
+  Sources sources;
+  if (!request.input_list.empty()) {
+    Result<io::SampleReader> reader = open_samples(raw, request.input_list);
+    if (!reader.ok()) return reader.error();
+    if (!reader->list().output_layers.empty() || !reader->list().output_tensors.empty()) {
+      warn(request.input_list.string() +
+           ": lines naming outputs do not restrict calibration, every tensor is observed");
+    }
+    Result<ops::InputShapes> shapes = shapes_of_first_sample(raw, *reader);
+    if (!shapes.ok()) return shapes.error();
+    sources.shapes = *std::move(shapes);
+    sources.reader.emplace(*std::move(reader));
+  }
+  if (!request.statistics_in.empty()) {
+    Result<MergedStatistics> statistics = read_statistics(request.statistics_in);
+    if (!statistics.ok()) return statistics.error();
+    if (Result<void> fit = check_inputs(*statistics, raw); !fit.ok()) return fit.error();
+    sources.shapes = statistics->inputs;
+    sources.statistics.emplace(*std::move(statistics));
+  }
+  return sources;
+}
+
+Result<io::Statistics> observe(const QuantizeRequest& request, Sources& sources, const graph::Graph& graph,
+                               const ops::Facts& facts, const precision::Plan& plan, const Observer& observer,
+                               QuantizeStory& story) {
+  io::Statistics seen;
+  std::vector<calib::Watch> watches = precision::watches_of(graph, facts, plan);
+  if (sources.statistics) {
+    if (auto fit = check_statistics(*sources.statistics, graph, watches); !fit.ok()) return fit.error();
+    story.report.num_calibration_samples = sources.statistics->num_samples;
+    story.num_statistics_files = request.statistics_in.size();
+    seen.observations = std::move(sources.statistics->observations);
+    return seen;
+  }
+  const Shard shard = request.shard.value_or(Shard{});
+  const exec::SampleSource samples = part_of(source_of(*sources.reader), shard);
+  story.report.num_calibration_samples = samples.count;
+  story.num_threads = num_threads_for(request.num_threads, samples.count);
+  if (request.statistics_out) {
+    watches = watches_for_any_method(graph, facts, plan);
+    Result<io::Statistics> header =
+        statistics_header(graph, sources.shapes, request.model.model, *sources.reader, shard);
+    if (!header.ok()) return header.error();
+    seen = *std::move(header);
+  }
+  if (samples.count == 0) {
+    for (const calib::Watch& watch : watches)
+      seen.observations.emplace(graph.value(watch.value).name, calib::Observation{});
+    return seen;
+  }
+  Result<calib::Observations> observations =
+      observe_float(graph, std::move(watches), samples, story.num_threads, "calibrating", observer,
+                              [shard](std::int64_t i) { return shard.index + i * shard.count; });
+  if (!observations.ok()) return observations.error();
+  seen.observations = *std::move(observations);
+  return seen;
+}
+
+}  // namespace halfstep::pipeline

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::int64_t kHoldOutEvery = 8;
 constexpr std::int64_t kMostHeldOut = 32;
+constexpr std::size_t kOutlookSamples = 24;
 
 /// Some samples of a source, by their places in it.
 exec::SampleSource picked(const exec::SampleSource& all, std::vector<std::int64_t> places) {
@@ -102,6 +103,27 @@ class ModelTuner {
     return {};
   }
 
+  /// Where biases will be corrected, a model is judged as it will be then, roughly: what equalizing moves is seen
+  /// better once the means are right.
+  Result<tune::Score> outlook() const {
+    const auto& all = request_.tuning.algorithms;
+    const bool corrects = std::ranges::count(all, Algorithm::kBiasCorrection) > 0 &&
+                          tune::is_swept(Algorithm::kBiasCorrection, request_.tuning);
+    if (!corrects) return judge_->score(tuned_.calibration.model, fixed_);
+    Result<std::vector<std::int64_t>> places = swept_places();
+    if (!places.ok()) return places.error();
+    places->resize(std::min(places->size(), kOutlookSamples));
+    QuantizedGraph trial = tuned_.calibration.model;
+    tune::LayerSweep sweep = sweep_request({Algorithm::kBiasCorrection}, picked(request_.samples, *places));
+    sweep.bias = {.newton_steps = 1, .frames = static_cast<std::int64_t>(places->size())};
+    sweep.sweep.progress = {};
+    if (!places->empty()) {
+      const auto swept = tune::sweep_layers(tuned_.float_graph, tuned_.calibration.facts, trial, sweep);
+      if (!swept.ok()) return swept.error();
+    }
+    return judge_->score(trial, fixed_);
+  }
+
   Result<void> rescore() {
     Result<tune::Score> score = judge_->score(tuned_.calibration.model, fixed_);
     if (!score.ok()) return score.error();
@@ -112,6 +134,11 @@ class ModelTuner {
   /// One algorithm that changes the float model; the result is calibrated again.
   Result<void> change_float(Algorithm algorithm) {
     const auto start = std::chrono::steady_clock::now();
+    if (!outlook_) {
+      Result<tune::Score> before = outlook();
+      if (!before.ok()) return before.error();
+      outlook_ = *std::move(before);
+    }
     FloatStep request{.algorithm = algorithm,
                       .tuning = request_.tuning,
                       .graph = tuned_.float_graph,
@@ -141,11 +168,16 @@ class ModelTuner {
     tuned_.changes_function = before.changes_function || changed->changes_function;
     tuned_.float_graph = std::move(changed->graph);
     tuned_.calibration = *std::move(calibration);
-    return judged(std::move(step), start, [&] {
+    Result<tune::Score> after = outlook();
+    if (!after.ok()) return after.error();
+    const bool kept = judged(std::move(step), *outlook_, *after, start, [&] {
       tuned_.changes_function = before.changes_function;
       tuned_.float_graph = std::move(before.float_graph);
       tuned_.calibration = std::move(before.calibration);
     });
+    if (!kept) return {};
+    outlook_ = *std::move(after);
+    return rescore();
   }
 
   Result<void> correct_analytically() {
@@ -159,7 +191,7 @@ class ModelTuner {
     step.algorithms = tune::name_of(Algorithm::kBiasCorrection);
     step.did = lines.empty() ? "no layer" : std::move(lines.front());
     if (!lines.empty()) step.notes.assign(lines.begin() + 1, lines.end());
-    return judged(std::move(step), start, [&] { tuned_.calibration.model = std::move(before); });
+    return judged(std::move(step), start, std::move(before));
   }
 
   /// Places of the samples that rounding and bias correction run: all of one shape.
@@ -231,25 +263,30 @@ class ModelTuner {
     }
     step.did = std::move(swept->did);
     step.notes = std::move(swept->notes);
-    return judged(std::move(step), start, [&] { tuned_.calibration.model = std::move(before); });
+    return judged(std::move(step), start, std::move(before));
   }
 
-  /// Keeps what the step made, or calls `undo`.
-  Result<void> judged(report::TuningStep step, std::chrono::steady_clock::time_point start,
-                      const std::function<void()>& undo) {
-    step.sqnr_before_db = score_.mean_db;
-    step.agreement_before = score_.agreement;
-    const tune::Score last = score_;
-    if (auto scored = rescore(); !scored.ok()) return scored;
-    step.sqnr_after_db = score_.mean_db;
-    step.agreement_after = score_.agreement;
-    if (tune::is_worse(last, score_)) {
-      step.undone = true;
-      undo();
-      score_ = last;
-    }
+  /// Keeps what the step made, or calls `undo`, by the scores before it and after.
+  bool judged(report::TuningStep step, const tune::Score& before, const tune::Score& after,
+              std::chrono::steady_clock::time_point start, const std::function<void()>& undo) {
+    step.sqnr_before_db = before.mean_db;
+    step.sqnr_after_db = after.mean_db;
+    step.agreement_before = before.agreement;
+    step.agreement_after = after.agreement;
+    step.undone = tune::is_worse(before, after);
+    if (step.undone) undo();
     step.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     tuned_.steps.push_back(std::move(step));
+    return !tuned_.steps.back().undone;
+  }
+
+  /// The same for a step that changed the quantized model.
+  Result<void> judged(report::TuningStep step, std::chrono::steady_clock::time_point start, QuantizedGraph before) {
+    Result<tune::Score> after = judge_->score(tuned_.calibration.model, fixed_);
+    if (!after.ok()) return after.error();
+    const bool kept = judged(std::move(step), score_, *after, start,
+                             [&] { tuned_.calibration.model = std::move(before); });
+    if (kept) score_ = *std::move(after);
     return {};
   }
 
@@ -259,7 +296,8 @@ class ModelTuner {
   exec::SampleSource held_out_;
   std::optional<tune::Judge> judge_;
   FixedPointOptions fixed_;
-  tune::Score score_;
+  tune::Score score_;                   // Of tuned_ as it is.
+  std::optional<tune::Score> outlook_;  // outlook() of it, once asked for.
   TunedModel tuned_;
 };
 

@@ -22,7 +22,7 @@ namespace halfstep::tune {
 
 /// How biases are found.
 struct BiasRule {
-  int newton_steps = 2;      ///< (N1), each a run of the layer; used if `iterations` is 0.
+  int newton_steps = 1;         ///< (N1), each a run of the layer; used if `iterations` is 0.
   int iterations = 0;        ///< (N2): TIDL's biasCalibrationIterations.
   double factor = 0.05;      ///< (N2): > 0.
   std::int64_t frames = 50;  ///< Samples to run at most.

@@ -75,6 +75,10 @@ void settle_defaults(QuantizationOptions& options, const GivenNames& given);
 /// effect.
 Result<void> check_given(const QuantizationOptions& options, const GivenNames& given);
 
+/// Errors: kUsage for a parameter of an algorithm, or of a method of one, that does not run. `given`: names that a user
+/// set; call it when all sources are applied.
+Result<void> check_tuning(const TuningOptions& options, const GivenNames& given);
+
 /// (name, value) of every option of precision and of algorithms with a value, in the order of the rows.
 GivenOptions settings_of(const QuantizationOptions& options, const TuningOptions& tuning);
 

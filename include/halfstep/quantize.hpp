@@ -27,7 +27,7 @@ struct QuantizeRequest {
   QuantizationOptions options;
   TuningOptions tuning;
   bool search = false;  ///< Try several schemes and keep the best; what they vary must be left open.
-  std::optional<double> time_budget_seconds;  ///< Of the search: > 0. Empty: all schemes are tried.
+  std::optional<double> time_budget_seconds;           ///< Of the search: > 0. Empty: all schemes are tried.
   FixedPointRequest fixed;                             ///< Of the check at the end; recorded in all three files.
   std::optional<std::filesystem::path> output_path;    ///< Default: <model stem>.quantized.onnx here.
   std::optional<std::filesystem::path> encodings_out;  ///< Default: the output's stem + .encodings.json.

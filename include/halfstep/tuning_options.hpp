@@ -39,8 +39,8 @@ enum class ClipMethod {
 
 struct TuningOptions {
   Effort effort = Effort::kDefault;
-  std::vector<Algorithm> algorithms;  ///< In the order they run; each once.
-  bool asked_for = false;             ///< A user or a recipe named them; what stands in their way is an error then.
+  std::vector<Algorithm> algorithms;     ///< In the order they run; each once.
+  bool asked_for = false;                ///< A user or a recipe named them; what stands in their way is an error then.
   std::optional<double> equalize_alpha;  ///< 0 to 1; empty: chosen for each group.
   ClipMethod weight_clip_method = ClipMethod::kMedian;
   BiasMethod bias_method = BiasMethod::kEmpirical;

@@ -17,9 +17,9 @@ struct QuantizedGraph {
 };
 
 /// Gives constant `id` the values of `values`, and codes on the encoding it has, if any. `change` joins the provenance:
-/// "bias corrected", once if it is the latest already. All that depends on the constant's old values (a bias' scale on its weight's) is the caller's.
-/// Requires: `id` is a constant of the same type and shape.
-/// Errors: kInvalidInput naming the tensor if a value is NaN or infinite; then nothing has changed.
+/// "bias corrected", once if it is the latest already. All that depends on the constant's old values (a bias' scale on
+/// its weight's) is the caller's. Requires: `id` is a constant of the same type and shape. Errors: kInvalidInput naming
+/// the tensor if a value is NaN or infinite; then nothing has changed.
 Result<void> change_constant(QuantizedGraph& model, graph::ValueId id, Tensor values, const std::string& change);
 
 /// Puts the tensor on another grid; codes of a constant are computed again. `change` joins the provenance.

@@ -94,8 +94,7 @@ class FixedStages {
 }  // namespace
 
 Result<Program> fixed_program(const Graph& graph, const ops::InputShapes& shapes, const EncodingSet& encodings,
-                              const FixedPointOptions& options, const CodeInputs& code_inputs,
-                              OutputForm output_form) {
+                              const FixedPointOptions& options, const CodeInputs& code_inputs, OutputForm output_form) {
   for (const auto& [name, grid] : code_inputs) {
     const ValueId id = graph::find_value(graph, name);
     if (id != kNoValue && std::ranges::find(graph.inputs, id, &graph::GraphInput::value) != graph.inputs.end())

@@ -21,9 +21,8 @@ struct MissingBit {
   std::int64_t bit;
   std::string_view what;
 };
-constexpr std::array<MissingBit, 3> kMissing{{{16, "mixed precision for depthwise layers"},
-                                              {32, "16-bit weights of the first layer"},
-                                              {64, "bias range"}}};
+constexpr std::array<MissingBit, 3> kMissing{
+    {{16, "mixed precision for depthwise layers"}, {32, "16-bit weights of the first layer"}, {64, "bias range"}}};
 
 RangeRule rule_of(bool percentile) {
   RangeRule rule;

@@ -32,15 +32,20 @@ std::string alphas_of(const std::vector<tune::EqualizedGroup>& groups) {
   return text;
 }
 
+/// Of the weights' error, in power: 4 dB less on average over the layers of mobilenetv2_tv.
+constexpr double kLeftByRounding = 0.4;
+
 Result<ChangedFloat> equalized(const FloatStep& step) {
   const auto watches = tune::watches_for_equalizing(step.graph, step.calibration.facts, step.imported);
   const Result<calib::Observations> seen = step.observe(watches);
   if (!seen.ok()) return seen.error();
+  const bool rounds = std::ranges::count(step.tuning.algorithms, Algorithm::kRound) > 0;
   Result<tune::Equalized> made = tune::equalize(step.graph, {.facts = step.calibration.facts,
                                                              .plan = step.calibration.plan,
                                                              .observations = *seen,
                                                              .imported = step.imported,
-                                                             .alpha = step.tuning.equalize_alpha});
+                                                             .alpha = step.tuning.equalize_alpha,
+                                                             .weight_error = rounds ? kLeftByRounding : 1.0});
   if (!made.ok()) return made.error();
   ChangedFloat changed{.graph = std::move(made->graph), .did = {}, .notes = std::move(made->refused)};
   changed.did = std::to_string(made->num_scaled) + " of " + std::to_string(made->groups.size()) +

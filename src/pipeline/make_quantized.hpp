@@ -1,4 +1,5 @@
-// make_quantized.hpp: from a float model to a quantized one, by ranges alone, with algorithms, or by the best of several.
+// make_quantized.hpp: from a float model to a quantized one, by ranges alone, with algorithms, or by the best of
+// several.
 #pragma once
 
 #include <string>

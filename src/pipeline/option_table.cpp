@@ -149,7 +149,8 @@ std::span<const OptionRow<QuantizeRequest>> quantize_options() {
        .default_text = "not set",
        .help =
            "TIDL's calibrationOption, a sum: 0, scales 2^n, one a tensor, min-max; 1, activations by percentile; 2, "
-           "weights by percentile; 4, iterative bias correction, and clipped weights without 8; 8, weights of depthwise "
+           "weights by percentile; 4, iterative bias correction, and clipped weights without 8; 8, weights of "
+           "depthwise "
            "convolutions by channel. Other options win over it",
        .decides = {"act_quantizer_schema", "param_quantizer_schema", "use_per_channel_quantization", "scale",
                    "act_quantizer_calibration", "param_quantizer_calibration", "percentile_calibration_value",

@@ -52,8 +52,8 @@ Result<void> validate(const QuantizeRequest& request, const graph::Graph& refere
 }
 
 /// A share of the samples is no calibration: its statistics are all that is written.
-Result<QuantizeOutcome> observe_shard(const QuantizeRequest& request, pipeline::Sources& sources, const PreparedModel& model,
-                                      const Observer& observer, QuantizeStory& story) {
+Result<QuantizeOutcome> observe_shard(const QuantizeRequest& request, pipeline::Sources& sources,
+                                      const PreparedModel& model, const Observer& observer, QuantizeStory& story) {
   const Result<ops::Facts> facts = ops::infer_facts(model.graph, sources.shapes);
   if (!facts.ok()) return facts.error().at(request.model.model.string());
   const precision::Plan plan = precision::choose_tensors(model.graph, *facts, request.options, model.encodings);

@@ -53,6 +53,13 @@ std::string gain_of(const report::TuningStep& step, std::int64_t num_held_out) {
          (step.undone ? ": undone" : "");
 }
 
+/// "  20.41 dB   96.0 %   1.9 s  percentile by channel, biases   <- kept".
+std::string trial_line(const report::Trial& trial) {
+  if (!trial.tried) return "                             " + trial.scheme + ": no time left";
+  return number("%7.2f dB", trial.sqnr_db) + number("  %5.1f %%", trial.agreement) +
+         number("  %5.1f s  ", trial.seconds) + trial.scheme + (trial.kept ? "  <- kept" : "");
+}
+
 std::string precision_line(const QuantizationOptions& options) {
   const bool power = options.scale == ScaleKind::kPowerOfTwo;
   return "W" + std::to_string(options.weight_bits) + "A" + std::to_string(options.act_bits) +
@@ -63,7 +70,14 @@ std::string precision_line(const QuantizationOptions& options) {
 
 }  // namespace
 
-bool asks_for_precision(const QuantizationOptions& options) { return !(options == QuantizationOptions{}); }
+bool asks_for_precision(const QuantizationOptions& options) {
+  QuantizationOptions grids = options;  // Without what --effort decides unasked.
+  const QuantizationOptions defaults;
+  grids.act_per_channel = defaults.act_per_channel;
+  grids.act_range = defaults.act_range;
+  grids.param_range = defaults.param_range;
+  return !(grids == defaults);
+}
 
 std::string summary_of(const QuantizeRequest& request, const QuantizeStory& story,
                        const std::vector<std::filesystem::path>& written) {
@@ -88,6 +102,9 @@ std::string summary_of(const QuantizeRequest& request, const QuantizeStory& stor
            std::to_string(report.num_weight_encodings) + " weights and constants, " +
            std::to_string(report.num_bias_encodings) + " biases" +
            (story.num_imported > 0 ? "; " + std::to_string(story.num_imported) + " came with the model" : ""));
+  for (const report::Trial& trial : report.trials) {
+    line(&trial == report.trials.data() ? "Searched" : "", trial_line(trial));
+  }
   for (const report::TuningStep& step : report.tuning) {
     line("Tuned", step.algorithms + ": " + step.did);
     line("", gain_of(step, report.num_held_out));

@@ -69,7 +69,8 @@ std::string without_dashes(std::string message) {
 /// Files to write and the like belong to one run, not to a recipe.
 template <class Request>
 bool is_for_recipes(const OptionRow<Request>& row) {
-  return !std::is_same_v<Request, QuantizeRequest> || row.name == "encodings_version" || row.name == "calibration_option";
+  return !std::is_same_v<Request, QuantizeRequest> || row.name == "encodings_version" ||
+         row.name == "calibration_option";
 }
 
 Result<void> check_recipe_names(const GivenOptions& given) {
@@ -105,8 +106,7 @@ Result<void> apply(QuantizeRequest& request, const GivenOptions& given, OptionSo
     origins[std::string(row.name)] = {source, ""};
     for (const std::string_view other : row.decides) origins[std::string(other)] = {source, std::string(row.name)};
   });
-  if (!done.ok()) return done;
-  return check_given(request.options, names_of(given));
+  return done;
 }
 
 void settle(QuantizeRequest& request, OptionOrigins& origins) {
@@ -128,6 +128,32 @@ void settle(QuantizeRequest& request, OptionOrigins& origins) {
   }
 }
 
+/// A search decides these itself.
+Result<void> check_search(const OptionOrigins& origins) {
+  for (const std::string_view name :
+       {"algorithms", "effort", "act_quantizer_calibration", "param_quantizer_calibration", "act_per_channel",
+        "percentile_calibration_value"}) {
+    const OptionSource source = origin_of(origins, name).source;
+    if (source != OptionSource::kRecipe && source != OptionSource::kCommandLine) continue;
+    return usage("--search tries several values of --" + std::string(name) + ", and a " +
+                 (source == OptionSource::kRecipe ? "recipe" : "command line") + " sets it: leave one of them out");
+  }
+  return {};
+}
+
+/// What a recipe's device cannot do, the command line must not ask for.
+Result<void> check_forbidden(const Recipe& recipe, const GivenOptions& command_line) {
+  for (const auto& [name, reason] : recipe.forbids) {
+    const auto same_name = [&](const auto& option) { return option.first == name; };
+    const auto asked = std::ranges::find_if(command_line, same_name);
+    if (asked == command_line.end()) continue;
+    const auto own = std::ranges::find_if(recipe.options, same_name);
+    if (own != recipe.options.end() && own->second == asked->second) continue;
+    return usage("--" + name + " " + asked->second + ": recipe " + recipe.name + " forbids it: " + reason);
+  }
+  return {};
+}
+
 /// A recipe is judged by itself, whatever the command line changes.
 Result<void> apply_recipe(QuantizeRequest& request, const Recipe& recipe, OptionOrigins& origins) {
   if (Result<void> known = check_recipe_names(recipe.options); !known.ok()) return known;
@@ -135,6 +161,9 @@ Result<void> apply_recipe(QuantizeRequest& request, const Recipe& recipe, Option
   QuantizeRequest alone = request;
   OptionOrigins settled = origins;
   settle(alone, settled);
+  pipeline::apply_effort(alone, settled);
+  if (Result<void> sensible = check_given(alone.options, names_of(recipe.options)); !sensible.ok()) return sensible;
+  if (Result<void> sensible = check_tuning(alone.tuning, names_of(recipe.options)); !sensible.ok()) return sensible;
   return precision::check(alone.options);
 }
 
@@ -147,7 +176,7 @@ path recipe_folder() {
 }
 
 Result<Recipe> find_recipe(const std::string& name_or_file, const path& folder) {
-  Recipe recipe{.name = name_or_file, .file = name_or_file, .description = {}, .options = {}};
+  Recipe recipe{.name = name_or_file, .file = name_or_file, .description = {}, .options = {}, .forbids = {}};
   if (!is_file(name_or_file)) {
     const std::vector<std::string> names = names_in(folder);
     if (std::ranges::find(names, name_or_file) == names.end()) return no_such_recipe(name_or_file, names, folder);
@@ -159,6 +188,7 @@ Result<Recipe> find_recipe(const std::string& name_or_file, const path& folder) 
   if (!read.ok()) return read.error();
   recipe.description = std::move(read->description);
   recipe.options = std::move(read->options);
+  recipe.forbids = std::move(read->forbids);
   return recipe;
 }
 
@@ -170,15 +200,21 @@ Result<OptionOrigins> resolve_options(QuantizeRequest& request, const std::optio
       return invalid(recipe->file.string() + ": " + without_dashes(done.error().message));
     }
   }
+  if (recipe) {
+    if (Result<void> allowed = check_forbidden(*recipe, command_line); !allowed.ok()) return allowed.error();
+  }
   if (Result<void> done = apply(request, command_line, OptionSource::kCommandLine, origins); !done.ok()) {
     return done.error();
   }
   settle(request, origins);
-  if (recipe && origin_of(origins, "effort").source == OptionSource::kDefault) {
-    request.tuning.effort = Effort::kFast;
-    origins["effort"] = {OptionSource::kRecipe, ""};
+  if (request.search) {
+    if (auto open = check_search(origins); !open.ok()) return open.error();
+  } else if (request.time_budget_seconds) {
+    return usage("--time_budget has no effect without --search");
   }
   pipeline::apply_effort(request, origins);
+  if (auto sensible = check_given(request.options, names_of(command_line)); !sensible.ok()) return sensible.error();
+  if (auto legal = check_tuning(request.tuning, names_of(command_line)); !legal.ok()) return legal.error();
   return origins;
 }
 

@@ -86,7 +86,7 @@ Result<io::Statistics> observe(const QuantizeRequest& request, Sources& sources,
   }
   Result<calib::Observations> observations =
       observe_float(graph, std::move(watches), samples, story.num_threads, "calibrating", observer,
-                              [shard](std::int64_t i) { return shard.index + i * shard.count; });
+                    [shard](std::int64_t i) { return shard.index + i * shard.count; });
   if (!observations.ok()) return observations.error();
   seen.observations = *std::move(observations);
   return seen;

@@ -183,8 +183,8 @@ class ModelTuner {
   Result<void> correct_analytically() {
     const auto start = std::chrono::steady_clock::now();
     QuantizedGraph before = tuned_.calibration.model;
-    const Result<std::vector<tune::AnalyticCorrection>> corrected = tune::correct_biases_analytically(
-        tuned_.calibration.model, tuned_.float_graph, tuned_.calibration.facts);
+    const Result<std::vector<tune::AnalyticCorrection>> corrected =
+        tune::correct_biases_analytically(tuned_.calibration.model, tuned_.float_graph, tuned_.calibration.facts);
     if (!corrected.ok()) return corrected.error();
     std::vector<std::string> lines = tune::lines_of(*corrected);
     report::TuningStep step;
@@ -284,8 +284,8 @@ class ModelTuner {
   Result<void> judged(report::TuningStep step, std::chrono::steady_clock::time_point start, QuantizedGraph before) {
     Result<tune::Score> after = judge_->score(tuned_.calibration.model, fixed_);
     if (!after.ok()) return after.error();
-    const bool kept = judged(std::move(step), score_, *after, start,
-                             [&] { tuned_.calibration.model = std::move(before); });
+    const bool kept =
+        judged(std::move(step), score_, *after, start, [&] { tuned_.calibration.model = std::move(before); });
     if (kept) score_ = *std::move(after);
     return {};
   }

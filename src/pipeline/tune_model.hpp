@@ -33,8 +33,8 @@ struct TuneRequest {
 };
 
 struct TunedModel {
-  Calibration calibration;   ///< `calibration.model` is the quantized model with everything that was kept.
-  graph::Graph float_graph;  ///< What calibration saw: equalized, clipped, not rounded or corrected.
+  Calibration calibration;        ///< `calibration.model` is the quantized model with everything that was kept.
+  graph::Graph float_graph;       ///< What calibration saw: equalized, clipped, not rounded or corrected.
   bool changes_function = false;  ///< Its float outputs differ from the model's by more than rounding.
   std::vector<report::TuningStep> steps;
   tune::Score score;  ///< Of the result, on the held-out samples.

@@ -155,8 +155,9 @@ std::span<const OptionRow<TuningOptions>> tuning_options() {
        .kind = OptionKind::kWord,
        .values = {"default", "fast", "best"},
        .type = "LEVEL",
-       .help = "what algorithms, ranges and grids are where nothing else decides: fast, ranges alone; default, the best "
-               "within 2.5 times that time; best, whatever it takes",
+       .help =
+           "what algorithms, ranges and grids are where nothing else decides: fast, ranges alone; default, the best "
+           "within 2.5 times that time; best, whatever it takes",
        .set = set_choice<&Tuning::effort, tune::kEfforts>,
        .get = get_choice<&Tuning::effort>},
       {.name = "algorithms",
@@ -220,6 +221,15 @@ std::span<const OptionRow<TuningOptions>> tuning_options() {
        .get = get_samples},
   }};
   return kRows;
+}
+
+Result<void> check_tuning(const TuningOptions& options, const GivenNames& given) {
+  for (const auto& row : tuning_options()) {
+    if (!given.contains(row.name) || row.name == "effort" || row.get(options)) continue;
+    return usage("--" + std::string(row.name) + " has no effect with --algorithms " + *get_algorithms(options) +
+                 (runs(options, Algorithm::kBiasCorrection) ? " and this --bias_correction_method" : ""));
+  }
+  return {};
 }
 
 }  // namespace halfstep

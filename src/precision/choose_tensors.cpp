@@ -158,8 +158,15 @@ class Chooser {
     }
   }
 
-  TensorPlan observed(std::string why) const {
-    return {.source = Source::kObserved, .grid = grid_, .rule = rule_, .why = std::move(why)};
+  /// What is rare in an output of the model, such as the logit of the right class, is what counts there: percentiles do
+  /// not clip it.
+  RangeRule rule_of(ValueId id) const {
+    const bool keeps_all = rule_.method == RangeMethod::kPercentile && links_.is_output[at(id)];
+    return keeps_all ? RangeRule{} : rule_;
+  }
+
+  TensorPlan observed(ValueId id, std::string why) const {
+    return {.source = Source::kObserved, .grid = grid_, .rule = rule_of(id), .why = std::move(why)};
   }
 
   std::string why_float(ValueId id) const {
@@ -172,7 +179,7 @@ class Chooser {
   TensorPlan first_choice(ValueId id) const {
     if (is_imported(id)) return {.source = Source::kImported, .why = "came with the model"};
     const NodeId producer = links_.producer[at(id)];
-    if (producer == graph::kNoNode) return observed("an input that integers are computed from");
+    if (producer == graph::kNoNode) return observed(id, "an input that integers are computed from");
     const graph::Node& node = graph_.node(producer);
     const Part part = parts_[static_cast<std::size_t>(producer)];
     if (part == Part::kMove && (encoded(node.inputs[0]) || is_constant(node.inputs[0]))) {
@@ -185,7 +192,7 @@ class Chooser {
               .fixed_range = {def->fixed_min, def->fixed_max},
               .why = "the range of " + describe(node)};
     }
-    return observed((part == Part::kFloat ? "read as integers behind " : "computed by ") + describe(node));
+    return observed(id, (part == Part::kFloat ? "read as integers behind " : "computed by ") + describe(node));
   }
 
   std::string describe(const graph::Node& node) const { return graph::describe(graph_, node); }
@@ -228,13 +235,15 @@ class Chooser {
 
   /// Movement shares upwards, joins downwards from where a grid was decided: no cycles.
   void resolve_shares() {
-    for (TensorPlan& choice : plan_.tensors) {
+    for (std::size_t v = 0; v < plan_.tensors.size(); ++v) {
+      TensorPlan& choice = plan_.tensors[v];
       if (choice.source != Source::kShared) continue;
       ValueId root = choice.shared_with;
       while (plan_.of(root).source == Source::kShared) root = plan_.of(root).shared_with;
       choice.shared_with = root;
       // Moving data may move the channel axis: better a grid of its own than a wrong one.
-      if (is_imported_per_channel(root)) choice = observed("moved from a tensor with a grid for each channel");
+      if (!is_imported_per_channel(root)) continue;
+      choice = observed(static_cast<ValueId>(v), "moved from a tensor with a grid for each channel");
     }
   }
 

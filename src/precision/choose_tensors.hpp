@@ -13,6 +13,7 @@ namespace halfstep::precision {
 /// - outputs of operators that compute with an integer form are encoded, fixed or observed (after their clamp);
 /// - operators that only move data share their input's encoding, and run in float where that has none; not those whose
 ///   output leaves the input's range (ops::leaves_input_range), which count as computing;
+/// - outputs of the graph that are observed are not clipped by percentile: there it is min-max;
 /// - inputs of the graph, and outputs of float islands, are encoded if an operator that computes with an integer form
 ///   needs them (or any with integer form, in a graph that only moves data);
 /// - Concat is observed at its output, and what nobody else reads takes that encoding (through data movement, too),

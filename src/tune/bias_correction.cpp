@@ -115,7 +115,8 @@ Result<CorrectedBias> correct_bias(const SweptLayer& layer, QuantizedGraph& mode
     if (is_last && rule.iterations == 0) break;  // The last of Newton's steps is not measured: it costs a run.
     const Result<OutputStatistics> seen = measure_output(layer, node, samples, num_threads);
     if (!seen.ok()) return seen.error();
-    const std::vector<double> shift = shift_between(known->second, seen->means, rule.iterations > 0 ? mean_of : median_of);
+    const std::vector<double> shift =
+        shift_between(known->second, seen->means, rule.iterations > 0 ? mean_of : median_of);
     if (step == 0) outcome.mean_shift_before = root_mean_square(shift);
     best.look_at(bias, shift);
     if (is_last) break;
@@ -157,7 +158,7 @@ graph::Graph with_biases(graph::Graph graph) {
 }
 
 std::vector<WantedMeans> corrected_tensors(const graph::Graph& graph, const ops::Facts& facts,
-                                             const EncodingSet& encodings) {
+                                           const EncodingSet& encodings) {
   std::vector<WantedMeans> tensors;
   for (const graph::Node& node : graph.nodes) {
     if (!ops::is_integer_node(node, facts) || ops::weight_of(graph, node) == graph::kNoValue ||

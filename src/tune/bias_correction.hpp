@@ -22,7 +22,7 @@ namespace halfstep::tune {
 
 /// How biases are found.
 struct BiasRule {
-  int newton_steps = 1;         ///< (N1), each a run of the layer; used if `iterations` is 0.
+  int newton_steps = 1;      ///< (N1), each a run of the layer; used if `iterations` is 0.
   int iterations = 0;        ///< (N2): TIDL's biasCalibrationIterations.
   double factor = 0.05;      ///< (N2): > 0.
   std::int64_t frames = 50;  ///< Samples to run at most.
@@ -30,7 +30,7 @@ struct BiasRule {
 
 /// What became of one layer.
 struct CorrectedBias {
-  bool corrected = false;         ///< False: it has no bias of one number a channel, or no float means.
+  bool corrected = false;          ///< False: it has no bias of one number a channel, or no float means.
   double mean_shift_before = 0.0;  ///< Root mean square over channels of y_float - y, real units.
   double mean_shift_after = 0.0;
 };
@@ -41,12 +41,13 @@ struct CorrectedBias {
 Result<CorrectedBias> correct_bias(const SweptLayer& layer, QuantizedGraph& model, const ReferenceMeans& reference,
                                    const BiasRule& rule, int num_threads);
 
-/// Gives every Conv, ConvTranspose and Gemm of constant weight without a bias one of zeros, so that it can be corrected.
+/// Gives every Conv, ConvTranspose and Gemm of constant weight without a bias one of zeros, so that it can be
+/// corrected.
 graph::Graph with_biases(graph::Graph graph);
 
 /// The outputs whose float means correct_bias() compares with: of all layers with a bias, cut at the ends of the grids
 /// that `encodings` give them.
 std::vector<WantedMeans> corrected_tensors(const graph::Graph& graph, const ops::Facts& facts,
-                                             const EncodingSet& encodings);
+                                           const EncodingSet& encodings);
 
 }  // namespace halfstep::tune

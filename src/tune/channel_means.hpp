@@ -14,9 +14,9 @@
 
 namespace halfstep::tune {
 
-/// The mean of each channel of a float32 tensor [outer, C, inner], [C]; added up in a fixed order. With a `grid`, values
-/// beyond its ends count as those ends: what clipping takes away is no shift of the rest.
-/// Requires: the grid is per tensor, or per channel along `axis`.
+/// The mean of each channel of a float32 tensor [outer, C, inner], [C]; added up in a fixed order. With a `grid`,
+/// values beyond its ends count as those ends: what clipping takes away is no shift of the rest. Requires: the grid is
+/// per tensor, or per channel along `axis`.
 std::vector<double> channel_means(ConstView real, int axis, const Encoding* grid = nullptr);
 
 /// Of one tensor.

@@ -137,7 +137,7 @@ Result<Equalized> equalize(const graph::Graph& graph, const EqualizeRequest& req
   ScalingGroups found = observed_groups(graph, request);
   ChannelScaling scaling(graph, std::move(found.groups));
   const Result<ErrorPredictor> predictor =
-      ErrorPredictor::make(graph, request.facts, request.plan, request.observations, scaling);
+      ErrorPredictor::make(graph, request.facts, request.plan, request.observations, scaling, request.weight_error);
   if (!predictor.ok()) return predictor.error();
   Equalized result{.graph = {}, .groups = {}, .refused = std::move(found.refused)};
   for (std::size_t g = 0; g < scaling.groups().size(); ++g) {

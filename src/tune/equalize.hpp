@@ -2,9 +2,9 @@
 //
 //   s_c = x_c^a * r1_c^b * r2_c^-b,  b = (1 - a) / 2,  normalised to a geometric mean of 1
 //
-// x_c is the largest magnitude of channel c of a group's activations, r1_c that of the rows that write it, r2_c that of
-// the columns that read it. a = 0 equalizes weights only (Nagel et al., ICCV 2019, equation 11), a = 1 activations
-// only.
+// x_c is the magnitude that channel c of a group's activations reaches (ChannelStatistics), r1_c that of the rows that
+// write it, r2_c that of the columns that read it. a = 0 equalizes weights only (Nagel et al., ICCV 2019, equation 11),
+// a = 1 activations only.
 #pragma once
 
 #include <optional>
@@ -51,6 +51,7 @@ struct EqualizeRequest {
   const calib::Observations& observations;  ///< Of watches_for_equalizing().
   const EncodingSet& imported;              ///< Groups with tensors or weights named here are left out.
   std::optional<double> alpha = {};         ///< a of every group. Empty: the one with the least predicted error.
+  double weight_error = 1.0;                ///< As ErrorPredictor::make(): less where rounding will look at inputs.
 };
 
 /// Equalizes every group of `graph`, twelve rounds over all of them, since each changes the weights of its neighbours.

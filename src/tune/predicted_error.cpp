@@ -37,8 +37,8 @@ std::optional<ChannelStatistics> channel_statistics(const calib::Observations& o
   for (const calib::Distribution& channel : seen->channels) {
     const calib::PooledMoments& moments = channel.moments;
     if (moments.count == 0) return std::nullopt;
-    statistics.min.push_back(static_cast<double>(moments.min));
-    statistics.max.push_back(static_cast<double>(moments.max));
+    statistics.min.push_back((static_cast<double>(moments.min) + channel.samples.mean_min()) / 2.0);
+    statistics.max.push_back((static_cast<double>(moments.max) + channel.samples.mean_max()) / 2.0);
     statistics.mean_square.push_back(moments.sum_of_squares.value() / static_cast<double>(moments.count));
   }
   return statistics;
@@ -63,8 +63,8 @@ void ErrorPredictor::look_at(const calib::Observations& observations, graph::Val
 
 Result<ErrorPredictor> ErrorPredictor::make(const graph::Graph& graph, const ops::Facts& facts,
                                             const precision::Plan& plan, const calib::Observations& observations,
-                                            const ChannelScaling& scaling) {
-  ErrorPredictor predictor(graph, facts, plan, scaling);
+                                            const ChannelScaling& scaling, double weight_error) {
+  ErrorPredictor predictor(graph, facts, plan, scaling, weight_error);
   for (const ScalingGroup& group : scaling.groups()) {
     for (const GroupTensor& tensor : group.tensors) {
       predictor.look_at(observations, tensor.value, group.num_channels);
@@ -154,7 +154,7 @@ std::map<graph::ValueId, std::vector<double>> ErrorPredictor::noise_of_tensors(c
     const std::vector<double> steps = row_steps(writer);
     const std::vector<double> power = row_input_power(writer);
     std::vector<double>& written = noise.at(graph_.node(writer.node).outputs[0]);
-    for (std::size_t c = 0; c < written.size(); ++c) written[c] += rounding_power(steps[c]) * power[c];
+    for (std::size_t c = 0; c < written.size(); ++c) written[c] += weight_error_ * rounding_power(steps[c]) * power[c];
   }
   // Tensors and joints are in the order in which they are written, so what goes into a joint is complete.
   auto joint = group.joints.begin();
@@ -184,7 +184,7 @@ double ErrorPredictor::predict_reader(const ScalableLinear& reader, const std::v
   double from_weights = 0.0;
   for (std::size_t r = 0; r < steps.size(); ++r) {
     const double step = rows == nullptr ? steps[r] : steps[r] * (*rows)[r];
-    from_weights += rounding_power(step) * input_power[r];
+    from_weights += weight_error_ * rounding_power(step) * input_power[r];
   }
   const auto output = statistics_.find(node.outputs[0]);
   double signal = 0.0;

@@ -22,7 +22,8 @@
 
 namespace halfstep::tune {
 
-/// What was seen of the channels of one unscaled tensor, [C] each.
+/// What was seen of the channels of one unscaled tensor, [C] each. An extreme is halfway between that of all samples
+/// and the mean of the single samples': one sample far out says little about where a grid should end.
 struct ChannelStatistics {
   std::vector<double> min;
   std::vector<double> max;
@@ -39,10 +40,12 @@ class ErrorPredictor {
   /// Requires: every tensor of every group has channel_statistics(). Writers' inputs and readers' outputs that have
   /// none count by what is known: the mean of the whole tensor, the weights' norm, or not at all.
   /// Errors: kUsage for a grid that makes no sense (check_request()).
+  /// `weight_error`: what of the weights' error of rounding to nearest will be left, 0 to 1.
   static Result<ErrorPredictor> make(const graph::Graph& graph, const ops::Facts& facts, const precision::Plan& plan,
-                                     const calib::Observations& observations, const ChannelScaling& scaling);
+                                     const calib::Observations& observations, const ChannelScaling& scaling,
+                                     double weight_error = 1.0);
 
-  /// The largest magnitude that each channel of the group takes in any of its tensors, unscaled, [C].
+  /// The magnitude that each channel of the group reaches (ChannelStatistics) in any of its tensors, unscaled, [C].
   std::vector<double> activation_peaks(std::size_t group) const;
 
   /// The predicted error of the group's readers under the factors that `scaling` has now: noise power over signal
@@ -51,8 +54,8 @@ class ErrorPredictor {
 
  private:
   ErrorPredictor(const graph::Graph& graph, const ops::Facts& facts, const precision::Plan& plan,
-                 const ChannelScaling& scaling)
-      : graph_(graph), facts_(facts), plan_(plan), scaling_(scaling) {}
+                 const ChannelScaling& scaling, double weight_error)
+      : graph_(graph), facts_(facts), plan_(plan), scaling_(scaling), weight_error_(weight_error) {}
 
   void look_at(const calib::Observations& observations, graph::ValueId value, std::int64_t num_channels);
   std::optional<std::vector<double>> power_of(graph::ValueId value) const;
@@ -66,6 +69,7 @@ class ErrorPredictor {
   const ops::Facts& facts_;
   const precision::Plan& plan_;
   const ChannelScaling& scaling_;
+  double weight_error_;
   std::map<graph::ValueId, ChannelStatistics> statistics_;
 };
 

@@ -17,8 +17,8 @@ namespace {
 
 using graph::ValueId;
 
-Result<Gram> moments_of_input(const SweptLayer& layer, const graph::Node& node, const Shape& input,
-                              const Shape& weight, const RoundRule& rule, int num_threads) {
+Result<Gram> moments_of_input(const SweptLayer& layer, const graph::Node& node, const Shape& input, const Shape& weight,
+                              const RoundRule& rule, int num_threads) {
   Result<GramAccumulator> first = GramAccumulator::make(node, input, weight, *layer.input_grid(), rule.max_positions);
   if (!first.ok()) return first.error();
   std::vector<GramAccumulator> by_worker(static_cast<std::size_t>(num_threads), *first);
@@ -74,9 +74,8 @@ Result<RoundedSwept> round_swept(const SweptLayer& layer, QuantizedGraph& model,
   if (!gram.ok()) return gram.error();
 
   const std::vector<double> input_scales = scales_of(*layer.input_grid());
-  const TensorEncoding* bias = bias_id == graph::kNoValue
-                                   ? nullptr
-                                   : find_encoding(model.encodings, model.graph.value(bias_id).name);
+  const TensorEncoding* bias =
+      bias_id == graph::kNoValue ? nullptr : find_encoding(model.encodings, model.graph.value(bias_id).name);
   const bool derived = bias != nullptr && bias->provenance.origin == Origin::kDerived;
   std::vector<double> lowest;
   if (derived) {

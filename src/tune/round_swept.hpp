@@ -14,7 +14,7 @@
 namespace halfstep::tune {
 
 struct RoundRule {
-  std::int64_t samples = 64;        ///< At most.
+  std::int64_t samples = 64;         ///< At most.
   std::int64_t max_positions = 512;  ///< Of each sample's output; 0: all.
   ScaleKind scale = ScaleKind::kAffine;
   RoundSettings settings = {};
@@ -22,7 +22,7 @@ struct RoundRule {
 
 /// What became of one layer.
 struct RoundedSwept {
-  std::string obstacle;  ///< Why the weight stays; empty if it was rounded.
+  std::string obstacle;       ///< Why the weight stays; empty if it was rounded.
   double error_before = 0.0;  ///< Squared error of the layer's output over the samples, rounding to nearest.
   double error_after = 0.0;
 };

@@ -51,8 +51,9 @@ Result<SweptModel> sweep_layers(const graph::Graph& reference, const ops::Facts&
   SweepTally tally;
   ReferenceMeans means;
   if (asks(request, Algorithm::kBiasCorrection)) {
-    Result<ReferenceMeans> seen = reference_means(reference, request.sweep.samples, request.sweep.shapes,
-                                                  corrected_tensors(reference, facts, model.encodings), request.sweep.num_threads);
+    Result<ReferenceMeans> seen =
+        reference_means(reference, request.sweep.samples, request.sweep.shapes,
+                        corrected_tensors(reference, facts, model.encodings), request.sweep.num_threads);
     if (!seen.ok()) return seen.error();
     means = *std::move(seen);
   }

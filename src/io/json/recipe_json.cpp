@@ -21,15 +21,23 @@ Result<RecipeText> read_recipe(std::string_view text, const std::string& file) {
   const Result<nlohmann::json> document = parse_json(text);
   if (!document.ok()) return document.error().at(file);
   if (!document->is_object()) return invalid(file + ": the document is not an object");
-  const std::array<std::string, 2> keys{"description", "options"};
+  const std::array<std::string, 3> keys{"description", "options", "forbids"};
   RecipeText recipe;
   for (const auto& [key, value] : document->items()) {
     if (key == "description") {
       if (!value.is_string()) return invalid(file + ": 'description' is not a text");
       recipe.description = value.get<std::string>();
       if (has_control_characters(recipe.description)) return invalid(file + ": 'description' is not one line of text");
+    } else if (key == "forbids") {
+      if (!value.is_object()) return invalid(file + ": 'forbids' is not an object");
+      for (const auto& [name, why] : value.items()) {
+        if (!why.is_string() || has_control_characters(why.get_ref<const std::string&>())) {
+          return invalid(file + ": 'forbids' gives no line of text for " + halfstep::quoted(name));
+        }
+        recipe.forbids.emplace_back(name, why.get<std::string>());
+      }
     } else if (key != "options") {
-      return invalid(file + ": a recipe holds 'description' and 'options', not " + halfstep::quoted(key) +
+      return invalid(file + ": a recipe holds 'description', 'options' and 'forbids', not " + halfstep::quoted(key) +
                      did_you_mean(key, keys));
     }
   }

@@ -14,12 +14,13 @@ namespace halfstep::io {
 struct RecipeText {
   std::string description;                                   ///< Empty if there is none.
   std::vector<std::pair<std::string, std::string>> options;  ///< Name and value as on the command line.
+  std::vector<std::pair<std::string, std::string>> forbids;  ///< Name of an option, and why it may not change.
 };
 
-/// Reads {"description": "...", "options": {"act_bitwidth": 8, ...}}. Values are texts, numbers or booleans.
-/// `file` is its name in messages.
-/// Errors: kInvalidInput naming file and place: not JSON, a repeated name, a key other than these two (with the nearest
-/// one), no options, a description that is no text, a value of another kind.
+/// Reads {"description": "...", "options": {"act_bitwidth": 8, ...}, "forbids": {"act_per_channel": "why"}}. Values are
+/// texts, numbers or booleans. `file` is its name in messages. Errors: kInvalidInput naming file and place: not JSON, a
+/// repeated name, a key other than these three (with the nearest one), no options, a description that is no text, a
+/// value of another kind.
 Result<RecipeText> read_recipe(std::string_view text, const std::string& file);
 
 }  // namespace halfstep::io

@@ -142,14 +142,15 @@ std::span<const OptionRow<FixedPointRequest>> fixed_point_options() {
 
 std::span<const OptionRow<QuantizeRequest>> quantize_options() {
   using Request = QuantizeRequest;
-  static const std::array<OptionRow<Request>, 11> kRows{{
+  static const std::array<OptionRow<Request>, 12> kRows{{
       // First, so that every other option of the same source wins over it.
       {.name = "calibration_option",
        .type = "N",
        .default_text = "not set",
        .help =
            "TIDL's calibrationOption, a sum: 0, scales 2^n, one a tensor, min-max; 1, activations by percentile; 2, "
-           "weights by percentile; 4, iterative bias correction, and clipped weights without 8; 8, weights of depthwise "
+           "weights by percentile; 4, iterative bias correction, and clipped weights without 8; 8, weights of "
+           "depthwise "
            "convolutions by channel. Other options win over it",
        .decides = {"act_quantizer_schema", "param_quantizer_schema", "use_per_channel_quantization", "scale",
                    "act_quantizer_calibration", "param_quantizer_calibration", "percentile_calibration_value",
@@ -168,6 +169,13 @@ std::span<const OptionRow<QuantizeRequest>> quantize_options() {
        .help = "the encodings, beside the quantized model",
        .set = set_path<&Request::encodings_out>,
        .get = get_path<&Request::encodings_out>},
+      {.name = "float_out",
+       .type = "FILE.onnx",
+       .default_text = "not written",
+       .help = "the float model with the weights and biases that algorithms left, which the encodings describe; for "
+               "tools that take a float model and encodings, as QNN and AIMET",
+       .set = set_path<&Request::float_out>,
+       .get = get_path<&Request::float_out>},
       {.name = "report",
        .type = "FILE",
        .default_text = "`<stem>.report.json`",

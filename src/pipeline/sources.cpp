@@ -20,8 +20,9 @@ Result<void> check_sources(const QuantizeRequest& request) {
   if (request.shard && !request.statistics_out) {
     return usage("--shard writes statistics only: give --statistics_out FILE, too");
   }
-  if (request.shard && (request.output_path || request.encodings_out || request.report)) {
-    return usage("--shard writes statistics only: --output_path, --encodings_out and --report have no effect");
+  if (request.shard && (request.output_path || request.encodings_out || request.float_out || request.report)) {
+    return usage(
+        "--shard writes statistics only: --output_path, --encodings_out, --float_out and --report have no effect");
   }
   if (!request.tuning.asked_for || request.tuning.algorithms.empty()) return {};
   if (reads || request.statistics_out) {
@@ -86,7 +87,7 @@ Result<io::Statistics> observe(const QuantizeRequest& request, Sources& sources,
   }
   Result<calib::Observations> observations =
       observe_float(graph, std::move(watches), samples, story.num_threads, "calibrating", observer,
-                              [shard](std::int64_t i) { return shard.index + i * shard.count; });
+                    [shard](std::int64_t i) { return shard.index + i * shard.count; });
   if (!observations.ok()) return observations.error();
   seen.observations = *std::move(observations);
   return seen;

@@ -31,6 +31,7 @@ struct QuantizeRequest {
   FixedPointRequest fixed;                             ///< Of the check at the end; recorded in all three files.
   std::optional<std::filesystem::path> output_path;    ///< Default: <model stem>.quantized.onnx here.
   std::optional<std::filesystem::path> encodings_out;  ///< Default: the output's stem + .encodings.json.
+  std::optional<std::filesystem::path> float_out;      ///< Float, as algorithms left it. Default: not written.
   std::optional<std::filesystem::path> report;  ///< .json, .md, .xml, .html. Default: the output's stem + .report.json.
   std::string encodings_version = "1.0.0";      ///< AIMET's: 0.6.1, 1.0.0 or 2.0.0.
   std::int64_t num_validation_samples = 8;      ///< Compared with float at the end; 0: none.
@@ -45,7 +46,7 @@ struct QuantizeOutcome {
 };
 
 /// Reads and prepares the model, calibrates on every sample of the list,
-/// assigns encodings, writes the three files and compares the result with the
+/// assigns encodings, writes the three files (and the float model, if asked for) and compares the result with the
 /// float model on the first samples. The same files for every number of threads.
 /// With request.shard, only observes and writes statistics_out; with request.statistics_in, observes nothing.
 /// Errors: those of reading; kCalibration for NaN or infinity in a weight or an

@@ -39,21 +39,46 @@ exec::Session noting_session(const FloatComparison& request, int num_threads, Pr
   return {*request.quantized, lowering, num_threads};
 }
 
-std::vector<compare::Layer> layers_of(const FloatComparison& request) {
+/// What is compared one by one, and how many tensors are not for their units.
+struct ComparedLayers {
+  std::vector<compare::Layer> layers;
+  int num_rescaled = 0;
+  int num_shifted = 0;
+
+  std::vector<std::string> warnings() const {
+    std::vector<std::string> lines;
+    const auto add = [&](int count, const char* how) {
+      if (count == 0) return;
+      lines.push_back(std::to_string(count) + (count == 1 ? " tensor is " : " tensors are ") + how +
+                      (count == 1 ? " and is" : " and are") + " not compared one by one");
+    };
+    add(num_rescaled, "scaled by channel (equalize)");
+    add(num_shifted, "shifted by channel (hba)");
+    return lines;
+  }
+};
+
+ComparedLayers layers_of(const FloatComparison& request) {
   std::unordered_map<std::string_view, graph::ValueId> by_name;
   const std::vector<graph::Value>& ours = request.reference->values;
   for (std::size_t v = 0; v < ours.size(); ++v) {
     if (!ours[v].constant) by_name.emplace(ours[v].name, static_cast<graph::ValueId>(v));
   }
-  std::vector<compare::Layer> layers;
+  ComparedLayers compared;
   for (std::size_t v = 0; v < request.quantized->values.size(); ++v) {
     const graph::Value& value = request.quantized->values[v];
     const auto twin = by_name.find(value.name);
     const TensorEncoding* encoding = find_encoding(*request.encodings, value.name);
     if (value.constant || twin == by_name.end() || encoding == nullptr) continue;
-    layers.push_back({twin->second, static_cast<graph::ValueId>(v), &encoding->encoding});
+    if (request.incomparable.rescaled.contains(value.name)) {
+      ++compared.num_rescaled;
+    } else if (request.incomparable.shifted.contains(value.name)) {
+      ++compared.num_shifted;
+    } else {
+      compared.layers.push_back({twin->second, static_cast<graph::ValueId>(v), &encoding->encoding});
+    }
   }
-  return layers;
+  return compared;
 }
 
 /// Every thread keeps the float model's layers of its sample: no more threads than fit into half of this machine's
@@ -92,8 +117,8 @@ std::string_view name_of(EvaluateMode mode) {
 }
 
 Result<FloatComparisonOutcome> compare_with_float(const FloatComparison& request, const Observer& observer) {
-  const std::vector<compare::Layer> layers = layers_of(request);
-  const Result<int> num_threads = threads_that_fit(request, layers);
+  const ComparedLayers found = layers_of(request);
+  const Result<int> num_threads = threads_that_fit(request, found.layers);
   if (!num_threads.ok()) return num_threads.error();
   ProgramNotes notes;
   exec::Session reference = float_session(*request.reference, *num_threads);
@@ -106,14 +131,16 @@ Result<FloatComparisonOutcome> compare_with_float(const FloatComparison& request
   runs.reference = {request.reference, &reference};
   runs.other = {request.quantized, request.mode == EvaluateMode::kSimulated ? &simulated : &fixed};
   runs.simulated = request.mode == EvaluateMode::kBoth ? &simulated : nullptr;
-  runs.layers = layers;
+  runs.layers = found.layers;
   if (observer.progress) {
     runs.progress = [&](std::int64_t done, std::int64_t total) { observer.progress("comparing", done, total); };
   }
   Result<compare::RunsOutcome> compared = compare::compare_runs(runs);
   if (!compared.ok()) return compared.error();
+  std::vector<std::string> warnings = found.warnings();
+  warnings.insert(warnings.end(), notes.warnings.begin(), notes.warnings.end());
   return FloatComparisonOutcome{std::move(compared->comparison), std::move(compared->simulated),
-                                std::move(notes.islands), std::move(notes.warnings)};
+                                std::move(notes.islands), std::move(warnings)};
 }
 
 void put(FloatComparisonOutcome outcome, const FloatComparison& request, report::Report& report) {

@@ -16,6 +16,7 @@
 #include "halfstep/evaluate.hpp"
 #include "halfstep/observer.hpp"
 #include "halfstep/result.hpp"
+#include "pipeline/other_units.hpp"
 #include "report/report.hpp"
 
 namespace halfstep::pipeline {
@@ -27,6 +28,7 @@ struct FloatComparison : compare::CompareOptions {
   const EncodingSet* encodings = nullptr;  ///< Of `quantized`.
   EvaluateMode mode = EvaluateMode::kFixed;
   FixedPointOptions fixed;  ///< Not with kSimulated.
+  OtherUnits incomparable;  ///< Tensors that are not compared one by one.
 };
 
 /// What came of it.
@@ -34,11 +36,12 @@ struct FloatComparisonOutcome {
   compare::Comparison main;                      ///< Float against fixed point, or simulated in that mode.
   std::optional<compare::Comparison> simulated;  ///< Mode kBoth.
   std::vector<report::FloatIsland> islands;      ///< Of the fixed-point Program.
-  std::vector<std::string> warnings;             ///< Of the fixed-point Program.
+  std::vector<std::string> warnings;             ///< What was not compared; those of the fixed-point Program.
 };
 
 /// Runs all sides over all samples. Layers compared: every activation that
-/// `encodings` rounds in `quantized` and that `reference` computes under the same name.
+/// `encodings` rounds in `quantized` and that `reference` computes under the same name,
+/// unless the two are in other units.
 /// Errors: those of compare::compare_runs.
 Result<FloatComparisonOutcome> compare_with_float(const FloatComparison& request, const Observer& observer);
 

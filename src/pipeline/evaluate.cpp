@@ -208,6 +208,7 @@ Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer&
   comparison.samples = pipeline::source_of(*reader);
   comparison.num_threads = pipeline::num_threads_for(request.num_threads, reader->num_samples());
   comparison.mode = request.mode;
+  comparison.incomparable = pipeline::incomparable(quantized->units, model->units);
   comparison.isolated = request.isolated;
   comparison.labels = labels->classes;
   comparison.needs_scores = request.gates.min_top1_agreement.has_value();

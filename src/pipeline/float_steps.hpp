@@ -9,6 +9,7 @@
 #include "halfstep/result.hpp"
 #include "halfstep/tuning_options.hpp"
 #include "pipeline/calibrate.hpp"
+#include "pipeline/other_units.hpp"
 
 namespace halfstep::pipeline {
 
@@ -27,6 +28,7 @@ struct ChangedFloat {
   std::string did;                 ///< In words.
   std::vector<std::string> notes;  ///< What was left as it was, and why.
   bool changes_function = false;   ///< The float outputs differ by more than rounding.
+  OtherUnits units = {};           ///< Tensors whose units it changed.
 };
 
 /// Errors: those of the algorithms and of `observe`.

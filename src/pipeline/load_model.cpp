@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "core/errors.hpp"
 #include "core/ordered_parallel.hpp"
 #include "core/text.hpp"
 #include "io/json/encodings_json.hpp"
@@ -18,6 +19,7 @@
 #include "passes/prepare.hpp"
 #include "passes/restore_clamps.hpp"
 #include "passes/unshare_parameters.hpp"
+#include "pipeline/weights_fingerprint.hpp"
 #include "precision/encoding_targets.hpp"
 
 namespace halfstep {
@@ -209,6 +211,7 @@ Result<PreparedModel> prepare_and_tell(RawModel model, const ops::InputShapes& s
   if (!graph.ok()) return graph.error().at(model.path);
   PreparedModel prepared;
   prepared.arithmetic = recorded_arithmetic(*graph, imported->encodings);
+  prepared.units = recorded_units(*graph, model.path, observer);
   prepared.graph = passes::unshare_parameters(*std::move(graph), imported->encodings);
   prepared.encodings = std::move(imported->encodings);
   return prepared;
@@ -232,6 +235,20 @@ Result<void> share_with_copies(const RawModel& model, const ops::InputShapes& sh
     if (shared != nullptr) encodings.emplace(name, *shared);
   }
   return {};
+}
+
+/// Whether the weights of `model`, as `prepared` has them, are those that the encodings of `text` were made for.
+/// Before any name is looked up: biases that algorithms added are in no other model.
+Result<void> check_weights(const std::string& text, const std::filesystem::path& encodings, const RawModel& model,
+                           const PreparedModel& prepared, const ops::InputShapes& shapes) {
+  const std::string recorded = io::recorded_weights(text);
+  if (recorded.empty() || recorded == weights_fingerprint(prepared.graph)) return {};
+  // What the caller keeps may have kept passes from folding.
+  const Result<PreparedModel> free = prepare_model(model, shapes, {}, {});
+  if (!free.ok()) return free.error();
+  if (recorded == weights_fingerprint(free->graph)) return {};
+  return usage(encodings.string() + ": made for a model whose weights algorithms changed, not for " + model.path +
+               "; write that model with quantize --float_out, or use the quantized model itself");
 }
 
 }  // namespace
@@ -259,6 +276,7 @@ Result<PreparedModel> prepare_with_encodings(RawModel model, const ops::InputSha
   if (!text.ok()) return text.error();
   Result<PreparedModel> prepared = prepare_model(model, shapes, keep, observer);
   if (!prepared.ok()) return prepared;
+  if (Result<void> same = check_weights(*text, encodings, model, *prepared, shapes); !same.ok()) return same.error();
   // What preparing made or changed is described by the prepared graph, what it removed by the file's.
   EncodingTargets targets = precision::encoding_targets(prepared->graph);
   targets.merge(precision::encoding_targets(model.graph));

@@ -17,6 +17,7 @@
 #include "io/samples/sample_reader.hpp"
 #include "lower/lower.hpp"
 #include "ops/infer_graph.hpp"
+#include "pipeline/other_units.hpp"
 
 namespace halfstep::pipeline {
 
@@ -63,6 +64,7 @@ Result<ops::InputShapes> shapes_of_first_sample(const RawModel& model, const io:
 /// those that the file carried, frozen.
 struct PreparedModel : QuantizedGraph {
   std::string arithmetic;  ///< The rule recorded beside the encodings; empty: none, or one we do not know.
+  OtherUnits units;        ///< What the file records of its tensors.
 };
 
 /// Imports Q/DQ pairs, restores activations that another quantizer left to saturation (passes::restore_clamps; quantize
@@ -78,7 +80,8 @@ Result<PreparedModel> encodings_of_model(RawModel model, const Observer& observe
 /// prepare_model() with the encodings of a file instead of those of the model.
 /// Activations the file names survive even if folding or fusing would remove
 /// them; names that are neither in the model nor made by preparing it are errors.
-/// Errors: those of prepare_model and io::read_encodings.
+/// Errors: those of prepare_model and io::read_encodings; kUsage for a file that was made for a model whose weights
+/// algorithms changed, if this is another.
 Result<PreparedModel> prepare_with_encodings(RawModel model, const ops::InputShapes& shapes,
                                              const std::vector<std::string>& keep,
                                              const std::filesystem::path& encodings, const Observer& observer);

@@ -8,6 +8,7 @@
 #include "pipeline/search.hpp"
 #include "pipeline/tune_model.hpp"
 #include "pipeline/weight_ranges.hpp"
+#include "pipeline/weights_fingerprint.hpp"
 
 namespace halfstep::pipeline {
 namespace {
@@ -29,6 +30,7 @@ Result<Quantized> choose_ranges(const QuantizeRequest& request, Sources& sources
   quantized.warnings = std::move(made->warnings);
   model.encodings = std::move(made->model.encodings);
   quantized.reference = model.graph;
+  quantized.reference_units = model.units;
   return quantized;
 }
 
@@ -60,6 +62,11 @@ Quantized take(TunedModel tuned, PreparedModel& model, QuantizeStory& story) {
   story.report.num_held_out = tuned.num_held_out;
   story.report.weight_ranges = weight_ranges(model.graph, tuned.float_graph);
   Quantized quantized;
+  std::string weights = weights_fingerprint(tuned.calibration.model.graph);
+  if (weights != weights_fingerprint(model.graph)) quantized.changed_weights = std::move(weights);
+  quantized.reference_units = model.units;
+  model.units.add(tuned.units);
+  if (!tuned.changes_function) quantized.reference_units = model.units;
   quantized.reference = tuned.changes_function ? model.graph : std::move(tuned.float_graph);
   static_cast<QuantizedGraph&>(model) = std::move(tuned.calibration.model);
   quantized.seen.observations = std::move(tuned.calibration.seen);

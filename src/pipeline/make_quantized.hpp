@@ -24,6 +24,9 @@ struct Quantized {
   /// What tensors of the quantized model are to be compared with, one by one: the float model with scaled channels, if
   /// that computes the same; else the float model as it was.
   graph::Graph reference;
+  OtherUnits reference_units;  ///< Of `reference`.
+  /// weights_fingerprint() of the quantized model's float graph; empty if algorithms left the weights as they were.
+  std::string changed_weights = {};
 };
 
 /// Makes `model` the quantized one: by request.search, else with request.tuning's algorithms, else by ranges alone.

@@ -142,7 +142,7 @@ std::span<const OptionRow<FixedPointRequest>> fixed_point_options() {
 
 std::span<const OptionRow<QuantizeRequest>> quantize_options() {
   using Request = QuantizeRequest;
-  static const std::array<OptionRow<Request>, 11> kRows{{
+  static const std::array<OptionRow<Request>, 12> kRows{{
       // First, so that every other option of the same source wins over it.
       {.name = "calibration_option",
        .type = "N",
@@ -169,6 +169,13 @@ std::span<const OptionRow<QuantizeRequest>> quantize_options() {
        .help = "the encodings, beside the quantized model",
        .set = set_path<&Request::encodings_out>,
        .get = get_path<&Request::encodings_out>},
+      {.name = "float_out",
+       .type = "FILE.onnx",
+       .default_text = "not written",
+       .help = "the float model with the weights and biases that algorithms left, which the encodings describe; for "
+               "tools that take a float model and encodings, as QNN and AIMET",
+       .set = set_path<&Request::float_out>,
+       .get = get_path<&Request::float_out>},
       {.name = "report",
        .type = "FILE",
        .default_text = "`<stem>.report.json`",

@@ -32,12 +32,13 @@ using pipeline::QuantizeStory;
 using pipeline::RawModel;
 
 /// The first samples again, float against fixed point.
-Result<void> validate(const QuantizeRequest& request, const graph::Graph& reference, const PreparedModel& model,
+Result<void> validate(const QuantizeRequest& request, const pipeline::Quantized& made, const PreparedModel& model,
                       const io::SampleReader& reader, const Observer& observer, QuantizeStory& story) {
   pipeline::FloatComparison comparison;
-  comparison.reference = &reference;
+  comparison.reference = &made.reference;
   comparison.quantized = &model.graph;
   comparison.encodings = &model.encodings;
+  comparison.incomparable = pipeline::incomparable(model.units, made.reference_units);
   comparison.samples = pipeline::source_of(reader);
   comparison.samples.count = std::min(comparison.samples.count, request.num_validation_samples);
   comparison.num_threads = pipeline::num_threads_for(request.num_threads, comparison.samples.count);
@@ -138,14 +139,15 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   pipeline::count_encodings(model.encodings, story.report);
   story.num_observed = static_cast<std::size_t>(quantized->counts.observed);
   if (sources->reader) {
-    if (auto judged = validate(request, quantized->reference, model, *sources->reader, observer, story); !judged.ok())
+    if (auto judged = validate(request, *quantized, model, *sources->reader, observer, story); !judged.ok())
       return judged.error();
   }
   pipeline::put_ranges(model.graph, model.encodings, quantized->seen.observations, story.report);
-  if (auto written = pipeline::write_files(made, *version, *paths, model, quantized->seen, story); !written.ok()) {
+  if (auto written = pipeline::write_files(made, *version, *paths, model, *quantized, story); !written.ok()) {
     return written.error();
   }
   std::vector<std::filesystem::path> files{paths->model, paths->encodings, paths->report};
+  if (paths->float_model) files.push_back(*paths->float_model);
   if (request.statistics_out) files.push_back(*request.statistics_out);
   return QuantizeOutcome{paths->model, paths->encodings, paths->report, pipeline::summary_of(made, story, files)};
 }

@@ -28,6 +28,36 @@ io::EncodingsHeader header_of(const QuantizeRequest& request, io::EncodingsVersi
   return header;
 }
 
+/// Everything in the quantized model's metadata that is not about its encodings goes into the float one, too.
+std::vector<std::pair<std::string, std::string>> common_metadata(const PreparedModel& model) {
+  std::vector<std::pair<std::string, std::string>> metadata = metadata_of(model.units);
+  metadata.emplace_back(kVersionKey, kVersion);
+  return metadata;
+}
+
+Result<io::PendingModel> write_quantized(const QuantizeRequest& request, const OutputPaths& paths,
+                                         const PreparedModel& model, const QuantizeStory& story) {
+  io::WriteOptions options{.tool_version = kVersion, .metadata = common_metadata(model)};
+  options.metadata.emplace_back(kArithmeticKey, std::string(name_of(story.fixed.arithmetic)));
+  std::string settings;
+  for (const auto& [name, value] : settings_of(request.options, request.tuning)) {
+    settings += (settings.empty() ? "" : " ") + name + "=" + value;
+  }
+  options.metadata.emplace_back("halfstep.options", settings);
+  return io::write_onnx(model.graph, model.encodings, paths.model, options);
+}
+
+/// The float model that the encodings describe; empty if nobody asked for it.
+Result<std::optional<io::PendingModel>> write_float(const OutputPaths& paths, const PreparedModel& model) {
+  std::optional<io::PendingModel> pending;
+  if (!paths.float_model) return pending;
+  const io::WriteOptions options{.tool_version = kVersion, .metadata = common_metadata(model)};
+  Result<io::PendingModel> written = io::write_onnx(model.graph, {}, *paths.float_model, options);
+  if (!written.ok()) return written.error();
+  pending.emplace(*std::move(written));
+  return pending;
+}
+
 }  // namespace
 
 Result<OutputPaths> output_paths(const QuantizeRequest& request) {
@@ -41,6 +71,7 @@ Result<OutputPaths> output_paths(const QuantizeRequest& request) {
   }
   paths.encodings = request.encodings_out.value_or(folder / (stem + ".encodings.json"));
   paths.report = request.report.value_or(folder / (stem + ".report.json"));
+  paths.float_model = request.float_out;
   if (Result<void> known = check_report_format(paths.report); !known.ok()) return known.error();
   std::vector<NamedPath> inputs{{"the model", request.model.model}};
   if (!request.input_list.empty()) inputs.push_back({"the input list", request.input_list});
@@ -49,6 +80,7 @@ Result<OutputPaths> output_paths(const QuantizeRequest& request) {
   if (!request.shard) {
     outputs = {{"the quantized model", paths.model}, {"the encodings", paths.encodings}, {"the report", paths.report}};
   }
+  if (paths.float_model) outputs.push_back({"the float model", *paths.float_model});
   if (request.statistics_out) outputs.push_back({"the statistics", *request.statistics_out});
   if (Result<void> fit = check_outputs(inputs, outputs); !fit.ok()) return fit.error();
   return paths;
@@ -56,7 +88,7 @@ Result<OutputPaths> output_paths(const QuantizeRequest& request) {
 
 // Each is written under a temporary name first.
 Result<void> write_files(const QuantizeRequest& request, io::EncodingsVersion version, const OutputPaths& paths,
-                         const PreparedModel& model, const io::Statistics& statistics, QuantizeStory& story) {
+                         const PreparedModel& model, const Quantized& quantized, QuantizeStory& story) {
   Result<AtomicFile> encodings = AtomicFile::create(paths.encodings);
   if (!encodings.ok()) return encodings.error();
   Result<AtomicFile> report = AtomicFile::create(paths.report);
@@ -66,30 +98,28 @@ Result<void> write_files(const QuantizeRequest& request, io::EncodingsVersion ve
     Result<AtomicFile> file = AtomicFile::create(*request.statistics_out);
     if (!file.ok()) return file.error();
     seen.emplace(*std::move(file));
-    if (auto written = seen->write(io::write_statistics(statistics)); !written.ok()) return written;
+    if (auto written = seen->write(io::write_statistics(quantized.seen)); !written.ok()) return written;
     if (auto finished = seen->finish(); !finished.ok()) return finished;
   }
 
-  io::WriteOptions options;
-  options.tool_version = kVersion;
-  options.metadata = {{kVersionKey, kVersion}, {kArithmeticKey, std::string(name_of(story.fixed.arithmetic))}};
-  std::string settings;
-  for (const auto& [name, value] : settings_of(request.options, request.tuning)) {
-    settings += (settings.empty() ? "" : " ") + name + "=" + value;
-  }
-  options.metadata.emplace_back("halfstep.options", settings);
-  Result<io::PendingModel> pending = io::write_onnx(model.graph, model.encodings, paths.model, options);
+  Result<io::PendingModel> pending = write_quantized(request, paths, model, story);
   if (!pending.ok()) return pending.error();
   story.report.quantized_model_bytes = pending->num_bytes;
+  Result<std::optional<io::PendingModel>> float_model = write_float(paths, model);
+  if (!float_model.ok()) return float_model.error();
 
-  const std::string encodings_text =
-      io::write_encodings(model.encodings, header_of(request, version, story.fixed.arithmetic));
+  io::EncodingsHeader header = header_of(request, version, story.fixed.arithmetic);
+  header.weights = quantized.changed_weights;
+  const std::string encodings_text = io::write_encodings(model.encodings, header);
   if (Result<void> written = encodings->write(encodings_text); !written.ok()) return written;
   if (Result<void> written = report->write(report_format_of(paths.report)->write(story.report)); !written.ok())
     return written;
   if (Result<void> finished = encodings->finish(); !finished.ok()) return finished;
   if (Result<void> finished = report->finish(); !finished.ok()) return finished;
   if (Result<void> committed = pending->commit(); !committed.ok()) return committed;
+  if (*float_model) {
+    if (Result<void> committed = (*float_model)->commit(); !committed.ok()) return committed;
+  }
   if (Result<void> committed = encodings->commit(); !committed.ok()) return committed;
   if (seen) {
     if (Result<void> committed = seen->commit(); !committed.ok()) return committed;

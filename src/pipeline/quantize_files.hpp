@@ -2,30 +2,32 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 
 #include "halfstep/quantize.hpp"
 #include "halfstep/result.hpp"
 #include "io/json/encodings_json.hpp"
-#include "io/json/statistics_json.hpp"
 #include "pipeline/load_model.hpp"
+#include "pipeline/make_quantized.hpp"
 #include "pipeline/quantize_summary.hpp"
 
 namespace halfstep::pipeline {
 
-/// Where the three files go.
+/// Where the files go.
 struct OutputPaths {
   std::filesystem::path model;
   std::filesystem::path encodings;
   std::filesystem::path report;
+  std::optional<std::filesystem::path> float_model;  ///< Not written if empty.
 };
 
 /// As asked for, or beside each other by the model's name.
 /// Errors: those of check_report_format() and check_outputs().
 Result<OutputPaths> output_paths(const QuantizeRequest& request);
 
-/// The three files and, if asked for, the statistics: all, or none.
+/// The three files and, if asked for, the float model and the statistics: all, or none.
 /// Errors: those of AtomicFile and io::write_onnx().
 Result<void> write_files(const QuantizeRequest& request, io::EncodingsVersion version, const OutputPaths& paths,
-                         const PreparedModel& model, const io::Statistics& statistics, QuantizeStory& story);
+                         const PreparedModel& model, const Quantized& quantized, QuantizeStory& story);
 
 }  // namespace halfstep::pipeline

@@ -20,8 +20,9 @@ Result<void> check_sources(const QuantizeRequest& request) {
   if (request.shard && !request.statistics_out) {
     return usage("--shard writes statistics only: give --statistics_out FILE, too");
   }
-  if (request.shard && (request.output_path || request.encodings_out || request.report)) {
-    return usage("--shard writes statistics only: --output_path, --encodings_out and --report have no effect");
+  if (request.shard && (request.output_path || request.encodings_out || request.float_out || request.report)) {
+    return usage(
+        "--shard writes statistics only: --output_path, --encodings_out, --float_out and --report have no effect");
   }
   if (!request.tuning.asked_for || request.tuning.algorithms.empty()) return {};
   if (reads || request.statistics_out) {

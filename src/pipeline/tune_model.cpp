@@ -71,6 +71,7 @@ class ModelTuner {
     if (auto scored = rescore(); !scored.ok()) return scored.error();
     if (tuned_.calibration.model.encodings.empty()) return std::move(tuned_);  // Nothing to quantize.
     if (auto ran = run_algorithms(); !ran.ok()) return ran.error();
+    if (auto done = drop_idle_biases(); !done.ok()) return done.error();
     tuned_.score = score_;
     return std::move(tuned_);
   }
@@ -94,6 +95,20 @@ class ModelTuner {
       if (ran = tolerated(std::move(ran), tune::name_of(algorithm)); !ran.ok()) return ran;
     }
     return swept.empty() ? Result<void>() : tolerated(run_sweep(swept), "the sweep");
+  }
+
+  /// If nothing was kept, the model is the one that came, without zeros that were to be corrected: its encodings are
+  /// good for that model, too.
+  Result<void> drop_idle_biases() {
+    const bool kept = !std::ranges::all_of(tuned_.steps, &report::TuningStep::undone);
+    if (kept || tuned_.float_graph.values.size() == request_.graph->values.size()) return {};
+    Result<Calibration> plain = calibrated(*request_.graph);
+    if (!plain.ok()) return plain.error();
+    std::vector<std::string> warnings = std::move(tuned_.calibration.warnings);
+    tuned_.float_graph = *request_.graph;
+    tuned_.calibration = *std::move(plain);
+    tuned_.calibration.warnings = std::move(warnings);
+    return {};
   }
 
   /// What a model cannot have is no reason not to quantize it.
@@ -166,12 +181,15 @@ class ModelTuner {
     tuned_.steps = std::move(before.steps);
     tuned_.num_held_out = before.num_held_out;
     tuned_.changes_function = before.changes_function || changed->changes_function;
+    tuned_.units = before.units;
+    tuned_.units.add(changed->units);
     tuned_.float_graph = std::move(changed->graph);
     tuned_.calibration = *std::move(calibration);
     Result<tune::Score> after = outlook();
     if (!after.ok()) return after.error();
     const bool kept = judged(std::move(step), *outlook_, *after, start, [&] {
       tuned_.changes_function = before.changes_function;
+      tuned_.units = std::move(before.units);
       tuned_.float_graph = std::move(before.float_graph);
       tuned_.calibration = std::move(before.calibration);
     });

@@ -10,6 +10,7 @@
 #include "halfstep/observer.hpp"
 #include "halfstep/tuning_options.hpp"
 #include "pipeline/calibrate.hpp"
+#include "pipeline/other_units.hpp"
 #include "report/report.hpp"
 #include "tune/judge.hpp"
 
@@ -36,6 +37,7 @@ struct TunedModel {
   Calibration calibration;        ///< `calibration.model` is the quantized model with everything that was kept.
   graph::Graph float_graph;       ///< What calibration saw: equalized, clipped, not rounded or corrected.
   bool changes_function = false;  ///< Its float outputs differ from the model's by more than rounding.
+  OtherUnits units;               ///< Tensors whose units kept steps changed.
   std::vector<report::TuningStep> steps;
   tune::Score score;  ///< Of the result, on the held-out samples.
   std::int64_t num_held_out = 0;

@@ -38,11 +38,14 @@ struct EncodingsHeader {
   bool per_channel = true;
   /// Options as the user may repeat them, in the order to be written.
   std::vector<std::pair<std::string, std::string>> options;
+  /// Fingerprint of the weights that the encodings fit, where they are not those of the model quantize was given;
+  /// empty: not written.
+  std::string weights = {};
 };
 
 /// The text of an encodings file; the same bytes for the same arguments.
-/// Biases are parameters of 32 bits. Key "halfstep" holds arithmetic, options
-/// and, by tensor, where each encoding came from.
+/// Biases are parameters of 32 bits. Key "halfstep" holds arithmetic, weights,
+/// options and, by tensor, where each encoding came from.
 std::string write_encodings(const EncodingSet& encodings, const EncodingsHeader& header);
 
 /// What read_encodings() found.
@@ -52,6 +55,10 @@ struct EncodingsFile {
   std::vector<std::string> warnings;
   std::string arithmetic;  ///< The requantization rule our own files record; empty if the file names none.
 };
+
+/// EncodingsHeader::weights of the file with this text; empty if it has none, or is no encodings file at all, of which
+/// read_encodings() tells more.
+std::string recorded_weights(std::string_view text);
 
 /// Reads an encodings file of any of the versions, entries as lists or by name.
 /// `file` is its name in messages; `targets` describes the tensors it may name.

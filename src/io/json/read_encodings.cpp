@@ -13,6 +13,14 @@ namespace {
 
 using nlohmann::json;
 
+/// A text under our own key; empty if there is none.
+std::string own_text(const json& document, const char* key) {
+  const auto ours = document.find("halfstep");
+  if (ours == document.end() || !ours->is_object()) return "";
+  const auto at = ours->find(key);
+  return at != ours->end() && at->is_string() ? at->get<std::string>() : "";
+}
+
 class Reader {
  public:
   explicit Reader(const std::string& file, const EncodingTargets& targets) : file_(file), targets_(targets) {}
@@ -31,11 +39,7 @@ class Reader {
     if (!found) {
       return invalid(file_ + ": none of 'activation_encodings', 'param_encodings' and 'encodings' is present");
     }
-    const auto ours = document->find("halfstep");
-    if (ours != document->end() && ours->is_object() && ours->contains("arithmetic") &&
-        (*ours)["arithmetic"].is_string()) {
-      result_.arithmetic = (*ours)["arithmetic"].get<std::string>();
-    }
+    result_.arithmetic = own_text(*document, "arithmetic");
     return std::move(result_);
   }
 
@@ -133,6 +137,11 @@ std::string_view name_of(EncodingsVersion version) {
       return "2.0.0";
   }
   return "";
+}
+
+std::string recorded_weights(std::string_view text) {
+  const Result<json> document = parse_json(text);
+  return document.ok() && document->is_object() ? own_text(*document, "weights") : "";
 }
 
 Result<EncodingsFile> read_encodings(std::string_view text, const std::string& file, const EncodingTargets& targets) {

@@ -130,7 +130,11 @@ Json our_own_key(const EncodingSet& encodings, const EncodingsHeader& header) {
   // Straight into the storage: looking names up in an ordered object is linear.
   auto& members = provenance.get_ref<Json::object_t&>();
   for (const auto& [name, entry] : encodings) members.emplace_back(name, to_string(entry.provenance));
-  return {{"arithmetic", header.arithmetic}, {"options", std::move(options)}, {"provenance", std::move(provenance)}};
+  Json own{{"arithmetic", header.arithmetic}};
+  if (!header.weights.empty()) own["weights"] = header.weights;
+  own["options"] = std::move(options);
+  own["provenance"] = std::move(provenance);
+  return own;
 }
 
 }  // namespace

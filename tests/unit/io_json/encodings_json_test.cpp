@@ -98,6 +98,21 @@ TEST(WriteEncodings, Version2) {
 )") + kOwnKey);
 }
 
+TEST(WriteEncodings, WeightsAreRecordedIfTheyAreKnown) {
+  EXPECT_EQ(recorded_weights(write_encodings(small_set(), header(EncodingsVersion::k1_0_0))), "");
+  for (const auto version : {EncodingsVersion::k0_6_1, EncodingsVersion::k1_0_0, EncodingsVersion::k2_0_0}) {
+    EncodingsHeader with_weights = header(version);
+    with_weights.weights = "0123456789abcdef";
+    const std::string text = write_encodings(small_set(), with_weights);
+    EXPECT_NE(text.find("\n    \"weights\": \"0123456789abcdef\",\n"), std::string::npos) << text;
+    EXPECT_EQ(recorded_weights(text), "0123456789abcdef");
+    EXPECT_TRUE(read_encodings(text, "e.json", targets()).ok());
+  }
+  for (const char* text : {"", "[]", "{}", R"({"halfstep":1})", R"({"halfstep":{"weights":1}})"}) {
+    EXPECT_EQ(recorded_weights(text), "") << text;
+  }
+}
+
 TEST(WriteEncodings, EmptySetIsStillADocument) {
   for (const auto version : {EncodingsVersion::k0_6_1, EncodingsVersion::k1_0_0, EncodingsVersion::k2_0_0}) {
     const auto read = read_encodings(write_encodings({}, header(version)), "e.json", targets());

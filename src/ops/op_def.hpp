@@ -74,6 +74,8 @@ struct OpDef {
   bool partial = false;
   /// Output 0 is the sum of the data operands (Add, Sum), or the first less the second (Sub).
   bool sums = false;
+  /// Output 0 is the largest or the smallest of the data operands (Max, Min): an infinite constant limits nothing.
+  bool picks_extreme = false;
   /// The operand that divides: 0 there gives infinity or NaN. Empty: none.
   std::optional<std::size_t> divisor = std::nullopt;
   /// The axis of the rows of which each value counts by its distance from the largest, exponentially: values far below

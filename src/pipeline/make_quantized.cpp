@@ -83,12 +83,9 @@ Result<Quantized> make_quantized(QuantizeRequest& request, Sources& sources, Pre
   const bool wants = request.search || !request.tuning.algorithms.empty();
   const bool can = has_samples && (sources.reader->num_samples() > 1 || request.tuning.asked_for || request.search);
   if (!wants || !can) {
-    if (wants) request.tuning.algorithms.clear();
-    Result<Quantized> quantized = choose_ranges(request, sources, model, observer, story);
-    if (quantized.ok() && wants && has_samples) {
-      quantized->warnings.push_back("one sample leaves none to judge algorithms by: ranges alone decide");
-    }
-    return quantized;
+    request.tuning.algorithms.clear();
+    if (wants && has_samples) story.untuned = "one sample leaves none to judge algorithms by: ranges alone decide";
+    return choose_ranges(request, sources, model, observer, story);
   }
   const TuneRequest tuning = tune_request(request, sources, model, observer, story);
   if (!request.search) {

@@ -105,6 +105,7 @@ std::string summary_of(const QuantizeRequest& request, const QuantizeStory& stor
   for (const report::Trial& trial : report.trials) {
     line(&trial == report.trials.data() ? "Searched" : "", trial_line(trial));
   }
+  if (!story.untuned.empty()) line("Tuned", "not: " + story.untuned);
   for (const report::TuningStep& step : report.tuning) {
     line("Tuned", step.algorithms + ": " + step.did);
     line("", gain_of(step, report.num_held_out));

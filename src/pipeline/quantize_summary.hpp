@@ -21,6 +21,7 @@ struct QuantizeStory {
   std::size_t num_observed = 0;          ///< Tensors.
   std::size_t num_imported = 0;          ///< Encodings the model carried.
   std::size_t num_statistics_files = 0;  ///< Read instead of running samples.
+  std::string untuned;                   ///< Not empty: why the algorithms of --effort did not run.
   int num_threads = 1;
   FixedPointOptions fixed;  ///< Recorded in all three files.
   report::Report report;

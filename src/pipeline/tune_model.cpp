@@ -73,6 +73,7 @@ class ModelTuner {
     if (auto ran = run_algorithms(); !ran.ok()) return ran.error();
     if (auto done = drop_idle_biases(); !done.ok()) return done.error();
     tuned_.score = score_;
+    for (std::string& line : left_out_) tuned_.calibration.warnings.push_back(std::move(line));
     return std::move(tuned_);
   }
 
@@ -114,7 +115,7 @@ class ModelTuner {
   /// What a model cannot have is no reason not to quantize it.
   Result<void> tolerated(Result<void> ran, std::string_view what) {
     if (ran.ok() || ran.error().code != ErrorCode::kUnsupported) return ran;
-    tuned_.calibration.warnings.push_back(std::string(what) + " is left out: " + ran.error().message);
+    left_out_.push_back(std::string(what) + " is left out: " + ran.error().message);
     return {};
   }
 
@@ -316,6 +317,7 @@ class ModelTuner {
   FixedPointOptions fixed_;
   tune::Score score_;                   // Of tuned_ as it is.
   std::optional<tune::Score> outlook_;  // outlook() of it, once asked for.
+  std::vector<std::string> left_out_;   // Warnings: what the model cannot have.
   TunedModel tuned_;
 };
 

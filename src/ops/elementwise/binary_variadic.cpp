@@ -77,6 +77,12 @@ constexpr OpDef variadic(std::string_view type, Result<Inferred> (*infer)(const 
           .lower_fixed = lower_fixed};
 }
 
+constexpr OpDef variadic_extreme(std::string_view type, Result<Prepared> (*lower)(const LowerArgs&),
+                                 Result<FixedForm> (*lower_fixed)(const FixedArgs&)) {
+  OpDef op = variadic(type, infer_variadic<kNumbers>, lower, lower_fixed);
+  op.picks_extreme = true;
+  return op;
+}
 constexpr OpDef variadic_sum(std::string_view type, Result<Inferred> (*infer)(const NodeArgs&),
                              Result<Prepared> (*lower)(const LowerArgs&),
                              Result<FixedForm> (*lower_fixed)(const FixedArgs&)) {
@@ -89,8 +95,8 @@ constexpr OpDef variadic_sum(std::string_view type, Result<Inferred> (*infer)(co
 
 std::span<const OpDef> variadic_ops() {
   static const OpDef ops[] = {
-      variadic("Min", infer_variadic<kNumbers>, lower_fold<MinFunction>, lower_min_fixed),
-      variadic("Max", infer_variadic<kNumbers>, lower_fold<MaxFunction>, lower_max_fixed),
+      variadic_extreme("Min", lower_fold<MinFunction>, lower_min_fixed),
+      variadic_extreme("Max", lower_fold<MaxFunction>, lower_max_fixed),
       variadic_sum("Sum", infer_variadic<kFloatOnly>, lower_fold<AddFunction>, lower_sum_fixed),
       variadic("Mean", infer_variadic<kFloatOnly>, lower_mean, lower_mean_fixed),
   };

@@ -100,7 +100,7 @@ Result<CorrectedBias> correct_bias(const SweptLayer& layer, QuantizedGraph& mode
   CorrectedBias outcome;
   const graph::Node& node = model.graph.node(layer.node());
   const ValueId id = ops::bias_of(model.graph, node);
-  const auto known = reference.find(model.graph.value(node.outputs[0]).name);
+  const auto known = reference.find(model.graph.value(model.graph.node(layer.last()).outputs[0]).name);
   if (id == graph::kNoValue || known == reference.end()) return outcome;
   const TensorEncoding* entry = find_encoding(model.encodings, model.graph.value(id).name);
   if (entry != nullptr && entry->frozen) return outcome;
@@ -113,7 +113,7 @@ Result<CorrectedBias> correct_bias(const SweptLayer& layer, QuantizedGraph& mode
   for (int step = 0; step <= steps; ++step) {
     const bool is_last = step == steps;
     if (is_last && rule.iterations == 0) break;  // The last of Newton's steps is not measured: it costs a run.
-    const Result<OutputStatistics> seen = measure_output(layer, node, samples, num_threads);
+    const Result<OutputStatistics> seen = measure_output(layer, model.graph, samples, num_threads);
     if (!seen.ok()) return seen.error();
     const std::vector<double> shift =
         shift_between(known->second, seen->means, rule.iterations > 0 ? mean_of : median_of);
@@ -128,7 +128,7 @@ Result<CorrectedBias> correct_bias(const SweptLayer& layer, QuantizedGraph& mode
     }
     if (auto set = set_bias(model, id, bias); !set.ok()) return set.error();
   }
-  outcome.mean_shift_after = root_mean_square(best.shift);
+  if (steps > 1 || rule.iterations > 0) outcome.mean_shift_after = root_mean_square(best.shift);
   outcome.corrected = true;
   if (rule.iterations > 0) {
     if (auto set = set_bias(model, id, best.bias); !set.ok()) return set.error();
@@ -160,17 +160,21 @@ graph::Graph with_biases(graph::Graph graph) {
 std::vector<WantedMeans> corrected_tensors(const graph::Graph& graph, const ops::Facts& facts,
                                            const EncodingSet& encodings) {
   std::vector<WantedMeans> tensors;
-  for (const graph::Node& node : graph.nodes) {
+  const graph::Links links = graph::links_of(graph);
+  for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+    const graph::Node& node = graph.nodes[n];
     if (!ops::is_integer_node(node, facts) || ops::weight_of(graph, node) == graph::kNoValue ||
         ops::bias_of(graph, node) == graph::kNoValue) {
       continue;
     }
-    const auto& type = facts[static_cast<std::size_t>(node.outputs[0])].type;
+    const graph::NodeId activation = activation_behind(graph, links, facts, static_cast<graph::NodeId>(n));
+    const ValueId output = (activation == graph::kNoNode ? node : graph.node(activation)).outputs[0];
+    const auto& type = facts[static_cast<std::size_t>(output)].type;
     if (!type) continue;
     const int axis = ops::output_channel_axis(*ops::find_op(node), type->shape.rank());
-    const TensorEncoding* entry = find_encoding(encodings, graph.value(node.outputs[0]).name);
+    const TensorEncoding* entry = find_encoding(encodings, graph.value(output).name);
     const bool fits = entry != nullptr && (!entry->encoding.axis() || *entry->encoding.axis() == axis);
-    tensors.push_back({node.outputs[0], axis, fits ? &entry->encoding : nullptr});
+    tensors.push_back({output, axis, fits ? &entry->encoding : nullptr});
   }
   return tensors;
 }

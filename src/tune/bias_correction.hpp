@@ -1,8 +1,8 @@
 // bias_correction.hpp: biases that give each channel of a quantized layer the mean it has in the float model.
 //
-// The means are those of what the layer hands on, behind its fused clamp, the float values cut at the ends of the
-// quantized tensor's grid. With d the shift y_float - y(b) of a channel's mean under its bias b, and p the share of its
-// values strictly inside the clamp, dy/db = p. Newton's step is
+// The means are those of what the layer hands on, behind its clamp and activation, the float values cut at the ends of
+// the quantized tensor's grid. With d the shift y_float - y(b) of a channel's mean under its bias b, and p the share of
+// its values strictly inside the clamp, dy/db = p. Newton's step is
 //   b += d / p,           d: the median over samples of the samples' shifts                            (N1)
 // and TIDL's iteration
 //   b += factor * d,      d: their mean.                                                               (N2)
@@ -32,7 +32,7 @@ struct BiasRule {
 struct CorrectedBias {
   bool corrected = false;          ///< False: it has no bias of one number a channel, or no float means.
   double mean_shift_before = 0.0;  ///< Root mean square over channels of y_float - y, real units.
-  double mean_shift_after = 0.0;
+  double mean_shift_after = 0.0;   ///< 0 where the last bias was not measured: after a single Newton step.
 };
 
 /// Changes the bias of the layer that the sweep stands at; channels all but none of whose values are inside the clamp

@@ -130,9 +130,10 @@ std::vector<double> inside_of(const std::vector<SeenCodes>& by_worker, std::size
 
 }  // namespace
 
-Result<OutputStatistics> measure_output(const SweptLayer& layer, const graph::Node& node, std::int64_t num_samples,
+Result<OutputStatistics> measure_output(const SweptLayer& layer, const graph::Graph& graph, std::int64_t num_samples,
                                         int num_threads) {
-  const ops::OpDef& op = *ops::find_op(node);
+  const ops::OpDef& op = *ops::find_op(graph.node(layer.node()));
+  const graph::Node& last = graph.node(layer.last());
   std::vector<SeenCodes> by_worker(static_cast<std::size_t>(num_threads));
   OutputStatistics result;
   result.means.by_sample.resize(static_cast<std::size_t>(num_samples));
@@ -140,7 +141,7 @@ Result<OutputStatistics> measure_output(const SweptLayer& layer, const graph::No
     const int axis = ops::output_channel_axis(op, view.shape().rank());
     result.means.by_sample[static_cast<std::size_t>(sample)] =
         grid == nullptr ? channel_means(view, axis)
-                        : by_worker[static_cast<std::size_t>(worker)].add(view, axis, *grid, node);
+                        : by_worker[static_cast<std::size_t>(worker)].add(view, axis, *grid, last);
     return {};
   };
   if (auto ran = layer.for_each_output(num_samples, see); !ran.ok()) return ran.error();

@@ -12,15 +12,15 @@
 
 namespace halfstep::tune {
 
-/// Of one layer's output, after its fused clamp and on its grid.
+/// Of what one layer hands on, after its clamp and activation and on its grid.
 struct OutputStatistics {
   ChannelMeans means;          ///< Of each sample, [samples][C].
   std::vector<double> inside;  ///< [C], 0 to 1: the share of values strictly between the ends of clamp and grid.
 };
 
-/// Runs `layer`, which is `node` of its graph, on its first `num_samples` samples. The same for every number of
+/// Runs `layer` of `graph` on its first `num_samples` samples, its activation included. The same for every number of
 /// threads. Errors: those of running.
-Result<OutputStatistics> measure_output(const SweptLayer& layer, const graph::Node& node, std::int64_t num_samples,
+Result<OutputStatistics> measure_output(const SweptLayer& layer, const graph::Graph& graph, std::int64_t num_samples,
                                         int num_threads);
 
 }  // namespace halfstep::tune

@@ -10,6 +10,7 @@
 #include "exec/executor.hpp"
 #include "exec/parts.hpp"
 #include "lower/lower.hpp"
+#include "ops/op_def.hpp"
 #include "ops/operands.hpp"
 #include "tune/activation_store.hpp"
 
@@ -35,6 +36,8 @@ bool is_swept(const graph::Graph& graph, const graph::Node& node, const ops::Fac
 
 /// Up to the last layer. Values that are the same for every sample belong to no segment.
 std::vector<Segment> segments_of(const graph::Graph& graph, const ops::Facts& facts) {
+  const graph::Links links = graph::links_of(graph);
+  std::vector<bool> is_taken(graph.nodes.size(), false);  // Activations, which run with their layer.
   const auto is_known = [&](ValueId id) {
     return id == graph::kNoValue || facts[static_cast<std::size_t>(id)].value.has_value();
   };
@@ -42,12 +45,21 @@ std::vector<Segment> segments_of(const graph::Graph& graph, const ops::Facts& fa
   std::map<ValueId, std::size_t> written_by;
   for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
     const graph::Node& node = graph.nodes[n];
-    if (std::ranges::all_of(node.outputs, is_known)) continue;
+    if (is_taken[n] || std::ranges::all_of(node.outputs, is_known)) continue;
     const bool is_layer = is_swept(graph, node, facts);
     if (segments.empty() || is_layer || segments.back().is_layer) segments.push_back({.is_layer = is_layer});
     segments.back().nodes.push_back(static_cast<NodeId>(n));
-    for (const ValueId id : node.outputs) {
-      if (!is_known(id)) written_by[id] = segments.size() - 1;
+    if (is_layer) {
+      const NodeId activation = activation_behind(graph, links, facts, static_cast<NodeId>(n));
+      if (activation != graph::kNoNode) {
+        segments.back().nodes.push_back(activation);
+        is_taken[static_cast<std::size_t>(activation)] = true;
+      }
+    }
+    for (const NodeId member : segments.back().nodes) {
+      for (const ValueId id : graph.node(member).outputs) {
+        if (!is_known(id)) written_by[id] = segments.size() - 1;
+      }
     }
   }
   while (!segments.empty() && !segments.back().is_layer) segments.pop_back();
@@ -138,6 +150,7 @@ class LayerAt final : public SweptLayer {
   LayerAt(const Sweeper& sweeper, const Segment& segment) : sweeper_(sweeper), segment_(segment) {}
 
   NodeId node() const override { return segment_.nodes.front(); }
+  NodeId last() const override { return segment_.nodes.back(); }
   const std::string& input_name() const { return sweeper_.name_of(sweeper_.model().graph.node(node()).inputs[0]); }
   const Encoding* input_grid() const override { return sweeper_.grid_of(input_name()); }
 
@@ -147,7 +160,7 @@ class LayerAt final : public SweptLayer {
 
   Result<void> for_each_output(std::int64_t num_samples, const SeeTensor& see) const override {
     const Result<PreparedSegment> prepared =
-        sweeper_.prepare(segment_, {sweeper_.model().graph.node(node()).outputs[0]});
+        sweeper_.prepare(segment_, {sweeper_.model().graph.node(last()).outputs[0]});
     if (!prepared.ok()) return prepared.error();
     return sweeper_.run_segment(*prepared, num_samples,
                                 [&](std::int64_t sample, int worker, std::size_t, ConstView view) {
@@ -301,6 +314,21 @@ Result<SweepOutcome> Sweeper::run(const std::function<Result<void>(const SweptLa
 }
 
 }  // namespace
+
+NodeId activation_behind(const graph::Graph& graph, const graph::Links& links, const ops::Facts& facts, NodeId n) {
+  const ValueId output = graph.node(n).outputs[0];
+  const NodeId reader = links.single_consumer(output);
+  if (reader == graph::kNoNode) return graph::kNoNode;
+  const graph::Node& node = graph.node(reader);
+  const ops::OpDef* op = ops::find_op(node);
+  if (op == nullptr || !ops::is_integer_node(node, facts)) return graph::kNoNode;
+  const bool computes = op->output_rule == ops::OutputRule::kObserved || op->output_rule == ops::OutputRule::kFixed;
+  const bool is_unary = node.inputs.size() == 1 && node.outputs.size() == 1;
+  const auto& before = facts[static_cast<std::size_t>(output)].type;
+  const auto& after = facts[static_cast<std::size_t>(node.outputs[0])].type;
+  const bool same_shape = before && after && before->shape == after->shape;
+  return computes && is_unary && op->keeps_channels_apart && same_shape ? reader : graph::kNoNode;
+}
 
 Result<SweepOutcome> sweep(const QuantizedGraph& model, const SweepRequest& request,
                            const std::function<Result<void>(const SweptLayer&)>& visit) {

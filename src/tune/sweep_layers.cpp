@@ -17,6 +17,7 @@ std::string number_text(double value, const char* format) {
 /// Sums over layers, for the report.
 struct SweepTally {
   int num_corrected = 0;
+  int num_measured = 0;
   double log_shift = 0.0;  ///< Sum of ln(after / before) over corrected layers.
   int num_rounded = 0;
   double log_error = 0.0;  ///< The same over rounded ones.
@@ -26,6 +27,7 @@ struct SweepTally {
     if (!bias.corrected) return;
     ++num_corrected;
     if (bias.mean_shift_before <= 0.0 || bias.mean_shift_after <= 0.0) return;
+    ++num_measured;
     log_shift += std::log(bias.mean_shift_after / bias.mean_shift_before);
   }
   void add(const RoundedSwept& rounded, const std::string& layer) {
@@ -76,9 +78,11 @@ Result<SweptModel> sweep_layers(const graph::Graph& reference, const ops::Facts&
   if (!outcome.ok()) return outcome.error();
   swept.did = std::to_string(outcome->num_layers) + " layers";
   if (asks(request, Algorithm::kBiasCorrection)) {
-    swept.did += ", biases of " + std::to_string(tally.num_corrected) + " corrected, their channels' means off by " +
-                 number_text(100.0 * std::exp(tally.log_shift / std::max(tally.num_corrected, 1)), "%.2g") +
-                 " % of before";
+    swept.did += ", biases of " + std::to_string(tally.num_corrected) + " corrected";
+    if (tally.num_measured > 0) {
+      swept.did += ", their channels' means off by " +
+                   number_text(100.0 * std::exp(tally.log_shift / tally.num_measured), "%.2g") + " % of before";
+    }
   }
   if (asks(request, Algorithm::kRound)) {
     swept.did += ", " + std::to_string(tally.num_rounded) + " weights rounded, the error they cause " +

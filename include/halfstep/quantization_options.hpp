@@ -77,6 +77,7 @@ struct QuantizationOptions {
   std::optional<IntGrid> restricted_steps;  ///< Replaces the signed grid of weights.
   RangeRule act_range;                      ///< Activations.
   RangeRule param_range;                    ///< Weights and other constants.
+  bool trim_flat = false;                   ///< Grids end where Swish and its like, their only readers, are flat.
   bool align_inputs = false;                ///< Inputs of Add and Concat share a grid where that costs less error.
 
   friend bool operator==(const QuantizationOptions&, const QuantizationOptions&) = default;

@@ -21,6 +21,7 @@ class EffortOptions {
     if (undecided("act_per_channel") && by_channel && request_.options.act_bits == 8) {
       request_.options.act_per_channel = ActPerChannel::kDepthwise;
     }
+    if (undecided("trim_flat")) request_.options.trim_flat = true;
     if (undecided("act_quantizer_calibration")) request_.options.act_range.method = activation_method();
     const bool coarse = !affine || request_.options.weight_bits < 8;
     if (undecided("param_quantizer_calibration") && coarse) request_.options.param_range.method = RangeMethod::kMse;

@@ -194,6 +194,17 @@ std::optional<std::string> get_per_channel(const Options& options) {
   return std::nullopt;
 }
 
+Result<void> set_trim_flat(Options& options, const std::string& text) {
+  const std::optional<bool> value = boolean_of(text);
+  if (!value) return illegal("trim_flat", text, "true or false");
+  options.trim_flat = *value;
+  return {};
+}
+std::optional<std::string> get_trim_flat(const Options& options) {
+  if (!options.trim_flat) return std::nullopt;
+  return "true";
+}
+
 Result<void> set_align_inputs(Options& options, const std::string& text) {
   const std::optional<bool> value = boolean_of(text);
   if (!value) return illegal("align_inputs", text, "true or false");
@@ -238,7 +249,7 @@ std::optional<std::string> get_steps(const Options& options) {
 }  // namespace
 
 std::span<const OptionRow<QuantizationOptions>> precision_options() {
-  static const std::array<OptionRow<Options>, 19> kRows{{
+  static const std::array<OptionRow<Options>, 20> kRows{{
       {.name = "act_bitwidth",
        .kind = OptionKind::kWord,
        .values = {"8", "16"},
@@ -364,6 +375,12 @@ std::span<const OptionRow<QuantizationOptions>> precision_options() {
                "nothing there",
        .set = set_named<&Options::act_per_channel, kActPerChannel>,
        .get = get_act_per_channel},
+      {.name = "trim_flat",
+       .kind = OptionKind::kBoolean,
+       .default_text = "by `--effort`: false with fast, else true",
+       .help = "the grid of what only Swish, HardSwish, Sigmoid and their like read ends where these become flat",
+       .set = set_trim_flat,
+       .get = get_trim_flat},
       {.name = "align_inputs",
        .kind = OptionKind::kBoolean,
        .default_text = "false",

@@ -39,8 +39,8 @@ Result<void> check_constants(const graph::Graph& graph) {
         continue;
       };
       const std::span<const float> values = constant->values<float>();
-      const auto bad = std::ranges::find_if(
-          values, [&](float x) { return op->picks_extreme ? std::isnan(x) : !std::isfinite(x); });
+      const auto bad =
+          std::ranges::find_if(values, [&](float x) { return op->picks_extreme ? std::isnan(x) : !std::isfinite(x); });
       if (bad == values.end()) continue;
       return Error{ErrorCode::kCalibration,
                    role_of(graph, node, i) + halfstep::quoted(graph.value(node.inputs[i]).name) + " of " +

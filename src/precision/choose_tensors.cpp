@@ -293,6 +293,7 @@ Plan choose_tensors(const graph::Graph& graph, const ops::Facts& facts, const Op
                     const EncodingSet& imported) {
   Plan plan = Chooser(graph, facts, options, imported).choose();
   plan.align_inputs = options.align_inputs;
+  plan.trim_flat = options.trim_flat;
   choose_constants(graph, facts, options, imported, plan);
   return plan;
 }

@@ -45,7 +45,8 @@ struct Draft {
   double floor_of(graph::ValueId id) const { return floors[static_cast<std::size_t>(id)]; }
   /// Says in the provenance of `id` that its grid ends at the floor.
   void note_floor(graph::ValueId id) {
-    result.encodings.at(name_of(id)).provenance.changes.push_back("cut at " + shown(floor_of(id)) + " for Softmax");
+    result.encodings.at(name_of(id))
+        .provenance.changes.push_back("cut at " + shown(floor_of(id)) + ", readers see nothing below");
   }
   void warn(std::string text) { result.warnings.push_back(std::move(text)); }
 };

@@ -49,7 +49,8 @@ struct TensorPlan {
 
 struct Plan {
   std::vector<TensorPlan> tensors;  ///< By ValueId, constants included.
-  bool align_inputs = false;        ///< align_inputs() shall look at it: it needs histograms of addends and the like.
+  bool trim_flat = false;     ///< Grids need not reach where their only readers, functions such as Swish, are flat.
+  bool align_inputs = false;  ///< align_inputs() shall look at it: it needs histograms of addends and the like.
 
   const TensorPlan& of(graph::ValueId id) const { return tensors[static_cast<std::size_t>(id)]; }
   TensorPlan& of(graph::ValueId id) { return tensors[static_cast<std::size_t>(id)]; }

@@ -5,8 +5,10 @@
 #include <cmath>
 #include <limits>
 
+#include "ops/elementwise/unary_real.hpp"
 #include "ops/op_def.hpp"
 #include "ops/operands.hpp"
+#include "precision/flat_ends.hpp"
 
 namespace halfstep::precision {
 namespace {
@@ -65,6 +67,7 @@ class Floors {
       case ops::OutputRule::kSameAsInputs:
         return lowest_floor(node.outputs);
       default:
+        if (plan_.trim_flat && op->keeps_channels_apart && node.inputs.size() == 1) return floor_of_flat(node);
         return op->sums ? floor_of_addend(node, i) : -kInfinity;
     }
   }
@@ -90,6 +93,22 @@ class Floors {
       floor -= subtracts ? -range.min : range.max;
     }
     return std::isnan(floor) ? -kInfinity : floor;
+  }
+
+  /// Below this the function changes by less than a quarter of a step of its output's grid.
+  double floor_of_flat(const graph::Node& node) const {
+    const ValueId output = node.outputs[0];
+    const auto f = ops::real_function({.node = node, .inputs = {}, .values = {}});
+    const RealRange input = range_of(node.inputs[0]);
+    const RealRange written = range_of(output);
+    const TensorPlan& planned = plan_.of(output);
+    const bool has_grid = planned.source == Source::kObserved || planned.source == Source::kFixed;
+    const double width = written.max - written.min;
+    const bool is_known = std::isfinite(input.min) && std::isfinite(input.max) && std::isfinite(width);
+    if (!f.ok() || !has_grid || !is_known || !(input.min < input.max) || !(width > 0.0)) return -kInfinity;
+    const double step = width / (std::exp2(planned.grid.bits) - 1.0);
+    const double floor = flat_below(*f, input, step / 4.0);
+    return floor > input.min ? floor : -kInfinity;
   }
 
   double floor_of_rows(ValueId id) const {

@@ -5,6 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include "halfstep/quantization_options.hpp"
+
 namespace halfstep {
 
 /// What they do, and where from: docs/calibration.md.
@@ -39,8 +41,11 @@ enum class ClipMethod {
 
 struct TuningOptions {
   Effort effort = Effort::kDefault;
-  std::vector<Algorithm> algorithms;     ///< In the order they run; each once.
-  bool asked_for = false;                ///< A user or a recipe named them; what stands in their way is an error then.
+  std::vector<Algorithm> algorithms;  ///< In the order they run; each once.
+  bool asked_for = false;             ///< A user or a recipe named them; what stands in their way is an error then.
+  /// What --effort lets held-out samples choose from for activations; the first is what QuantizationOptions say. Empty,
+  /// or one: nothing to choose.
+  std::vector<RangeMethod> range_choices;
   std::optional<double> equalize_alpha;  ///< 0 to 1; empty: chosen for each group.
   ClipMethod weight_clip_method = ClipMethod::kMedian;
   BiasMethod bias_method = BiasMethod::kEmpirical;

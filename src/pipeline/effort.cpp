@@ -22,7 +22,10 @@ class EffortOptions {
       request_.options.act_per_channel = ActPerChannel::kDepthwise;
     }
     if (undecided("trim_flat")) request_.options.trim_flat = true;
-    if (undecided("act_quantizer_calibration")) request_.options.act_range.method = activation_method();
+    if (undecided("act_quantizer_calibration")) {
+      request_.options.act_range.method = activation_method();
+      request_.tuning.range_choices = range_choices(best);
+    }
     const bool coarse = !affine || request_.options.weight_bits < 8;
     if (undecided("param_quantizer_calibration") && coarse) request_.options.param_range.method = RangeMethod::kMse;
     if (undecided("algorithms")) request_.tuning.algorithms = algorithms(best || !by_channel || coarse);
@@ -40,6 +43,14 @@ class EffortOptions {
   RangeMethod activation_method() const {
     if (request_.options.act_bits > 8) return RangeMethod::kMinMax;
     return request_.options.scale == ScaleKind::kAffine ? RangeMethod::kPercentile : RangeMethod::kMse;
+  }
+
+  std::vector<RangeMethod> range_choices(bool best) const {
+    const RangeMethod first = activation_method();
+    if (first == RangeMethod::kMinMax) return {};
+    std::vector<RangeMethod> choices{first, RangeMethod::kMinMax};
+    if (best && first != RangeMethod::kMse) choices.push_back(RangeMethod::kMse);
+    return choices;
   }
 
   static std::vector<Algorithm> algorithms(bool all) {

@@ -80,7 +80,7 @@ Quantized take(TunedModel tuned, PreparedModel& model, QuantizeStory& story) {
 Result<Quantized> make_quantized(QuantizeRequest& request, Sources& sources, PreparedModel& model,
                                  const Observer& observer, QuantizeStory& story) {
   const bool has_samples = request.statistics_in.empty() && !request.statistics_out && sources.reader;
-  const bool wants = request.search || !request.tuning.algorithms.empty();
+  const bool wants = request.search || !request.tuning.algorithms.empty() || request.tuning.range_choices.size() > 1;
   const bool can = has_samples && (sources.reader->num_samples() > 1 || request.tuning.asked_for || request.search);
   if (!wants || !can) {
     request.tuning.algorithms.clear();
@@ -91,6 +91,7 @@ Result<Quantized> make_quantized(QuantizeRequest& request, Sources& sources, Pre
   if (!request.search) {
     Result<TunedModel> tuned = tune_model(tuning, observer);
     if (!tuned.ok()) return tuned.error();
+    request.options.act_range = tuned->act_range;
     return take(*std::move(tuned), model, story);
   }
   Result<SearchOutcome> found = search(tuning, request.time_budget_seconds, observer);

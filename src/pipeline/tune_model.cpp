@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <limits>
 #include <optional>
+#include <utility>
 
+#include "calib/range_estimators.hpp"
 #include "core/errors.hpp"
 #include "pipeline/float_steps.hpp"
 #include "tune/analytic_bias.hpp"
@@ -17,6 +20,7 @@ namespace halfstep::pipeline {
 namespace {
 
 constexpr std::int64_t kHoldOutEvery = 8;
+constexpr std::int64_t kFewSamples = 64;  // Of which every fourth is held out.
 constexpr std::int64_t kMostHeldOut = 32;
 constexpr std::size_t kOutlookSamples = 24;
 
@@ -37,7 +41,8 @@ struct Split {
 
 Split split_of(std::int64_t count) {
   Split split;
-  const std::int64_t every = std::clamp<std::int64_t>(count, 2, kHoldOutEvery);
+  const std::int64_t every =
+      std::clamp<std::int64_t>(count, 2, count < kFewSamples ? kHoldOutEvery / 2 : kHoldOutEvery);
   for (std::int64_t i = 0; i < count; ++i) {
     const bool judges = i % every == every - 1 && static_cast<std::int64_t>(split.held_out.size()) < kMostHeldOut;
     (judges ? split.held_out : split.fit).push_back(i);
@@ -70,14 +75,50 @@ class ModelTuner {
     fixed_ = *fixed;
     if (auto scored = rescore(); !scored.ok()) return scored.error();
     if (tuned_.calibration.model.encodings.empty()) return std::move(tuned_);  // Nothing to quantize.
+    if (auto chosen = choose_ranges(); !chosen.ok()) return chosen.error();
     if (auto ran = run_algorithms(); !ran.ok()) return ran.error();
     if (auto done = drop_idle_biases(); !done.ok()) return done.error();
     tuned_.score = score_;
+    tuned_.act_range = request_.options.act_range;
     for (std::string& line : left_out_) tuned_.calibration.warnings.push_back(std::move(line));
     return std::move(tuned_);
   }
 
  private:
+  /// Of what --effort offers, the ranges that held-out samples like best; what was seen serves all of them.
+  Result<void> choose_ranges() {
+    const auto start = std::chrono::steady_clock::now();
+    const std::vector<RangeMethod>& choices = request_.tuning.range_choices;
+    if (choices.size() < 2) return {};
+    tune::Score best = score_;
+    tune::Score other{.sqnr_db = {}, .mean_db = -std::numeric_limits<double>::infinity()};  // The best of the rest.
+    RangeMethod chosen = choices.front();
+    for (auto choice = choices.begin() + 1; choice != choices.end(); ++choice) {
+      QuantizationOptions options = request_.options;
+      options.act_range.method = *choice;
+      Result<Calibration> made =
+          calibrate(tuned_.float_graph, *request_.imported, request_.shapes, options,
+                    [&](const ops::Facts&, const precision::Plan&) { return Result(tuned_.calibration.seen); });
+      if (!made.ok()) return made.error();
+      Result<tune::Score> score = judge_->score(made->model, fixed_);
+      if (!score.ok()) return score.error();
+      if (score->mean_db <= best.mean_db + tune::kNoLossDb) {
+        if (score->mean_db > other.mean_db) other = *std::move(score);
+        continue;
+      }
+      other = std::exchange(best, *std::move(score));
+      chosen = *choice;
+      tuned_.calibration = *std::move(made);
+    }
+    score_ = best;
+    request_.options.act_range.method = chosen;
+    report::TuningStep step{.algorithms = "ranges", .did = {}, .notes = {}};
+    step.did = std::string(calib::name_of(chosen)) + " for activations, the best of " + std::to_string(choices.size()) +
+               " (before: the second)";
+    judged(std::move(step), other, best, start, [] {});
+    return {};
+  }
+
   Result<Calibration> calibrated(const graph::Graph& graph) {
     return calibrate(graph, *request_.imported, request_.shapes, request_.options,
                      [&](const ops::Facts& facts, const precision::Plan& plan) {
@@ -309,7 +350,7 @@ class ModelTuner {
     return {};
   }
 
-  const TuneRequest& request_;
+  TuneRequest request_;
   const Observer& observer_;
   Split split_;
   exec::SampleSource held_out_;

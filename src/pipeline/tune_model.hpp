@@ -39,13 +39,14 @@ struct TunedModel {
   bool changes_function = false;  ///< Its float outputs differ from the model's by more than rounding.
   OtherUnits units;               ///< Tensors whose units kept steps changed.
   std::vector<report::TuningStep> steps;
-  tune::Score score;  ///< Of the result, on the held-out samples.
+  RangeRule act_range;  ///< Of activations: what --effort let held-out samples choose.
+  tune::Score score;    ///< Of the result, on the held-out samples.
   std::int64_t num_held_out = 0;
 };
 
-/// Every eighth sample, at most 32, is held out of what rounding and bias correction see, and judges every step; ranges
-/// see all. The same for every number of threads.
-/// Errors: kUsage without a sample to hold out; those of calibrating, lowering and running.
+/// Every eighth sample (of fewer than 64, every fourth), at most 32, is held out of what rounding and bias correction
+/// see, and judges every step; ranges see all. The same for every number of threads. Errors: kUsage without a sample to
+/// hold out; those of calibrating, lowering and running.
 Result<TunedModel> tune_model(const TuneRequest& request, const Observer& observer);
 
 }  // namespace halfstep::pipeline

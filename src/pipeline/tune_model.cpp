@@ -22,6 +22,7 @@ namespace {
 constexpr std::int64_t kHoldOutEvery = 8;
 constexpr std::int64_t kFewSamples = 64;  // Of which every fourth is held out.
 constexpr std::int64_t kMostHeldOut = 32;
+constexpr double kClearGainDb = 1.5;
 constexpr std::size_t kOutlookSamples = 24;
 
 /// Some samples of a source, by their places in it.
@@ -85,37 +86,43 @@ class ModelTuner {
   }
 
  private:
-  /// Of what --effort offers, the ranges that held-out samples like best; what was seen serves all of them.
+  /// Of what --effort offers, the ranges that held-out samples like best; what was seen serves all of them. Ranges that
+  /// clip must win clearly over min-max: held-out samples were seen when ranges were observed, others go further out.
   Result<void> choose_ranges() {
     const auto start = std::chrono::steady_clock::now();
     const std::vector<RangeMethod>& choices = request_.tuning.range_choices;
     if (choices.size() < 2) return {};
-    tune::Score best = score_;
-    tune::Score other{.sqnr_db = {}, .mean_db = -std::numeric_limits<double>::infinity()};  // The best of the rest.
-    RangeMethod chosen = choices.front();
-    for (auto choice = choices.begin() + 1; choice != choices.end(); ++choice) {
+    struct Choice {
+      RangeMethod method;
+      Calibration calibration;
+      tune::Score score;
+      double handicapped_db;
+    };
+    std::optional<Choice> best;
+    std::optional<tune::Score> plain;
+    for (const RangeMethod method : choices) {
       QuantizationOptions options = request_.options;
-      options.act_range.method = *choice;
+      options.act_range.method = method;
       Result<Calibration> made =
           calibrate(tuned_.float_graph, *request_.imported, request_.shapes, options,
                     [&](const ops::Facts&, const precision::Plan&) { return Result(tuned_.calibration.seen); });
       if (!made.ok()) return made.error();
       Result<tune::Score> score = judge_->score(made->model, fixed_);
       if (!score.ok()) return score.error();
-      if (score->mean_db <= best.mean_db + tune::kNoLossDb) {
-        if (score->mean_db > other.mean_db) other = *std::move(score);
-        continue;
-      }
-      other = std::exchange(best, *std::move(score));
-      chosen = *choice;
-      tuned_.calibration = *std::move(made);
+      const bool clips = method != RangeMethod::kMinMax;
+      if (!clips) plain = *score;
+      const double handicapped_db = score->mean_db - (clips ? kClearGainDb : 0.0);
+      if (best && handicapped_db <= best->handicapped_db) continue;
+      best = Choice{method, *std::move(made), *std::move(score), handicapped_db};
     }
-    score_ = best;
-    request_.options.act_range.method = chosen;
     report::TuningStep step{.algorithms = "ranges", .did = {}, .notes = {}};
-    step.did = std::string(calib::name_of(chosen)) + " for activations, the best of " + std::to_string(choices.size()) +
-               " (before: the second)";
-    judged(std::move(step), other, best, start, [] {});
+    step.did = std::string(calib::name_of(best->method)) + " for activations, of " + std::to_string(choices.size()) +
+               " methods; before: min-max";
+    const tune::Score before = plain.value_or(best->score);
+    request_.options.act_range.method = best->method;
+    tuned_.calibration = std::move(best->calibration);
+    score_ = best->score;
+    judged(std::move(step), before, score_, start, [] {});
     return {};
   }
 

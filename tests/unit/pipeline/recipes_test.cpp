@@ -23,7 +23,7 @@ std::vector<std::string> shipped() {
 }
 
 Recipe recipe_of(GivenOptions options) {
-  return {.name = "r.json", .file = "dir/r.json", .description = "", .options = std::move(options)};
+  return {.name = "r.json", .file = "dir/r.json", .description = "", .options = std::move(options), .forbids = {}};
 }
 
 /// Options that resolve without an error, with where they came from.

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <string_view>
 
+#include "core/errors.hpp"
+
 namespace halfstep::pipeline {
 namespace {
 
@@ -100,6 +102,10 @@ bool is_better(const tune::Score& score, const tune::Score& best) {
 }  // namespace
 
 Result<SearchOutcome> search(TuneRequest request, std::optional<double> time_budget_seconds, const Observer& observer) {
+  if (request.samples.count < 2) {
+    return usage("--search needs at least 2 samples, one of them to judge by: the input list has " +
+                 std::to_string(request.samples.count));
+  }
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
   const auto seconds_since = [](Clock::time_point then) {

@@ -102,6 +102,16 @@ TEST(Recipes, WhatARecipeForbidsTheCommandLineMustNotChange) {
   EXPECT_EQ(resolved(recipe, {{"effort", "best"}}).request.options.act_per_channel, ActPerChannel::kNone);
 }
 
+TEST(Recipes, WhatARecipeForbidsItMustSay) {
+  Recipe recipe = recipe_of({{"act_per_channel", "none"}});
+  recipe.forbids = {{"act_per_chanel", "the device has one scale"}};
+  const Error error = error_of(recipe, {});
+  EXPECT_EQ(error.code, ErrorCode::kInvalidInput);
+  EXPECT_EQ(error.message,
+            "dir/r.json: 'forbids' names 'act_per_chanel', which 'options' does not set, did you mean "
+            "'act_per_channel'?");
+}
+
 TEST(Recipes, ShippedOnesForbidGridsByChannelWhereTheDeviceHasNone) {
   for (const char* name : {"onnxruntime", "qnn-default", "qnn-enhanced-cle", "tflite-int8", "tflite-16x8",
                            "tidl-simple", "tidl-histogram", "tidl-advanced", "tidl-depthwise"}) {

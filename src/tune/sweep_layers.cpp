@@ -77,7 +77,7 @@ Result<SweptModel> sweep_layers(const graph::Graph& reference, const ops::Facts&
   swept.did = std::to_string(outcome->num_layers) + " layers";
   if (asks(request, Algorithm::kBiasCorrection)) {
     swept.did += ", biases of " + std::to_string(tally.num_corrected) + " corrected, their channels' means off by " +
-                 number_text(100.0 * std::exp(tally.log_shift / std::max(tally.num_corrected, 1)), "%.2g") +
+                 number_text(100.0 * std::exp(tally.log_shift / std::max(tally.num_corrected, 1)), "%.3g") +
                  " % of before";
   }
   if (asks(request, Algorithm::kRound)) {

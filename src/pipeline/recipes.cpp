@@ -135,11 +135,9 @@ void settle(QuantizeRequest& request, OptionOrigins& origins) {
   }
 }
 
-/// A search decides these itself.
+/// What it decides must be left open.
 Result<void> check_search(const OptionOrigins& origins) {
-  for (const std::string_view name :
-       {"algorithms", "effort", "act_quantizer_calibration", "param_quantizer_calibration", "act_per_channel",
-        "percentile_calibration_value"}) {
+  for (const std::string_view name : pipeline::kSearched) {
     const OptionSource source = origin_of(origins, name).source;
     if (source != OptionSource::kRecipe && source != OptionSource::kCommandLine) continue;
     return usage("--search tries several values of --" + std::string(name) + ", and a " +

@@ -1,7 +1,6 @@
 // tuning_option_rows.cpp: the rows of TuningOptions.
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +16,7 @@ namespace {
 using pipeline::get_int;
 using pipeline::illegal;
 using pipeline::number_of;
+using pipeline::shown_number;
 using Tuning = TuningOptions;
 
 template <auto Member, const auto& All>
@@ -67,12 +67,6 @@ std::optional<std::string> get_algorithms(const Tuning& options) {
     list += (list.empty() ? "" : ",") + std::string(tune::name_of(algorithm));
   }
   return list.empty() ? "none" : list;
-}
-
-std::string shown_number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%.10g", value);
-  return text;
 }
 
 Result<void> set_alpha(Tuning& options, const std::string& text) {

@@ -31,16 +31,16 @@ class Exact(tool_test.ToolTest):
 
     def quantize(self, *arguments, model=MODEL):
         """The two files that a run with these arguments writes."""
-        self.assert_succeeds("quantize", "--quiet", "--validate", 0, "--output_path", "q.onnx", *self.turn_threads(),
-                             *arguments, model)
+        self.assert_succeeds("quantize", "--quiet", "--effort", "fast", "--validate", 0, "--output_path", "q.onnx",
+                             *self.turn_threads(), *arguments, model)
         return (self.work / "q.onnx").read_bytes(), (self.work / "q.encodings.json").read_bytes()
 
     def observe(self, name, *arguments, options=KEEP_ALL, model=MODEL):
         """Writes statistics; their path."""
         path = self.folder / name
         before = tool_test.tree(self.work)
-        self.assert_succeeds("quantize", "--quiet", "--statistics_out", path, *self.turn_threads(), *options,
-                             *arguments, model)
+        self.assert_succeeds("quantize", "--quiet", "--effort", "fast", "--statistics_out", path, *self.turn_threads(),
+                             *options, *arguments, model)
         self.assertEqual(tool_test.tree(self.work), before, "a shard wrote more than statistics")
         return path
 

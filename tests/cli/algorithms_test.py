@@ -36,8 +36,8 @@ class Algorithms(tool_test.ToolTest):
                     self.assertEqual(other, first)
 
     def test_they_change_the_model_and_none_does_not(self):
-        plain = self.quantize("plain")
-        self.assertEqual(self.quantize("none", "--algorithms", "none"), plain)
+        plain = self.quantize("plain", "--effort", "fast")
+        self.assertEqual(self.quantize("none", "--effort", "fast", "--algorithms", "none"), plain)
         tuned = self.quantize("all", "--algorithms", ALL)
         self.assertNotEqual(tuned[0], plain[0])
         self.assertNotEqual(tuned[1], plain[1])

@@ -93,6 +93,15 @@ class Errors(tool_test.ToolTest):
         for name in ("bias_calibration_iterations", "bias_calibration_frames", "tuning_samples"):
             self.check([name, "from 1"], "--algorithms", "bias-correction", f"--{name}", 0)
 
+    def test_parameters_of_what_does_not_run(self):
+        frames = ("--bias_calibration_frames", 5)
+        self.check(["--bias_calibration_frames has no effect with --algorithms round"], *frames, "--algorithms", "round")
+        self.check(["--bias_calibration_frames has no effect with --algorithms none"], *frames, "--effort", "fast")
+        self.check(["--bias_calibration_frames has no effect with --bias_correction_method empirical"], *frames,
+                   "--bias_correction_method", "empirical")
+        self.check(["--equalize_alpha has no effect with --algorithms bias-correction"], "--equalize_alpha", 0.5)
+        self.check(["--tuning_samples has no effect with --algorithms cle"], "--tuning_samples", 5, "--algorithms", "cle")
+
     def test_words(self):
         self.check(["bias_correction_method", "did you mean 'analytic'"], "--bias_correction_method", "analytical")
         self.check(["weight_clip_method", "median, percentile"], "--weight_clip_method", "mean")

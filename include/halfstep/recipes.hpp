@@ -22,7 +22,8 @@ struct Recipe {
   std::filesystem::path file;
   std::string description;
   GivenOptions options;
-  /// Options that the recipe's device cannot have otherwise, and why; the command line must not change them.
+  /// Of `options`, those that the recipe's device cannot have otherwise, and why; the command line must not change
+  /// them.
   std::vector<std::pair<std::string, std::string>> forbids;
 };
 
@@ -56,8 +57,8 @@ using OptionOrigins = std::map<std::string, OptionOrigin, std::less<>>;
 /// each in the order of the rows; what neither decides follows from --effort. Also settles what a scale that was given
 /// implies for what a weaker source said, or nobody: the schema of activations (settle_defaults()), and a recipe's
 /// arithmetic that needs powers of two. Errors: kInvalidInput, naming the recipe's file, for an option that no recipe
-/// may have (with the nearest one), a value that is not legal, and options that do not go together even without a
-/// command line; kUsage for the same on the command line.
+/// may have (with the nearest one), one it forbids but does not set, a value that is not legal, and options that do not
+/// go together even without a command line; kUsage for the same on the command line.
 Result<OptionOrigins> resolve_options(QuantizeRequest& request, const std::optional<Recipe>& recipe,
                                       const GivenOptions& command_line);
 

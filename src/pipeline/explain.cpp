@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "core/text.hpp"
@@ -46,6 +47,7 @@ std::optional<std::string> value_of(const OptionRow<Request>& row, const Request
   std::optional<std::string> value = row.get(request);
   const bool stands_for_others = row.default_text == "not set";
   if (value || stands_for_others) return value;
+  if constexpr (std::is_same_v<Request, TuningOptions>) return std::nullopt;  // Of an algorithm that does not run.
   // Reports say nothing of these where they have their defaults.
   if (row.kind == OptionKind::kWord) return std::string(row.values[0]);
   if (row.kind == OptionKind::kBoolean) return std::string(row.default_text);
@@ -106,6 +108,8 @@ Result<std::string> explain_options(const QuantizeRequest& request, const std::o
   pipeline::for_each_row(request, [&](const auto& row, const auto& part) {
     if (row.name == "arithmetic") {
       lines.push_back(*arithmetic);
+    } else if (request.search && std::ranges::count(pipeline::kSearched, row.name) > 0) {
+      if (row.name != "effort") lines.push_back({std::string(row.name), "several", "search"});
     } else if (std::optional<std::string> value = value_of(row, part)) {
       lines.push_back({std::string(row.name), *std::move(value), text_of(origin_of(origins, row.name), recipe)});
     }

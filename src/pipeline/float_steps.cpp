@@ -129,8 +129,8 @@ Result<ChangedFloat> absorbed(const FloatStep& step) {
 }
 
 Result<ChangedFloat> clipped(const FloatStep& step) {
-  Result<tune::WeightClipping> made =
-      tune::clip_weights(step.graph, step.calibration.plan, {.method = step.tuning.weight_clip_method});
+  Result<tune::WeightClipping> made = tune::clip_weights(
+      step.graph, step.calibration.plan, {.method = step.tuning.weight_clip_method, .shrink = step.weight_shrink});
   if (!made.ok()) return made.error();
   ChangedFloat changed{.graph = std::move(made->graph), .did = {}, .notes = {}};
   std::int64_t values = 0;

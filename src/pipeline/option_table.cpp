@@ -13,6 +13,7 @@ using pipeline::get_int;
 using pipeline::illegal;
 using pipeline::number_of;
 using pipeline::set_int;
+using pipeline::shown_number;
 
 namespace {
 
@@ -36,6 +37,14 @@ Result<void> set_budget(QuantizeRequest& request, const std::string& text) {
   if (!seconds || !(*seconds > 0.0)) return illegal("time_budget", text, "a number of seconds above 0");
   request.time_budget_seconds = *seconds;
   return {};
+}
+std::optional<std::string> get_search(const QuantizeRequest& request) {
+  if (!request.search) return std::nullopt;
+  return "true";
+}
+std::optional<std::string> get_budget(const QuantizeRequest& request) {
+  if (!request.time_budget_seconds) return std::nullopt;
+  return shown_number(*request.time_budget_seconds);
 }
 std::optional<std::string> get_version(const QuantizeRequest& request) { return request.encodings_version; }
 
@@ -214,13 +223,13 @@ std::span<const OptionRow<QuantizeRequest>> quantize_options() {
        .default_text = "false",
        .help = "try a ladder of ranges, grids and algorithms on part of the samples, and keep what is best on the rest",
        .set = set_search,
-       .get = get_nothing},
+       .get = get_search},
       {.name = "time_budget",
        .type = "SECONDS",
        .default_text = "none",
        .help = "of the search: begin nothing that will not end within it",
        .set = set_budget,
-       .get = get_nothing},
+       .get = get_budget},
       {.name = "validate",
        .kind = OptionKind::kNumber,
        .type = "N",

@@ -1,7 +1,6 @@
 // precision_option_rows.cpp: the rows of QuantizationOptions.
 #include <array>
 #include <cmath>
-#include <cstdio>
 #include <sstream>
 #include <string_view>
 #include <vector>
@@ -20,6 +19,7 @@ using pipeline::get_int;
 using pipeline::illegal;
 using pipeline::number_of;
 using pipeline::set_int;
+using pipeline::shown_number;
 
 /// The member becomes the one of `All` whose name_of() is the text.
 template <auto Member, const auto& All>
@@ -57,13 +57,6 @@ std::vector<std::string_view> method_names(bool for_weights) {
 std::optional<std::string> get_act_per_channel(const Options& options) {
   if (options.act_per_channel == ActPerChannel::kNone) return std::nullopt;
   return get_named<&Options::act_per_channel>(options);
-}
-
-/// "99.99".
-std::string shown(double value) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%.10g", value);
-  return text;
 }
 
 // Ranges.
@@ -109,8 +102,8 @@ bool has_two_percentiles(const Options& options) {
 }
 std::optional<std::string> get_percentile(const Options& options) {
   if (has_two_percentiles(options)) return std::nullopt;
-  if (is_percentile(options.act_range)) return shown(options.act_range.percentile);
-  if (is_percentile(options.param_range)) return shown(options.param_range.percentile);
+  if (is_percentile(options.act_range)) return shown_number(options.act_range.percentile);
+  if (is_percentile(options.param_range)) return shown_number(options.param_range.percentile);
   return std::nullopt;
 }
 
@@ -129,7 +122,7 @@ Result<void> set_wt_shrink(Options& options, const std::string& text) {
 template <auto Range>
 std::optional<std::string> get_shrink(const Options& options) {
   if (!has_two_percentiles(options)) return std::nullopt;
-  return shown(100.0 - (options.*Range).percentile);
+  return shown_number(100.0 - (options.*Range).percentile);
 }
 
 Result<void> set_moving_average(Options& options, const std::string& text) {
@@ -142,7 +135,7 @@ Result<void> set_moving_average(Options& options, const std::string& text) {
 }
 std::optional<std::string> get_moving_average(const Options& options) {
   if (options.act_range.method != RangeMethod::kMovingAverage) return std::nullopt;
-  return shown(options.act_range.moving_average_constant);
+  return shown_number(options.act_range.moving_average_constant);
 }
 
 Result<void> set_mean_std(Options& options, const std::string& text) {
@@ -155,7 +148,7 @@ Result<void> set_mean_std(Options& options, const std::string& text) {
 }
 std::optional<std::string> get_mean_std(const Options& options) {
   for (const RangeRule& rule : {options.act_range, options.param_range}) {
-    if (rule.method == RangeMethod::kMeanStd) return shown(rule.mean_std_factor);
+    if (rule.method == RangeMethod::kMeanStd) return shown_number(rule.mean_std_factor);
   }
   return std::nullopt;
 }
@@ -305,14 +298,14 @@ std::span<const OptionRow<QuantizationOptions>> precision_options() {
        .kind = OptionKind::kWord,
        .values = method_names(false),
        .type = "METHOD",
-       .help = "how the range of an activation is chosen (docs/calibration.md)",
+       .help = "how the range of an activation is chosen (docs/calibration.md); not given: by `--effort`",
        .set = set_method<&Options::act_range>,
        .get = get_act_method},
       {.name = "param_quantizer_calibration",
        .kind = OptionKind::kWord,
        .values = method_names(true),
        .type = "METHOD",
-       .help = "how the range of a weight is chosen",
+       .help = "how the range of a weight is chosen; not given: by `--effort`",
        .set = set_method<&Options::param_range>,
        .get = get_param_method},
       {.name = "percentile_calibration_value",
@@ -372,7 +365,7 @@ std::span<const OptionRow<QuantizationOptions>> precision_options() {
        .values = {"none", "depthwise"},
        .type = "CHOICE",
        .help = "depthwise: activations that only depthwise convolutions read get a scale for each channel, which costs "
-               "nothing there",
+               "nothing there; not given: by `--effort`",
        .set = set_named<&Options::act_per_channel, kActPerChannel>,
        .get = get_act_per_channel},
       {.name = "trim_flat",

@@ -73,15 +73,22 @@ bool is_for_recipes(const OptionRow<Request>& row) {
          row.name == "calibration_option";
 }
 
-Result<void> check_recipe_names(const GivenOptions& given) {
+Result<void> check_recipe_names(const Recipe& recipe) {
   std::vector<std::string> known;
   QuantizeRequest any;
   for_each_row(any, [&](const auto& row, const auto&) {
     if (is_for_recipes(row)) known.emplace_back(row.name);
   });
-  for (const auto& [name, text] : given) {
+  std::vector<std::string> own;
+  for (const auto& [name, text] : recipe.options) {
+    own.push_back(name);
     if (std::ranges::find(known, name) != known.end()) continue;
     return invalid("recipes have no option " + quoted(name) + did_you_mean(name, known));
+  }
+  // Otherwise --effort or --search might choose what the recipe forbids.
+  for (const auto& [name, reason] : recipe.forbids) {
+    if (std::ranges::find(own, name) != own.end()) continue;
+    return invalid("'forbids' names " + quoted(name) + ", which 'options' does not set" + did_you_mean(name, own));
   }
   return {};
 }
@@ -128,11 +135,9 @@ void settle(QuantizeRequest& request, OptionOrigins& origins) {
   }
 }
 
-/// A search decides these itself.
+/// What it decides must be left open.
 Result<void> check_search(const OptionOrigins& origins) {
-  for (const std::string_view name :
-       {"algorithms", "effort", "act_quantizer_calibration", "param_quantizer_calibration", "act_per_channel",
-        "percentile_calibration_value"}) {
+  for (const std::string_view name : pipeline::kSearched) {
     const OptionSource source = origin_of(origins, name).source;
     if (source != OptionSource::kRecipe && source != OptionSource::kCommandLine) continue;
     return usage("--search tries several values of --" + std::string(name) + ", and a " +
@@ -156,7 +161,7 @@ Result<void> check_forbidden(const Recipe& recipe, const GivenOptions& command_l
 
 /// A recipe is judged by itself, whatever the command line changes.
 Result<void> apply_recipe(QuantizeRequest& request, const Recipe& recipe, OptionOrigins& origins) {
-  if (Result<void> known = check_recipe_names(recipe.options); !known.ok()) return known;
+  if (Result<void> known = check_recipe_names(recipe); !known.ok()) return known;
   if (Result<void> done = apply(request, recipe.options, OptionSource::kRecipe, origins); !done.ok()) return done;
   QuantizeRequest alone = request;
   OptionOrigins settled = origins;

@@ -1,6 +1,9 @@
 // recipes.hpp: what resolving and explaining options share.
 #pragma once
 
+#include <array>
+#include <string_view>
+
 #include "halfstep/options.hpp"
 #include "halfstep/recipes.hpp"
 
@@ -14,6 +17,14 @@ void for_each_row(Request& request, const Visit& visit) {
   for (const auto& row : precision_options()) visit(row, request.options);
   for (const auto& row : tuning_options()) visit(row, request.tuning);
 }
+
+/// What a search decides itself.
+constexpr std::array<std::string_view, 6> kSearched{"algorithms",
+                                                    "effort",
+                                                    "act_quantizer_calibration",
+                                                    "param_quantizer_calibration",
+                                                    "act_per_channel",
+                                                    "percentile_calibration_value"};
 
 /// Empty, that is the default, unless something decided the option.
 OptionOrigin origin_of(const OptionOrigins& origins, std::string_view name);

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <string_view>
 
+#include "core/errors.hpp"
+
 namespace halfstep::pipeline {
 namespace {
 
@@ -87,6 +89,7 @@ void put(const Scheme& scheme, TuneRequest& request) {
   request.options.param_range = {.method = scheme.weights};
   request.options.act_per_channel = scheme.act_per_channel;
   request.tuning.algorithms = algorithms_of(scheme.algorithms);
+  request.tuning.range_choices.clear();  // A scheme is what it says.
 }
 
 /// Near enough for agreement to decide.
@@ -100,6 +103,10 @@ bool is_better(const tune::Score& score, const tune::Score& best) {
 }  // namespace
 
 Result<SearchOutcome> search(TuneRequest request, std::optional<double> time_budget_seconds, const Observer& observer) {
+  if (request.samples.count < 2) {
+    return usage("--search needs at least 2 samples, one of them to judge by: the input list has " +
+                 std::to_string(request.samples.count));
+  }
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
   const auto seconds_since = [](Clock::time_point then) {

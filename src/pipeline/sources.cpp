@@ -24,9 +24,10 @@ Result<void> check_sources(const QuantizeRequest& request) {
     return usage(
         "--shard writes statistics only: --output_path, --encodings_out, --float_out and --report have no effect");
   }
-  if (!request.tuning.asked_for || request.tuning.algorithms.empty()) return {};
-  if (reads || request.statistics_out) {
-    return usage("--algorithms run samples, and " + std::string(reads ? "--statistics_in" : "--statistics_out") +
+  const bool runs_algorithms = request.tuning.asked_for && !request.tuning.algorithms.empty();
+  if ((request.search || runs_algorithms) && (reads || request.statistics_out)) {
+    return usage((request.search ? "--search runs samples, and " : "--algorithms run samples, and ") +
+                 std::string(reads ? "--statistics_in" : "--statistics_out") +
                  " is about ranges alone: leave one of them out");
   }
   return {};

@@ -22,7 +22,6 @@ namespace {
 constexpr std::int64_t kHoldOutEvery = 8;
 constexpr std::int64_t kFewSamples = 64;  // Of which every fourth is held out.
 constexpr std::int64_t kMostHeldOut = 32;
-constexpr double kClearGainDb = 1.5;
 constexpr std::size_t kOutlookSamples = 24;
 
 /// Some samples of a source, by their places in it.
@@ -111,7 +110,7 @@ class ModelTuner {
       if (!score.ok()) return score.error();
       const bool clips = method != RangeMethod::kMinMax;
       if (!clips) plain = *score;
-      const double handicapped_db = score->mean_db - (clips ? kClearGainDb : 0.0);
+      const double handicapped_db = score->mean_db - (clips ? tune::kClearGainDb : 0.0);
       if (best && handicapped_db <= best->handicapped_db) continue;
       best = Choice{method, *std::move(made), *std::move(score), handicapped_db};
     }
@@ -123,6 +122,7 @@ class ModelTuner {
     tuned_.calibration = std::move(best->calibration);
     score_ = best->score;
     judged(std::move(step), before, score_, start, [] {});
+    tuned_.steps.back().undone = false;  // A choice, of which one is always kept.
     return {};
   }
 
@@ -207,6 +207,7 @@ class ModelTuner {
                       .tuning = request_.tuning,
                       .graph = tuned_.float_graph,
                       .imported = *request_.imported,
+                      .weight_shrink = 100.0 - request_.options.param_range.percentile,
                       .calibration = tuned_.calibration};
     request.observe = [&](const std::vector<calib::Watch>& watches) {
       return request_.observe(tuned_.float_graph, watches, request_.samples);
@@ -226,6 +227,7 @@ class ModelTuner {
     }
     Result<Calibration> calibration = calibrated(changed->graph);
     if (!calibration.ok()) return calibration.error();
+    const bool changes_function = changed->changes_function;
     TunedModel before = std::exchange(tuned_, {});
     tuned_.steps = std::move(before.steps);
     tuned_.num_held_out = before.num_held_out;
@@ -236,12 +238,17 @@ class ModelTuner {
     tuned_.calibration = *std::move(calibration);
     Result<tune::Score> after = outlook();
     if (!after.ok()) return after.error();
-    const bool kept = judged(std::move(step), *outlook_, *after, start, [&] {
-      tuned_.changes_function = before.changes_function;
-      tuned_.units = std::move(before.units);
-      tuned_.float_graph = std::move(before.float_graph);
-      tuned_.calibration = std::move(before.calibration);
-    });
+    const bool few = judge_->num_samples() < tune::kFewJudges;
+    const double needed_db = changes_function ? tune::kClearGainDb : few ? tune::kGainOfFewDb : -tune::kNoLossDb;
+    const bool kept = judged(
+        std::move(step), *outlook_, *after, start,
+        [&] {
+          tuned_.changes_function = before.changes_function;
+          tuned_.units = std::move(before.units);
+          tuned_.float_graph = std::move(before.float_graph);
+          tuned_.calibration = std::move(before.calibration);
+        },
+        needed_db);
     if (!kept) return {};
     outlook_ = *std::move(after);
     return rescore();
@@ -335,12 +342,13 @@ class ModelTuner {
 
   /// Keeps what the step made, or calls `undo`, by the scores before it and after.
   bool judged(report::TuningStep step, const tune::Score& before, const tune::Score& after,
-              std::chrono::steady_clock::time_point start, const std::function<void()>& undo) {
+              std::chrono::steady_clock::time_point start, const std::function<void()>& undo,
+              double needed_db = -tune::kNoLossDb) {
     step.sqnr_before_db = before.mean_db;
     step.sqnr_after_db = after.mean_db;
     step.agreement_before = before.agreement;
     step.agreement_after = after.agreement;
-    step.undone = tune::is_worse(before, after);
+    step.undone = tune::is_worse(before, after, needed_db);
     if (step.undone) undo();
     step.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     tuned_.steps.push_back(std::move(step));

@@ -1,7 +1,6 @@
 // tuning_option_rows.cpp: the rows of TuningOptions.
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +16,7 @@ namespace {
 using pipeline::get_int;
 using pipeline::illegal;
 using pipeline::number_of;
+using pipeline::shown_number;
 using Tuning = TuningOptions;
 
 template <auto Member, const auto& All>
@@ -67,12 +67,6 @@ std::optional<std::string> get_algorithms(const Tuning& options) {
     list += (list.empty() ? "" : ",") + std::string(tune::name_of(algorithm));
   }
   return list.empty() ? "none" : list;
-}
-
-std::string shown_number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%.10g", value);
-  return text;
 }
 
 Result<void> set_alpha(Tuning& options, const std::string& text) {
@@ -181,14 +175,6 @@ std::span<const OptionRow<TuningOptions>> tuning_options() {
        .help = "weight-clip: how outliers are told",
        .set = set_choice<&Tuning::weight_clip_method, tune::kClipMethods>,
        .get = get_clip_method},
-      {.name = "bias_correction_method",
-       .kind = OptionKind::kWord,
-       .values = {"empirical", "iterative", "analytic"},
-       .type = "METHOD",
-       .help = "bias-correction: from samples by Newton's steps; from samples as TIDL does; or from the statistics of "
-               "BatchNormalization",
-       .set = set_choice<&Tuning::bias_method, tune::kBiasMethods>,
-       .get = get_bias_method},
       {.name = "bias_calibration_factor",
        .type = "F",
        .default_text = "0.05",
@@ -212,6 +198,15 @@ std::span<const OptionRow<TuningOptions>> tuning_options() {
        .decides = {"bias_correction_method"},
        .set = set_frames,
        .get = get_iterative<&Tuning::bias_calibration_frames>},
+      // After TIDL's parameters, which choose its method: one that was named wins, and they have no effect then.
+      {.name = "bias_correction_method",
+       .kind = OptionKind::kWord,
+       .values = {"empirical", "iterative", "analytic"},
+       .type = "METHOD",
+       .help = "bias-correction: from samples by Newton's steps; from samples as TIDL does; or from the statistics of "
+               "BatchNormalization",
+       .set = set_choice<&Tuning::bias_method, tune::kBiasMethods>,
+       .get = get_bias_method},
       {.name = "tuning_samples",
        .kind = OptionKind::kNumber,
        .type = "N",
@@ -226,8 +221,11 @@ std::span<const OptionRow<TuningOptions>> tuning_options() {
 Result<void> check_tuning(const TuningOptions& options, const GivenNames& given) {
   for (const auto& row : tuning_options()) {
     if (!given.contains(row.name) || row.name == "effort" || row.get(options)) continue;
-    return usage("--" + std::string(row.name) + " has no effect with --algorithms " + *get_algorithms(options) +
-                 (runs(options, Algorithm::kBiasCorrection) ? " and this --bias_correction_method" : ""));
+    const bool is_for_iterations =
+        row.name.starts_with("bias_calibration") && runs(options, Algorithm::kBiasCorrection);
+    return usage("--" + std::string(row.name) + " has no effect with " +
+                 (is_for_iterations ? "--bias_correction_method " + *get_bias_method(options)
+                                    : "--algorithms " + *get_algorithms(options)));
   }
   return {};
 }

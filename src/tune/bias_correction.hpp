@@ -35,8 +35,8 @@ struct CorrectedBias {
   double mean_shift_after = 0.0;   ///< 0 where the last bias was not measured: after a single Newton step.
 };
 
-/// Changes the bias of the layer that the sweep stands at; channels all but none of whose values are inside the clamp
-/// keep theirs. Of the biases tried, each channel gets the one with the smallest shift.
+/// Changes the bias of the layer that the sweep stands at; channels of which fewer than 2 % of the
+/// values are inside the clamp keep theirs. Of the biases tried, each channel gets the one with the smallest shift.
 /// Errors: those of running the layer.
 Result<CorrectedBias> correct_bias(const SweptLayer& layer, QuantizedGraph& model, const ReferenceMeans& reference,
                                    const BiasRule& rule, int num_threads);

@@ -90,8 +90,8 @@ Result<Score> score_with(exec::Session& session, const exec::SampleSource& sampl
 
 }  // namespace
 
-bool is_worse(const Score& before, const Score& after) {
-  if (after.mean_db < before.mean_db - kNoLossDb) return true;
+bool is_worse(const Score& before, const Score& after, double needed_db) {
+  if (after.mean_db < before.mean_db + needed_db) return true;
   for (std::size_t i = 0; i < before.sqnr_db.size(); ++i) {
     if (after.sqnr_db[i] < before.sqnr_db[i] - kOneOutputDb) return true;
   }

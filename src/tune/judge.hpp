@@ -23,9 +23,16 @@ inline constexpr double kNoLossDb = 0.05;
 /// What a single output may lose where all of them together win.
 inline constexpr double kOneOutputDb = 0.5;
 
-/// Whether the change from `before` to `after` makes the model worse: all outputs together, or one of them by more
-/// than kOneOutputDb.
-bool is_worse(const Score& before, const Score& after);
+/// What a change must win where it is a risk: it alters the float function, or its ranges clip what held-out samples,
+/// who took part in choosing ranges, seldom show.
+inline constexpr double kClearGainDb = 1.5;
+/// What equalizing must win where fewer than kFewJudges judge.
+inline constexpr double kGainOfFewDb = 1.0;
+inline constexpr std::int64_t kFewJudges = 24;
+
+/// Whether the change from `before` to `after` makes the model worse: all outputs together do not win `needed_db`, or
+/// one of them loses more than kOneOutputDb.
+bool is_worse(const Score& before, const Score& after, double needed_db = -kNoLossDb);
 
 /// Holds the float model's outputs for the held-out samples.
 class Judge {

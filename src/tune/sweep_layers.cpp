@@ -81,7 +81,7 @@ Result<SweptModel> sweep_layers(const graph::Graph& reference, const ops::Facts&
     swept.did += ", biases of " + std::to_string(tally.num_corrected) + " corrected";
     if (tally.num_measured > 0) {
       swept.did += ", their channels' means off by " +
-                   number_text(100.0 * std::exp(tally.log_shift / tally.num_measured), "%.2g") + " % of before";
+                   number_text(100.0 * std::exp(tally.log_shift / tally.num_measured), "%.3g") + " % of before";
     }
   }
   if (asks(request, Algorithm::kRound)) {

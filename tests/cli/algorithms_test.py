@@ -36,8 +36,8 @@ class Algorithms(tool_test.ToolTest):
                     self.assertEqual(other, first)
 
     def test_they_change_the_model_and_none_does_not(self):
-        plain = self.quantize("plain")
-        self.assertEqual(self.quantize("none", "--algorithms", "none"), plain)
+        plain = self.quantize("plain", "--effort", "fast")
+        self.assertEqual(self.quantize("none", "--effort", "fast", "--algorithms", "none"), plain)
         tuned = self.quantize("all", "--algorithms", ALL)
         self.assertNotEqual(tuned[0], plain[0])
         self.assertNotEqual(tuned[1], plain[1])
@@ -92,6 +92,15 @@ class Errors(tool_test.ToolTest):
                    "--bias_calibration_factor", 0)
         for name in ("bias_calibration_iterations", "bias_calibration_frames", "tuning_samples"):
             self.check([name, "from 1"], "--algorithms", "bias-correction", f"--{name}", 0)
+
+    def test_parameters_of_what_does_not_run(self):
+        frames = ("--bias_calibration_frames", 5)
+        self.check(["--bias_calibration_frames has no effect with --algorithms round"], *frames, "--algorithms", "round")
+        self.check(["--bias_calibration_frames has no effect with --algorithms none"], *frames, "--effort", "fast")
+        self.check(["--bias_calibration_frames has no effect with --bias_correction_method empirical"], *frames,
+                   "--bias_correction_method", "empirical")
+        self.check(["--equalize_alpha has no effect with --algorithms bias-correction"], "--equalize_alpha", 0.5)
+        self.check(["--tuning_samples has no effect with --algorithms cle"], "--tuning_samples", 5, "--algorithms", "cle")
 
     def test_words(self):
         self.check(["bias_correction_method", "did you mean 'analytic'"], "--bias_correction_method", "analytical")

@@ -165,7 +165,7 @@ class BrokenOutputs(tool_test.ToolTest):
         def limit_files():
             resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
-        self.check(["File too large"], "--output_path", "q.onnx", preexec_fn=limit_files)
+        self.check(["File too large"], "--effort", "fast", "--output_path", "q.onnx", preexec_fn=limit_files)
 
     def test_older_files_survive(self):
         (self.work / "model.quantized.onnx").write_bytes(b"precious")

@@ -43,8 +43,8 @@ class HugeMasks(tool_test.ToolTest):
                         [*power_of_two, "symmetric"], [*power_of_two, "symmetric", "--act_bitwidth", "16"],
                         [*power_of_two, "unsignedsymmetric"]):
             with self.subTest(options=options):
-                self.assert_succeeds("quantize", "--quiet", "--input_list", self.samples, "--output_path", "q.onnx",
-                                     "--encodings_version", "0.6.1", *options, model)
+                self.assert_succeeds("quantize", "--quiet", "--effort", "fast", "--input_list", self.samples,
+                                     "--output_path", "q.onnx", "--encodings_version", "0.6.1", *options, model)
                 entries = json.loads((self.work / "q.encodings.json").read_text())["activation_encodings"]
                 for name, (entry,) in entries.items():
                     for end in ("min", "max"):
@@ -65,8 +65,8 @@ class LeavingTheInputsRange(tool_test.ToolTest):
         model = self.write("m.onnx", wire.model(wire.graph(
             [wire.node("Relu", ["x"], ["r"]), *nodes], [wire.value_info("x", [1, 2, 8, 8])], [wire.value_info("y")],
             constants)))
-        finished = self.assert_succeeds("quantize", "--quiet", "--input_list", samples, "--output_path", "q.onnx",
-                                        *options, model)
+        finished = self.assert_succeeds("quantize", "--quiet", "--effort", "fast", "--input_list", samples,
+                                        "--output_path", "q.onnx", *options, model)
         report = json.loads((self.work / "q.report.json").read_text())
         self.assertGreater(report["outputs"][0]["sqnr_db"], min_sqnr_db, finished)
         return finished
@@ -117,8 +117,8 @@ class SilentLosses(tool_test.ToolTest):
             self.write_floats(name + ".raw", values)
         samples = self.write("list.txt", " ".join(f"{name}:={name}.raw" for name in inputs) + "\n")
         self.model = self.write("m.onnx", wire.model(graph))
-        finished = self.assert_succeeds("quantize", "--quiet", "--input_list", samples, "--output_path", "q.onnx",
-                                        *options, self.model)
+        finished = self.assert_succeeds("quantize", "--quiet", "--effort", "fast", "--input_list", samples,
+                                        "--output_path", "q.onnx", *options, self.model)
         report = json.loads((self.work / "q.report.json").read_text())
         return finished.stderr, report["outputs"][0]["sqnr_db"]
 

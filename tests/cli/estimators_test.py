@@ -24,8 +24,8 @@ class Estimators(tool_test.ToolTest):
 
     def quantize(self, *options):
         """The encodings of a run: its text, and its document."""
-        self.assert_succeeds("quantize", "--quiet", "--validate", 1, "--input_list", self.samples, "--output_path",
-                             "q.onnx", *options, MODEL)
+        self.assert_succeeds("quantize", "--quiet", "--effort", "fast", "--validate", 1, "--input_list", self.samples,
+                             "--output_path", "q.onnx", *options, MODEL)
         text = (self.work / "q.encodings.json").read_text()
         return text, json.loads(text)
 
@@ -78,7 +78,7 @@ class Estimators(tool_test.ToolTest):
         for options, words in {
             ("--percentile_calibration_value", "101"): ["101", "90 to 100"],
             ("--percentile_calibration_value", "nan"): ["nan", "90 to 100"],
-            ("--percentile_calibration_value", "99.9"): ["no effect", "--act_quantizer_calibration percentile"],
+            ("--effort", "fast", "--percentile_calibration_value", "99.9"): ["no effect", "--act_quantizer_calibration percentile"],
             ("--act_quantizer_calibration", "sqrn"): ["sqrn", "did you mean 'sqnr'"],
             ("--act_quantizer_calibration", "adjusted"): ["adjusted is not one of"],
             ("--moving_average_constant", "0"): ["0.01"],

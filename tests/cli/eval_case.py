@@ -40,8 +40,8 @@ class OnDigits(tool_test.ToolTest):
     def setUp(self):
         super().setUp()
         if not self.quantized.exists():
-            self.assert_succeeds("quantize", "--input_list", self.list, "--validate", "0", "--output_path",
-                                 self.quantized, MODEL)
+            self.assert_succeeds("quantize", "--effort", "fast", "--input_list", self.list, "--validate", "0",
+                                 "--output_path", self.quantized, MODEL)
 
     def arguments(self, *options, labels=True):
         """Arguments of quantize-eval on the digits."""

@@ -46,15 +46,17 @@ class Recipes(tool_test.ToolTest):
                 if "arithmetic" in asked:
                     self.assertEqual(encodings["halfstep"]["arithmetic"], asked["arithmetic"])
 
-    def test_int8_affine_is_the_default(self):
-        self.assertEqual(self.quantize("recipe", "--config", "int8-affine"), self.quantize("plain"))
+    def test_int8_affine_is_effort_fast(self):
+        self.assertEqual(self.quantize("recipe", "--config", "int8-affine"), self.quantize("plain", "--effort", "fast"))
 
-    def test_tidl_simple_is_calibration_option_0(self):
-        self.assertEqual(self.quantize("recipe", "--config", "tidl-simple"),
-                         self.quantize("bits", "--calibration_option", 0))
+    def test_tidl_recipes_are_its_calibration_options(self):
+        for name, bits in (("tidl-simple", 0), ("tidl-histogram", 1), ("tidl-advanced", 7), ("tidl-depthwise", 13)):
+            with self.subTest(name=name):
+                self.assertEqual(self.quantize(name, "--config", name),
+                                 self.quantize(f"bits{bits}", "--calibration_option", bits))
 
     def test_command_line_wins_on_either_side(self):
-        want = self.quantize("plain", "--weights_bitwidth", 4)
+        want = self.quantize("plain", "--effort", "fast", "--weights_bitwidth", 4)
         self.assertEqual(self.quantize("a", "--config", "int8-affine", "--weights_bitwidth", 4), want)
         self.assertEqual(self.quantize("b", "--weights_bitwidth", 4, "--config", "int8-affine"), want)
 
@@ -122,12 +124,23 @@ class Errors(tool_test.ToolTest):
         self.check(USAGE, ["percentile_calibration_value has no effect"], "--config", "tidl-histogram",
                    "--act_quantizer_calibration", "mse", "--percentile_calibration_value", 99)
 
+    def test_what_a_recipe_forbids(self):
+        self.check(USAGE, ["--act_per_channel depthwise: recipe tflite-int8 forbids it: TensorFlow Lite has one scale for "
+                           "an activation"], "--config", "tflite-int8", "--act_per_channel", "depthwise")
+        text = '{"options": {"bias_bitwidth": 8}, "forbids": {"bias_bitwidth": "the device has no 32"}}'
+        self.check(USAGE, ["--bias_bitwidth 32: recipe ", "mine.json forbids it: the device has no 32"], "--config",
+                   self.write("mine.json", text), "--bias_bitwidth", 32)
+        for forbids, words in (('{"scales": "why"}', ["'scales', which 'options' does not set"]),
+                               ('{"scale": 1}', ["'forbids' gives no line of text for 'scale'"]),
+                               ('["scale"]', ["'forbids' is not an object"])):
+            self.check_file(words, f'{{"options": {{}}, "forbids": {forbids}}}')
+
     def test_config_twice(self):
         self.check(USAGE, ["--config"], "--config", "tidl-simple", "--config", "w4a8")
 
     def test_calibration_option(self):
-        self.check(USAGE, ["7 asks for bias calibration (4), which this version does not have; use 3"],
-                   "--calibration_option", 7)
+        self.check(USAGE, ["39 asks for 16-bit weights of the first layer (32), which this version does not have; use "
+                           "7"], "--calibration_option", 39)
         for value in (16, 32, 64):
             with self.subTest(value=value):
                 self.check(USAGE, [f"({value}), which this version does not have; use 0"], "--calibration_option",
@@ -154,9 +167,38 @@ class Explain(tool_test.ToolTest):
 
     def test_defaults(self):
         options = self.explain()
-        self.assertEqual({source for _, source in options.values()}, {"default"})
+        self.assertEqual({source for _, source in options.values()}, {"default", "effort"})
         self.assertEqual(options["arithmetic"], ("q31_single", "default"))
-        self.assertEqual(options["param_quantizer_calibration"], ("min-max", "default"))
+        self.assertEqual(options["effort"], ("default", "default"))
+        self.assertEqual(options["act_quantizer_calibration"], ("percentile", "effort"))
+        self.assertEqual(options["param_quantizer_calibration"], ("min-max", "effort"))
+        self.assertEqual(options["act_per_channel"], ("depthwise", "effort"))
+        self.assertEqual(options["algorithms"], ("bias-correction", "effort"))
+        self.assertEqual(self.explain("--effort", "default")["algorithms"], options["algorithms"])
+
+    def test_efforts(self):
+        fast = self.explain("--effort", "fast")
+        self.assertEqual({source for name, (_, source) in fast.items() if name != "effort"}, {"default"})
+        self.assertEqual(fast["act_quantizer_calibration"], ("min-max", "default"))
+        self.assertEqual(fast["act_per_channel"], ("none", "default"))
+        self.assertEqual(fast["algorithms"], ("none", "default"))
+        self.assertNotIn("bias_correction_method", fast)
+        best = self.explain("--effort", "best")
+        self.assertEqual(best["effort"], ("best", "command line"))
+        self.assertEqual(best["algorithms"], ("equalize,round,bias-correction", "effort"))
+        self.assertEqual(best["tuning_samples"], ("160", "effort"))
+        shifts = self.explain("--effort", "best", "--scale", "power_of_two", "--act_quantizer_calibration", "sqnr")
+        self.assertEqual(shifts["param_quantizer_calibration"], ("mse", "effort"))
+        self.assertEqual(shifts["act_quantizer_calibration"], ("sqnr", "command line"))
+        self.assertEqual(shifts["act_per_channel"], ("none", "effort"))
+
+    def test_a_search_decides_what_is_left_open(self):
+        options = self.explain("--search", "true", "--time_budget", 5, "--weights_bitwidth", 4)
+        self.assertEqual(options["search"], ("true", "command line"))
+        self.assertEqual(options["time_budget"], ("5", "command line"))
+        for name in ("algorithms", "act_quantizer_calibration", "param_quantizer_calibration", "act_per_channel"):
+            self.assertEqual(options[name], ("several", "search"), name)
+        self.assertNotIn("effort", options)
 
     def test_sources(self):
         options = self.explain("--config", "w4a8", "--scale", "power_of_two", "--encodings_version", "0.6.1")

@@ -53,8 +53,8 @@ class Saturation(tool_test.ToolTest):
         return struct.unpack("<32f", (self.work / mode / "Result_0" / "y.raw").read_bytes())
 
     def test_the_closing_comparison_is_with_a_float_model_that_has_the_relu(self):
-        done = self.assert_succeeds("quantize", "--input_list", self.samples, "--output_path", "q.onnx",
-                                    self.quantized_model())
+        done = self.assert_succeeds("quantize", "--effort", "fast", "--input_list", self.samples, "--output_path",
+                                    "q.onnx", self.quantized_model())
         self.assertIn("grids behind 1 node, such as node 'c' (Conv), begin at 0", done.stderr)
         report = json.loads((self.work / "q.report.json").read_text())
         self.assertGreater(report["outputs"][0]["sqnr_db"], 35)
@@ -64,8 +64,8 @@ class Saturation(tool_test.ToolTest):
 
     def test_quantized_runs_are_close_to_it(self):
         expected = self.run_model("float", self.float_model())
-        self.assert_succeeds("quantize", "--quiet", "--input_list", self.samples, "--output_path", "q.onnx",
-                             self.quantized_model())
+        self.assert_succeeds("quantize", "--quiet", "--effort", "fast", "--input_list", self.samples, "--output_path",
+                             "q.onnx", self.quantized_model())
         for mode in ("fixed", "simulated"):
             for model in (self.quantized_model(), "q.onnx"):
                 found = self.run_model(mode, model)

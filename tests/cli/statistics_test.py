@@ -31,8 +31,8 @@ class Exact(tool_test.ToolTest):
 
     def quantize(self, *arguments, model=MODEL):
         """The two files that a run with these arguments writes."""
-        self.assert_succeeds("quantize", "--quiet", "--validate", 0, "--output_path", "q.onnx", *self.turn_threads(),
-                             *arguments, model)
+        self.assert_succeeds("quantize", "--quiet", "--effort", "fast", "--validate", 0, "--output_path", "q.onnx",
+                             *self.turn_threads(), *arguments, model)
         return (self.work / "q.onnx").read_bytes(), (self.work / "q.encodings.json").read_bytes()
 
     def observe(self, name, *arguments, options=KEEP_ALL, model=MODEL):
@@ -97,6 +97,16 @@ class Exact(tool_test.ToolTest):
                 self.assertEqual(self.quantize("--statistics_in", *files, *options),
                                  self.quantize("--input_list", self.samples, *options))
 
+    def test_default_effort_chooses_ranges_from_them(self):
+        files = self.shards(2, options=())
+        for options in ((), ("--effort", "best"), ("--scale", "power_of_two")):
+            with self.subTest(options=options):
+                run = ("quantize", "--quiet", "--validate", 0, *options, "--output_path")
+                self.assert_succeeds(*run, "in.onnx", "--statistics_in", *files, MODEL)
+                self.assert_succeeds(*run, "list.onnx", "--input_list", self.samples, "--algorithms", "none", MODEL)
+                for kind in ("onnx", "encodings.json"):
+                    self.assertEqual((self.work / f"in.{kind}").read_bytes(), (self.work / f"list.{kind}").read_bytes())
+
     def test_rows_of_softmax(self):
         model = DIGITS / "digits_vit_opset17.onnx"
         want = self.quantize("--input_list", self.samples, model=model)
@@ -131,15 +141,14 @@ class Exact(tool_test.ToolTest):
 
     def test_validation_only_with_a_list(self):
         files = self.shards(2)
-        self.assert_succeeds("quantize", "--quiet", "--statistics_in", *files, "--validate", 5, "--output_path",
-                             "q.onnx", MODEL)
+        run = ("quantize", "--quiet", "--effort", "fast", "--validate", 5)
+        self.assert_succeeds(*run, "--statistics_in", *files, "--output_path", "q.onnx", MODEL)
         report = json.loads((self.work / "q.report.json").read_text())
         self.assertFalse(report.get("outputs"))
         self.assertFalse(report.get("layers"))
-        self.assert_succeeds("quantize", "--quiet", "--statistics_in", *files, "--validate", 5, "--input_list",
-                             self.samples, "--output_path", "q.onnx", MODEL)
-        self.assert_succeeds("quantize", "--quiet", "--validate", 5, "--input_list", self.samples, "--output_path",
-                             "r.onnx", MODEL)
+        self.assert_succeeds(*run, "--statistics_in", *files, "--input_list", self.samples, "--output_path", "q.onnx",
+                             MODEL)
+        self.assert_succeeds(*run, "--input_list", self.samples, "--output_path", "r.onnx", MODEL)
         compared, single = (json.loads((self.work / f"{stem}.report.json").read_text()) for stem in "qr")
         self.assertTrue(compared["outputs"])
         for key in ("outputs", "layers"):
@@ -223,6 +232,11 @@ class Errors(tool_test.ToolTest):
         self.assert_fails(USAGE, ["--input_list", "--statistics_in"], "quantize", self.model)
         self.assert_fails(USAGE, ["--input_list"], "quantize", "--shard", "0/2", "--statistics_out", "o.json",
                           self.model)
+        for statistics in (("--statistics_in", *self.parts), ("--statistics_out", "o.json")):
+            self.assert_fails(USAGE, ["--search runs samples", statistics[0]], *run, *statistics, "--search",
+                              "true", self.model)
+            self.assert_fails(USAGE, ["--algorithms run samples", statistics[0]], *run, *statistics, "--algorithms",
+                              "round", self.model)
         for text in ("3/3", "4/3", "-1/2", "1", "a/b", "1/", "/2", "0/0", "1/2/3", "1.0/2", " 0/2",
                      "0/99999999999999999999"):
             with self.subTest(text=text):

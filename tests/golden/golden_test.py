@@ -19,9 +19,9 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 DIGITS = HERE.parent / "data" / "digits"
 CASES = {
-    "digits": [],
-    "digits_power_of_two": ["--scale", "power_of_two"],
-    "digits_w4a16": ["--weights_bitwidth", "4", "--act_bitwidth", "16"],
+    "digits": ["--effort", "fast"],
+    "digits_power_of_two": ["--effort", "fast", "--scale", "power_of_two"],
+    "digits_w4a16": ["--effort", "fast", "--weights_bitwidth", "4", "--act_bitwidth", "16"],
 }
 
 

@@ -43,7 +43,7 @@ TEST(OptionTable, SettingsAreTheRowsThatSaySomething) {
   EXPECT_EQ(text,
             "act_bitwidth=8 weights_bitwidth=8 bias_bitwidth=32 act_quantizer_schema=asymmetric "
             "param_quantizer_schema=symmetric use_per_channel_quantization=false scale=affine "
-            "act_quantizer_calibration=min-max restrict_quantization_steps=-128 127 ");
+            "act_quantizer_calibration=min-max restrict_quantization_steps=-128 127 algorithms=none ");
 }
 
 TEST(OptionTable, WhatIsWrongIsNamed) {

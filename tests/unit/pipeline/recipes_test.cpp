@@ -10,6 +10,7 @@ namespace halfstep {
 namespace {
 
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::StartsWith;
 
 const std::filesystem::path kConfigs = std::string(HALFSTEP_TEST_DATA) + "/../../configs";
@@ -23,7 +24,7 @@ std::vector<std::string> shipped() {
 }
 
 Recipe recipe_of(GivenOptions options) {
-  return {.name = "r.json", .file = "dir/r.json", .description = "", .options = std::move(options)};
+  return {.name = "r.json", .file = "dir/r.json", .description = "", .options = std::move(options), .forbids = {}};
 }
 
 /// Options that resolve without an error, with where they came from.
@@ -67,21 +68,57 @@ TEST(Recipes, ShippedOnesAreCompleteAndLegal) {
   }
 }
 
-TEST(Recipes, Int8AffineIsTheDefaults) {
+TEST(Recipes, Int8AffineIsEffortFast) {
   const auto recipe = find_recipe("int8-affine", kConfigs);
   ASSERT_TRUE(recipe.ok()) << recipe.error().message;
   const Resolved result = resolved(*recipe, {});
   EXPECT_EQ(result.request.options, QuantizationOptions{});
+  EXPECT_EQ(result.request.options, resolved({}, {{"effort", "fast"}}).request.options);
+  EXPECT_THAT(result.request.tuning.algorithms, IsEmpty());
   EXPECT_FALSE(result.request.fixed.arithmetic);
 }
 
 TEST(Recipes, TidlOnesAreItsCalibrationOptions) {
-  const std::vector<std::pair<std::string, std::string>> same{{"tidl-simple", "0"}, {"tidl-histogram", "1"}};
+  const std::vector<std::pair<std::string, std::string>> same{
+      {"tidl-simple", "0"}, {"tidl-histogram", "1"}, {"tidl-advanced", "7"}, {"tidl-depthwise", "13"}};
   for (const auto& [name, bits] : same) {
     const auto recipe = find_recipe(name, kConfigs);
     ASSERT_TRUE(recipe.ok()) << recipe.error().message;
-    EXPECT_EQ(resolved(*recipe, {}).request.options, resolved({}, {{"calibration_option", bits}}).request.options);
-    EXPECT_EQ(resolved(*recipe, {}).request.fixed.arithmetic, Arithmetic::kShiftHalfUp);
+    const QuantizeRequest by_name = resolved(*recipe, {}).request;
+    const QuantizeRequest by_bits = resolved({}, {{"calibration_option", bits}}).request;
+    EXPECT_EQ(by_name.options, by_bits.options) << name;
+    EXPECT_EQ(by_name.tuning, by_bits.tuning) << name;
+    EXPECT_EQ(by_name.fixed.arithmetic, Arithmetic::kShiftHalfUp);
+  }
+}
+
+TEST(Recipes, WhatARecipeForbidsTheCommandLineMustNotChange) {
+  Recipe recipe = recipe_of({{"act_per_channel", "none"}});
+  recipe.forbids = {{"act_per_channel", "the device has one scale"}};
+  const Error error = error_of(recipe, {{"act_per_channel", "depthwise"}});
+  EXPECT_EQ(error.code, ErrorCode::kUsage);
+  EXPECT_EQ(error.message, "--act_per_channel depthwise: recipe r.json forbids it: the device has one scale");
+  EXPECT_EQ(resolved(recipe, {{"act_per_channel", "none"}}).source("act_per_channel"), OptionSource::kCommandLine);
+  EXPECT_EQ(resolved(recipe, {{"effort", "best"}}).request.options.act_per_channel, ActPerChannel::kNone);
+}
+
+TEST(Recipes, WhatARecipeForbidsItMustSay) {
+  Recipe recipe = recipe_of({{"act_per_channel", "none"}});
+  recipe.forbids = {{"act_per_chanel", "the device has one scale"}};
+  const Error error = error_of(recipe, {});
+  EXPECT_EQ(error.code, ErrorCode::kInvalidInput);
+  EXPECT_EQ(error.message,
+            "dir/r.json: 'forbids' names 'act_per_chanel', which 'options' does not set, did you mean "
+            "'act_per_channel'?");
+}
+
+TEST(Recipes, ShippedOnesForbidGridsByChannelWhereTheDeviceHasNone) {
+  for (const char* name : {"onnxruntime", "qnn-default", "qnn-enhanced-cle", "tflite-int8", "tflite-16x8",
+                           "tidl-simple", "tidl-histogram", "tidl-advanced", "tidl-depthwise"}) {
+    const auto recipe = find_recipe(name, kConfigs);
+    ASSERT_TRUE(recipe.ok()) << recipe.error().message;
+    EXPECT_THAT(error_of(*recipe, {{"act_per_channel", "depthwise"}}).message,
+                StartsWith(std::string("--act_per_channel depthwise: recipe ") + name + " forbids it: "));
   }
 }
 
@@ -122,7 +159,7 @@ TEST(Recipes, TheCommandLineWins) {
 TEST(Recipes, TheCommandLineIsJudgedWithWhatTheRecipeSays) {
   const Recipe percentile = recipe_of({{"act_quantizer_calibration", "percentile"}});
   EXPECT_EQ(resolved(percentile, {{"percentile_calibration_value", "99"}}).request.options.act_range.percentile, 99.0);
-  EXPECT_EQ(error_of({}, {{"percentile_calibration_value", "99"}}).code, ErrorCode::kUsage);
+  EXPECT_EQ(error_of({}, {{"percentile_calibration_value", "99"}, {"effort", "fast"}}).code, ErrorCode::kUsage);
   // Older and newer spelling in two sources are no contradiction: the command line wins.
   const Recipe newer = recipe_of({{"act_quantizer_schema", "symmetric"}, {"act_quantizer_calibration", "mse"}});
   const QuantizationOptions options = resolved(newer, {{"act_quantizer", "enhanced"}}).request.options;
@@ -162,14 +199,15 @@ TEST(Recipes, ErrorsNameFileAndKeyWithoutDashes) {
   check({{"scale", "power_of_two"}, {"act_quantizer_schema", "asymmetric"}},
         "activations: power-of-two scales leave no zero point: use schema symmetric or unsignedsymmetric, not "
         "asymmetric");
-  check({{"calibration_option", "7"}},
-        "calibration_option: 7 asks for bias calibration (4), which this version does not have; use 3");
+  check({{"calibration_option", "39"}},
+        "calibration_option: 39 asks for 16-bit weights of the first layer (32), which this version does not have; use "
+        "7");
 }
 
-TEST(CalibrationOption, BitsAreRangesAndGranularity) {
+TEST(CalibrationOption, BitsAreRangesGranularityAndAlgorithms) {
   for (int bits = 0; bits < 16; ++bits) {
-    if ((bits & 4) != 0) continue;
-    const QuantizationOptions options = resolved({}, {{"calibration_option", std::to_string(bits)}}).request.options;
+    const QuantizeRequest request = resolved({}, {{"calibration_option", std::to_string(bits)}}).request;
+    const QuantizationOptions& options = request.options;
     EXPECT_EQ(options.scale, ScaleKind::kPowerOfTwo);
     EXPECT_EQ(options.act_schema, Schema::kUnsignedSymmetric);
     EXPECT_EQ(options.param_schema, Schema::kSymmetric);
@@ -178,17 +216,24 @@ TEST(CalibrationOption, BitsAreRangesAndGranularity) {
     EXPECT_EQ(options.per_channel, (bits & 8) != 0 ? WeightsPerChannel::kDepthwise : WeightsPerChannel::kNone) << bits;
     EXPECT_DOUBLE_EQ(options.act_range.percentile, 99.99);
     EXPECT_DOUBLE_EQ(options.param_range.percentile, 99.99);
+    std::vector<Algorithm> algorithms;
+    if ((bits & 12) == 4) algorithms.push_back(Algorithm::kWeightClip);
+    if ((bits & 4) != 0) algorithms.push_back(Algorithm::kBiasCorrection);
+    EXPECT_EQ(request.tuning.algorithms, algorithms) << bits;
+    const bool calibrates = (bits & 4) != 0;
+    EXPECT_EQ(request.tuning.bias_method, calibrates ? BiasMethod::kIterative : BiasMethod::kEmpirical) << bits;
   }
 }
 
 TEST(CalibrationOption, WhatIsNotBuiltIsNamedWithWhatRemains) {
   const auto message = [](const std::string& text) { return error_of({}, {{"calibration_option", text}}).message; };
   const std::string lacks = ", which this version does not have; use ";
-  EXPECT_EQ(message("7"), "--calibration_option: 7 asks for bias calibration (4)" + lacks + "3");
-  EXPECT_EQ(message("13"), "--calibration_option: 13 asks for bias calibration (4)" + lacks + "9");
   EXPECT_EQ(message("16"), "--calibration_option: 16 asks for mixed precision for depthwise layers (16)" + lacks + "0");
   EXPECT_EQ(message("35"), "--calibration_option: 35 asks for 16-bit weights of the first layer (32)" + lacks + "3");
-  EXPECT_EQ(message("68"), "--calibration_option: 68 asks for bias calibration (4) and bias range (64)" + lacks + "0");
+  EXPECT_EQ(message("68"), "--calibration_option: 68 asks for bias range (64)" + lacks + "4");
+  EXPECT_EQ(
+      message("103"),
+      "--calibration_option: 103 asks for 16-bit weights of the first layer (32) and bias range (64)" + lacks + "7");
   for (const char* wrong : {"128", "255", "-1", "", "1.5", "0x1", "advanced", "99999999999999999999"}) {
     EXPECT_THAT(message(wrong), HasSubstr(std::string(wrong) + " is not a sum of TIDL's 1 ")) << wrong;
   }

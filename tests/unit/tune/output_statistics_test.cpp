@@ -29,6 +29,13 @@ Tensor draw_codes(std::mt19937& rng, const Shape& shape, IntGrid grid) {
   return codes;
 }
 
+/// A graph of this node alone, for measure_output().
+graph::Graph graph_of(graph::Node node) {
+  graph::Graph graph;
+  graph.nodes.push_back(std::move(node));
+  return graph;
+}
+
 /// Means of the real values, and the share of them strictly inside both clamp and grid, of channels on axis 1.
 void expect_plain(const OutputStatistics& seen, const std::vector<Tensor>& outputs, const Encoding& grid,
                   const graph::Node& node) {
@@ -74,7 +81,7 @@ TEST(OutputStatistics, ArePlainSumsOverCodesOfEveryWidth) {
     std::vector<Tensor> outputs;
     for (int s = 0; s < 4; ++s) outputs.push_back(draw_codes(rng, {2, 3, 71, 83}, grid));
     for (const int workers : {1, 3}) {
-      const auto seen = measure_output(GivenLayer(outputs, encoding, workers), node, 4, workers);
+      const auto seen = measure_output(GivenLayer(outputs, encoding, workers), graph_of(node), 4, workers);
       ASSERT_TRUE(seen.ok());
       expect_plain(*seen, outputs, encoding, node);
     }
@@ -90,7 +97,7 @@ TEST(OutputStatistics, EndsAreThoseOfTheClampAndTheGridOfEachChannel) {
   for (const auto& clamp : {std::optional<graph::FusedClamp>{}, std::optional(relu6), std::optional(by_channel)}) {
     const graph::Node node = conv_with(clamp);
     const std::vector<Tensor> outputs{draw_codes(rng, {1, 3, 30, 30}, {0, 255})};
-    const auto seen = measure_output(GivenLayer(outputs, channels), node, 1, 1);
+    const auto seen = measure_output(GivenLayer(outputs, channels), graph_of(node), 1, 1);
     ASSERT_TRUE(seen.ok());
     expect_plain(*seen, outputs, channels, node);
   }
@@ -99,7 +106,7 @@ TEST(OutputStatistics, EndsAreThoseOfTheClampAndTheGridOfEachChannel) {
 TEST(OutputStatistics, RealNumbersAreAllInside) {
   const std::vector<Tensor> outputs{Tensor::of<float>({1, 2, 2}, {1.0F, 2.0F, -4.0F, 0.0F}),
                                     Tensor::of<float>({1, 2, 2}, {3.0F, 4.0F, -4.0F, 2.0F})};
-  const auto seen = measure_output(GivenLayer(outputs, {}), conv_with({}), 2, 1);
+  const auto seen = measure_output(GivenLayer(outputs, {}), graph_of(conv_with({})), 2, 1);
   ASSERT_TRUE(seen.ok());
   EXPECT_EQ(seen->means.by_sample, (std::vector<std::vector<double>>{{1.5, -2.0}, {3.5, -1.0}}));
   EXPECT_EQ(seen->inside, (std::vector<double>{1.0, 1.0}));

@@ -136,6 +136,7 @@ class GivenLayer final : public SweptLayer {
       : outputs_(std::move(outputs)), grid_(std::move(grid)), num_workers_(num_workers) {}
 
   graph::NodeId node() const override { return 0; }
+  graph::NodeId last() const override { return 0; }
   const Encoding* input_grid() const override { return nullptr; }
   Result<void> for_each_input(std::int64_t, const SeeTensor&) const override { return {}; }
   Result<void> for_each_output(std::int64_t num_samples, const SeeTensor& see) const override {

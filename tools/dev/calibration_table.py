@@ -46,21 +46,22 @@ def methods_for(model, grid):
 
 
 class Samples:
-    """Model, lists and labels of one name of MODELS."""
+    """Model, lists and labels of a model of ../shared; with a `count`, only so many samples of each list."""
 
-    def __init__(self, name, shared, work):
+    def __init__(self, name, shared, work, count=None):
         if name == "digits":
             folder = shared / "data" / "digits"
             self.model, self.calib = folder / "digits.onnx", folder / "calib.txt"
             self.eval, self.labels = folder / "eval.txt", folder / "eval_labels.txt"
             return
         self.model = shared / "data" / "models" / f"{name}.onnx"
-        folders = {split: work / f"{name}.{split}" for split in ("calib", "eval")}
+        suffix, limit = (f".{count}", ["--count", str(count)]) if count else ("", [])
+        folders = {split: work / f"{name}.{split}{suffix}" for split in ("calib", "eval")}
         for split, folder in folders.items():
             if not (folder / "input_list.txt").exists():
                 print(f"preparing {folder}", file=sys.stderr)
-                subprocess.run([sys.executable, shared / "tools" / "prepare_inputs.py", name, folder, "--split", split],
-                               check=True, stdout=subprocess.DEVNULL)
+                subprocess.run([sys.executable, shared / "tools" / "prepare_inputs.py", name, folder, "--split", split,
+                                *limit], check=True, stdout=subprocess.DEVNULL)
         self.calib = folders["calib"] / "input_list.txt"
         self.eval, self.labels = folders["eval"] / "input_list.txt", folders["eval"] / "labels.txt"
 
@@ -73,14 +74,20 @@ def quantize(tools, samples, options, quantized):
     return time.monotonic() - start
 
 
-def measure(tools, samples, options):
-    """Top-1 and its drop, agreement, SQNR of the output in dB."""
+def reports(tools, samples, options, labels):
+    """What quantize and quantize-eval report; `labels`: whether those of the samples are those of the output."""
     with tempfile.TemporaryDirectory() as folder:
         quantized, report = f"{folder}/q.onnx", f"{folder}/e.json"
         quantize(tools, samples, options, quantized)
-        subprocess.run([tools / "quantize-eval", "--quiet", "--no_isolated", "--input_list", samples.eval, "--labels",
-                        samples.labels, "--report", report, samples.model, quantized], check=True, capture_output=True)
-        found = json.loads(pathlib.Path(report).read_text())
+        subprocess.run([tools / "quantize-eval", "--quiet", "--no_isolated", "--input_list", samples.eval,
+                        *(("--labels", samples.labels) if labels else ()), "--report", report, samples.model,
+                        quantized], check=True, capture_output=True)
+        return [json.loads(pathlib.Path(path).read_text()) for path in (f"{folder}/q.report.json", report)]
+
+
+def measure(tools, samples, options):
+    """Top-1 and its drop, agreement, SQNR of the output in dB."""
+    found = reports(tools, samples, options, labels=True)[1]
     metrics = found["metrics"]
     return {"top1": metrics["top1"]["quantized"], "drop": metrics["top1"]["drop"],
             "agreement": metrics["top1_agreement"], "sqnr": found["outputs"][0]["sqnr_db"]}
@@ -102,13 +109,25 @@ def table(model, grid, rows):
     return "\n".join(lines) + "\n\n"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parser_for(description):
+    """The options of scripts that measure."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tools", type=pathlib.Path, default=ROOT / "build" / "release" / "tools")
     parser.add_argument("--shared", type=pathlib.Path, default=ROOT.parent / "shared")
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path(tempfile.gettempdir()) / "halfstep_calibration")
-    parser.add_argument("--only", choices=MODELS)
     parser.add_argument("--update", action="store_true")
+    return parser
+
+
+def put_into_document(begin, end, text):
+    """Replaces what stands between two markers."""
+    head, rest = DOCUMENT.read_text().split(begin)
+    DOCUMENT.write_text(head + begin + "\n" + text + end + rest.split(end)[1])
+
+
+def main():
+    parser = parser_for(__doc__)
+    parser.add_argument("--only", choices=MODELS)
     args = parser.parse_args()
     if args.only and args.update:
         parser.error("--update needs the tables of all models")
@@ -124,7 +143,8 @@ def main():
             row = results.setdefault(f"{model}: {grid}: {act}: {param}", {})
             if part in row:
                 continue
-            options = (*GRIDS[grid], "--act_quantizer_calibration", act, "--param_quantizer_calibration", param)
+            options = ("--effort", "fast", *GRIDS[grid], "--act_quantizer_calibration", act,
+                       "--param_quantizer_calibration", param)
             if part == "sqnr":
                 row.update(measure(args.tools, samples[model], options))
             else:
@@ -139,9 +159,7 @@ def main():
     if not args.update:
         print(text, end="")
         return
-    document = DOCUMENT.read_text()
-    head, rest = document.split(BEGIN)
-    DOCUMENT.write_text(head + BEGIN + "\n" + text + END + rest.split(END)[1])
+    put_into_document(BEGIN, END, text)
 
 
 if __name__ == "__main__":

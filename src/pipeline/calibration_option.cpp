@@ -56,6 +56,7 @@ Result<void> set_calibration_option(QuantizeRequest& request, const std::string&
   options.scale = ScaleKind::kPowerOfTwo;
   options.act_schema = Schema::kUnsignedSymmetric;
   options.param_schema = Schema::kSymmetric;
+  options.trim_flat = false;
   const bool depthwise = (*bits & kDepthwisePerChannel) != 0;
   options.per_channel = depthwise ? WeightsPerChannel::kDepthwise : WeightsPerChannel::kNone;
   options.act_range = rule_of((*bits & kActivationRange) != 0);

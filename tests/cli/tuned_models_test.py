@@ -21,7 +21,8 @@ class TunedModels(tool_test.ToolTest):
 
     def quantize(self, algorithms, *options, model=MODEL, samples=CALIB):
         """The report's steps that were kept."""
-        said = self.assert_succeeds("quantize", "--quiet", "--input_list", samples, "--algorithms", algorithms,
+        said = self.assert_succeeds("quantize", "--quiet", "--effort", "fast", "--input_list", samples, "--algorithms",
+                                    algorithms,
                                     "--validate", 4, "--output_path", QUANTIZED, "--float_out", FLOAT, *options, model)
         self.assertIn(f"{ENCODINGS}, {REPORT}, {FLOAT}\n", said.stdout)
         self.report = json.loads((self.work / REPORT).read_text())
@@ -60,7 +61,7 @@ class ScaledTensors(TunedModels):
         return {layer["name"] for layer in report["layers"]}
 
     def test_are_recorded_and_not_compared(self):
-        self.assertEqual(self.quantize("equalize", *PER_TENSOR), ["equalize"])
+        self.assertEqual(self.quantize("equalize"), ["equalize"])
         scaled = self.recorded("halfstep.rescaled")
         self.assertGreater(len(scaled), 10)
         self.assertEqual(self.recorded("halfstep.rescaled", FLOAT), scaled)
@@ -75,7 +76,7 @@ class ScaledTensors(TunedModels):
             self.assertGreater(min(layer["isolated"]["sqnr_db"] for layer in report["layers"]), 20)
 
     def test_are_compared_with_the_model_in_the_same_units(self):
-        self.quantize("equalize", *PER_TENSOR)
+        self.quantize("equalize")
         scaled = set(self.recorded("halfstep.rescaled"))
         self.assertLess(scaled, self.layers(self.report))  # quantize's own check.
         self.assertGreater(min(layer["sqnr_db"] for layer in self.report["layers"]), 20)
@@ -96,7 +97,7 @@ class ScaledTensors(TunedModels):
         self.assertNotIn(b"halfstep.rescaled", (self.work / QUANTIZED).read_bytes())
 
     def test_a_quantized_model_that_is_quantized_again_keeps_them(self):
-        self.quantize("equalize", *PER_TENSOR)
+        self.quantize("equalize")
         scaled = self.recorded("halfstep.rescaled")
         self.assert_succeeds("quantize", "--quiet", "--input_list", CALIB, "--output_path", "again.onnx", QUANTIZED)
         self.assertEqual(self.recorded("halfstep.rescaled", "again.onnx"), scaled)
@@ -139,7 +140,7 @@ class FloatOut(TunedModels):
                 self.assertNotIn(b"QuantizeLinear", (self.work / FLOAT).read_bytes())
 
     def test_equalizing_leaves_its_function(self):
-        self.quantize("equalize", *PER_TENSOR)
+        self.quantize("equalize")
         for folder, model in (("before", MODEL), ("after", FLOAT)):
             self.assert_succeeds("quantize-run", "--quiet", "--input_list", self.three(), "--output_dir", folder, model)
         for n in range(3):

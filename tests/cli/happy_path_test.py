@@ -69,8 +69,7 @@ class Quantize(tool_test.ToolTest):
     def test_default_effort_corrects_biases_and_says_so(self):
         finished = self.quantize()
         self.assertIn("Tuned       bias-correction: 18 layers", finished.stdout)
-        report = load(self.work / "digits.report.json")
-        options = report["options"]
+        options = (report := load(self.work / "digits.report.json"))["options"]
         self.assertEqual((options["act_quantizer_calibration"], options["act_per_channel"], options["algorithms"]),
                          ("percentile", "depthwise", "bias-correction"))
         self.assertEqual(load(self.work / "digits.encodings.json")["halfstep"]["options"], options)
@@ -82,9 +81,8 @@ class Quantize(tool_test.ToolTest):
 
     def test_effort_fast_is_ranges_alone(self):
         self.assertNotIn("Tuned", self.quantize("--effort", "fast").stdout)
-        report = load(self.work / "digits.report.json")
+        options = (report := load(self.work / "digits.report.json"))["options"]
         self.assertNotIn("tuning", report)
-        options = report["options"]
         self.assertEqual((options["act_quantizer_calibration"], options["algorithms"]), ("min-max", "none"))
 
     def test_report_says_what_was_observed_chosen_and_clipped(self):

@@ -66,6 +66,25 @@ class Quantize(tool_test.ToolTest):
         for word in ("SQNR", OUTPUT, "100 samples"):
             self.assertIn(word, finished.stdout)
 
+    def test_default_effort_corrects_biases_and_says_so(self):
+        finished = self.quantize()
+        self.assertIn("Tuned       bias-correction: 18 layers", finished.stdout)
+        options = (report := load(self.work / "digits.report.json"))["options"]
+        self.assertEqual((options["act_quantizer_calibration"], options["act_per_channel"], options["algorithms"]),
+                         ("percentile", "depthwise", "bias-correction"))
+        self.assertEqual(load(self.work / "digits.encodings.json")["halfstep"]["options"], options)
+        self.assertIn(b"algorithms=bias-correction", (self.work / "digits.quantized.onnx").read_bytes())
+        self.assertEqual([step["algorithms"] for step in report["tuning"]], ["bias-correction"])
+        # Percentiles are for what another layer reads.
+        (output,) = (entry for entry in report["ranges"] if entry["name"] == OUTPUT)
+        self.assertEqual((output["by"], output["clipped_percent"]), ("calibrated (min-max)", 0))
+
+    def test_effort_fast_is_ranges_alone(self):
+        self.assertNotIn("Tuned", self.quantize("--effort", "fast").stdout)
+        options = (report := load(self.work / "digits.report.json"))["options"]
+        self.assertNotIn("tuning", report)
+        self.assertEqual((options["act_quantizer_calibration"], options["algorithms"]), ("min-max", "none"))
+
     def test_report_says_what_was_observed_chosen_and_clipped(self):
         self.quantize("--act_quantizer_calibration", "percentile", "--percentile_calibration_value", "99")
         report = load(self.work / "digits.report.json")

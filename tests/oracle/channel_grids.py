@@ -33,8 +33,8 @@ def check(checks, tools, folder):
     for options in ((), ("--scale", "power_of_two")):
         sqnr = {}
         for choice in ("none", "depthwise"):
-            tools.call("quantize", ["--input_list", samples, "--output_path", written, "--act_per_channel", choice,
-                                    *options], [model])
+            tools.call("quantize", ["--effort", "fast", "--input_list", samples, "--output_path", written,
+                                    "--act_per_channel", choice, *options], [model])
             for optimized in (True, False):
                 found = np.stack([s["y"] for s in agreement.run_onnxruntime(written, feeds, optimized)])
                 sqnr[choice, optimized] = sqnr_db(expected, found)

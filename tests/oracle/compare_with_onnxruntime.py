@@ -48,6 +48,7 @@ MAX_WEIGHT_BYTES_RATIO = 0.28
 MAX_FILE_RATIO = 0.33
 MIN_BYTES_FOR_FILE_RATIO = 2_000_000  # Below, names and nodes weigh as much as weights.
 
+# Ranges alone, but for those that say otherwise.
 VARIANTS = {
     "act16": ("--act_bitwidth", "16"),
     "weights4": ("--weights_bitwidth", "4"),
@@ -64,6 +65,9 @@ VARIANTS = {
     "full_grid": ("--restrict_quantization_steps", "-0x80 0x7F"),
     "encodings_0.6.1": ("--encodings_version", "0.6.1"),
     "encodings_2.0.0": ("--encodings_version", "2.0.0"),
+    "best": ("--effort", "best"),
+    "per_tensor_best": ("--effort", "best", "--use_per_channel_quantization", "false", "--act_per_channel", "none"),
+    "power_of_two_best": ("--effort", "best", "--scale", "power_of_two", "--use_per_channel_quantization", "false"),
 }
 # Written by ONNX Runtime's quantizer, run in fixed point.
 SHARED_IMPORTS = {name: imported_qdq.VARIANTS[:2] for name in ("mobilenetv2_tv", "squeezenet1_1")}
@@ -157,7 +161,14 @@ def check_quantized(checks, tools, case, folder):
 
 def check_option(checks, tools, case, name, folder):
     """One set of options of quantize."""
-    written = tools.quantize(case, folder, *VARIANTS[name])
+    options = VARIANTS[name]
+    described = case  # By the encodings: where algorithms change the float model, what they make of it.
+    if "--effort" in options:
+        described = dataclasses.replace(case, model=folder / "float.onnx")
+        written = tools.quantize(case, folder, "--float_out", described.model, *options)
+        check_tuned(checks, written.read_report())
+    else:
+        written = tools.quantize(case, folder, "--effort", "fast", *options)
     model = QdqFile(written.model)
     qdq_file.check_structure(checks, model, case.proto, wide=name in WIDE)
     version = name.removeprefix("encodings_") if name.startswith("encodings_") else "1.0.0"
@@ -165,11 +176,18 @@ def check_option(checks, tools, case, name, folder):
     check_option_grids(checks, name, model)
     check_simulated(checks, tools, case, written, folder, act16="act16" in name)
     # The same encodings on the float model give the same results.
-    by_model = tools.evaluate(case, folder / "eval.json", quantized=written.model)
-    by_encodings = tools.evaluate(case, folder / "eval_encodings.json", "--encodings", written.encodings)
+    by_model = tools.evaluate(described, folder / "eval.json", quantized=written.model)
+    by_encodings = tools.evaluate(described, folder / "eval_encodings.json", "--encodings", written.encodings)
     for a, b in zip(by_model["outputs"], by_encodings["outputs"], strict=True):
         checks.expect(abs(a["sqnr_db"] - b["sqnr_db"]) < 0.1,
                       f"{a['name']}: {a['sqnr_db']} dB from the model, {b['sqnr_db']} dB from the encodings")
+
+
+def check_tuned(checks, report):
+    """That algorithms changed the model; otherwise the run says nothing about what they write."""
+    kept = [step["algorithms"] for step in report.get("tuning", []) if not step["undone"]]
+    checks.note(f"tuned      {', '.join(kept)}")
+    checks.expect("round,bias-correction" in kept, f"of --effort best only {kept} is kept")
 
 
 def check_option_grids(checks, name, model):
@@ -187,7 +205,7 @@ def check_option_grids(checks, name, model):
         checks.expect(all(np.all(np.frexp(grid.scales)[0] == 0.5) for grid in grids), "a scale is no power of two")
     if name.startswith("power_of_two") or name in ("symmetric", "unsignedsymmetric"):
         checks.expect(all(np.all(grid.zero_points == 0) for grid in activations), "an activation has a zero point")
-    if name == "per_tensor":
+    if name.startswith("per_tensor"):
         checks.expect(all(grid.scales.ndim == 0 for grid in grids), "a tensor has a scale a channel")
 
 

@@ -95,8 +95,7 @@ def layer_shares(tools, case, model, folder):
         for tensor, stored, dequantized in tensors:
             real = read_result(folder / "layers", i, tensor).reshape(shapes[stored])
             feed[dequantized] = real
-            grid = grids[tensor]
-            our_codes[stored] = np.rint(real / np.float64(grid.scales)) + grid.zero_points.astype(np.float64)
+            our_codes[stored] = grids[tensor].codes_of(real)
         ours.append(our_codes)
         theirs.append(agreement.run_onnxruntime(cut_path, [feed], optimized=False)[0])
     steps = dict.fromkeys(shapes, 1.0)

@@ -22,6 +22,12 @@ class Grid:
     zero_points: np.ndarray
     axis: int | None
 
+    def codes_of(self, real):
+        """The codes of numbers on the grid, in double precision; `real` has the tensor's shape."""
+        shape = [-1 if i == self.axis else 1 for i in range(real.ndim)] if self.scales.ndim else []
+        scales, zero_points = (part.astype(np.float64).reshape(shape) for part in (self.scales, self.zero_points))
+        return np.rint(real / scales) + zero_points
+
 
 class QdqFile:
     """A quantized model with its lookup tables."""

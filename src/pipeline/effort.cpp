@@ -28,6 +28,9 @@ class EffortOptions {
     }
     const bool coarse = !affine || request_.options.weight_bits < 8;
     if (undecided("param_quantizer_calibration") && coarse) request_.options.param_range.method = RangeMethod::kMse;
+    // Who wants no algorithms gets what statistics of the same samples would give: nothing is judged.
+    const bool judges = !request_.tuning.asked_for || !request_.tuning.algorithms.empty();
+    if (!judges) request_.tuning.range_choices.clear();
     if (undecided("algorithms")) request_.tuning.algorithms = algorithms(best || !by_channel || coarse);
     if (undecided("tuning_samples") && best) request_.tuning.num_samples = kBestSamples;
   }

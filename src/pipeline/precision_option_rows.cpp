@@ -370,8 +370,9 @@ std::span<const OptionRow<QuantizationOptions>> precision_options() {
        .get = get_act_per_channel},
       {.name = "trim_flat",
        .kind = OptionKind::kBoolean,
-       .default_text = "by `--effort`: false with fast, else true",
-       .help = "the grid of what only Swish, HardSwish, Sigmoid and their like read ends where these become flat",
+       .default_text = "false",
+       .help = "the grid of what only Swish, HardSwish, Sigmoid and their like read ends where these become flat; true "
+               "by `--effort default` and best",
        .set = set_trim_flat,
        .get = get_trim_flat},
       {.name = "align_inputs",

@@ -14,7 +14,8 @@ class FixedPoint(tool_test.ToolTest):
     """digits.onnx, quantized with default options unless a test says otherwise."""
 
     def quantize(self, *options):
-        self.assert_succeeds("quantize", "--quiet", "--validate", "0", "--input_list", CALIB, *options, MODEL)
+        self.assert_succeeds("quantize", "--quiet", "--effort", "fast", "--validate", "0", "--input_list", CALIB, *options,
+                             MODEL)
 
     def run_model(self, mode, *options, folder="out"):
         """What quantize-run says of three samples; its results are in `self.work / folder`."""

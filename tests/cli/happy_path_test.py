@@ -71,11 +71,10 @@ class Quantize(tool_test.ToolTest):
         self.assertIn("Tuned       bias-correction: 18 layers", finished.stdout)
         options = (report := load(self.work / "digits.report.json"))["options"]
         self.assertEqual((options["act_quantizer_calibration"], options["act_per_channel"], options["algorithms"]),
-                         ("percentile", "depthwise", "bias-correction"))
+                         ("min-max", "depthwise", "bias-correction"))
         self.assertEqual(load(self.work / "digits.encodings.json")["halfstep"]["options"], options)
         self.assertIn(b"algorithms=bias-correction", (self.work / "digits.quantized.onnx").read_bytes())
-        self.assertEqual([step["algorithms"] for step in report["tuning"]], ["bias-correction"])
-        # Percentiles are for what another layer reads.
+        self.assertEqual([step["algorithms"] for step in report["tuning"]], ["ranges", "bias-correction"])
         (output,) = (entry for entry in report["ranges"] if entry["name"] == OUTPUT)
         self.assertEqual((output["by"], output["clipped_percent"]), ("calibrated (min-max)", 0))
 
@@ -233,7 +232,7 @@ class Evaluate(tool_test.ToolTest):
 
     def setUp(self):
         super().setUp()
-        self.assert_succeeds("quantize", "--input_list", CALIB, MODEL)
+        self.assert_succeeds("quantize", "--effort", "fast", "--input_list", CALIB, MODEL)
 
     def test_table_and_report(self):
         finished = self.assert_succeeds("quantize-eval", "--input_list", EVAL, "--labels", LABELS, "--report",
@@ -330,7 +329,7 @@ class Run(tool_test.ToolTest):
         self.assertEqual(self.results(), {OUTPUT + ".raw": 2 * 4 * NUM_CLASSES})
 
     def test_simulated_lies_on_the_grid(self):
-        self.assert_succeeds("quantize", "--input_list", CALIB, MODEL)
+        self.assert_succeeds("quantize", "--effort", "fast", "--input_list", CALIB, MODEL)
         quantized = self.work / "digits.quantized.onnx"
         self.run_digits("--mode", "simulated", model=quantized, folder="by_model")
         self.run_digits("--mode", "simulated", "--encodings", "digits.encodings.json", folder="by_encodings")
@@ -371,13 +370,13 @@ class Inspect(tool_test.ToolTest):
         self.assertIn("float32[4, 16, 16, 16]", text)
 
     def test_quantized_model(self):
-        self.assert_succeeds("quantize", "--input_list", CALIB, MODEL)
+        self.assert_succeeds("quantize", "--effort", "fast", "--input_list", CALIB, MODEL)
         text = self.assert_succeeds("quantize-inspect", "digits.quantized.onnx").stdout
         for word in ("Encodings", "uint8", "int8", "int32", "scale", "q31_single", "0.1."):
             self.assertIn(word, text)
 
     def test_encodings_beside_a_float_model(self):
-        self.assert_succeeds("quantize", "--input_list", CALIB, MODEL)
+        self.assert_succeeds("quantize", "--effort", "fast", "--input_list", CALIB, MODEL)
         text = self.assert_succeeds("quantize-inspect", "--encodings", "digits.encodings.json", MODEL).stdout
         self.assertIn("uint8", text)
 

@@ -20,7 +20,7 @@ class Parts(tool_test.ToolTest):
 
     def setUp(self):
         super().setUp()
-        self.assert_succeeds("quantize", "--quiet", "--validate", "0", "--input_list", CALIB, MODEL)
+        self.assert_succeeds("quantize", "--quiet", "--effort", "fast", "--validate", "0", "--input_list", CALIB, MODEL)
         self.samples = self.write("two.txt", "".join(f"{DIGITS}/calib/000{i}.raw\n" for i in range(NUM_SAMPLES)))
         entries = json.loads((self.work / ENCODINGS).read_text())["activation_encodings"]
         self.tensors = [entry["name"] for entry in entries if entry["name"] not in (INPUT, OUTPUT)]

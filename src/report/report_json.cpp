@@ -86,6 +86,15 @@ Json histogram_json(const TensorHistogram& histogram) {
           {"step", histogram.step}};
 }
 
+Json trial_json(const Trial& trial) {
+  if (!trial.tried) return {{"scheme", trial.scheme}, {"tried", false}};
+  return {{"scheme", trial.scheme},
+          {"tried", true},
+          {"sqnr_db", limited_db(trial.sqnr_db)},
+          {"agreement", trial.agreement},
+          {"kept", trial.kept}};
+}
+
 Json tuning_json(const TuningStep& step) {
   return {{"algorithms", step.algorithms},
           {"did", step.did},
@@ -122,6 +131,7 @@ std::string to_json(const Report& report) {
   }
   if (report.num_calibration_samples > 0) json["num_calibration_samples"] = report.num_calibration_samples;
   if (report.num_held_out > 0) json["held_out_samples"] = report.num_held_out;
+  put_list("search", report.trials, trial_json, json);
   put_list("tuning", report.tuning, tuning_json, json);
   json["encodings"] = {{"activations", report.num_activation_encodings},
                        {"weights", report.num_weight_encodings},

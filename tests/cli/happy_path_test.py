@@ -70,11 +70,11 @@ class Quantize(tool_test.ToolTest):
         finished = self.quantize()
         self.assertIn("Tuned       bias-correction: 18 layers", finished.stdout)
         options = (report := load(self.work / "digits.report.json"))["options"]
-        self.assertEqual((options["act_quantizer_calibration"], options["act_per_channel"], options["algorithms"]),
-                         ("min-max", "depthwise", "bias-correction"))
+        self.assertEqual((options["act_per_channel"], options["algorithms"]), ("depthwise", "bias-correction"))
         self.assertEqual(load(self.work / "digits.encodings.json")["halfstep"]["options"], options)
         self.assertIn(b"algorithms=bias-correction", (self.work / "digits.quantized.onnx").read_bytes())
-        self.assertEqual([step["algorithms"] for step in report["tuning"]], ["ranges", "bias-correction"])
+        self.assertEqual(report["tuning"][-1]["algorithms"], "bias-correction")
+        # Percentiles are for what another layer reads.
         (output,) = (entry for entry in report["ranges"] if entry["name"] == OUTPUT)
         self.assertEqual((output["by"], output["clipped_percent"]), ("calibrated (min-max)", 0))
 
@@ -131,7 +131,7 @@ class Quantize(tool_test.ToolTest):
                     self.assertGreater(len(encodings[section]), 10)
 
     def test_encodings_evaluate_like_the_model(self):
-        self.quantize()
+        self.quantize("--effort", "fast")
         for name, options in (("model", ["digits.quantized.onnx"]), ("json", ["--encodings", "digits.encodings.json"])):
             self.assert_succeeds("quantize-eval", "--input_list", CALIB, "--report", name + ".json", MODEL, *options)
         by_model, by_json = load(self.work / "model.json"), load(self.work / "json.json")

@@ -22,6 +22,7 @@ namespace {
 constexpr std::int64_t kHoldOutEvery = 8;
 constexpr std::int64_t kFewSamples = 64;  // Of which every fourth is held out.
 constexpr std::int64_t kMostHeldOut = 32;
+constexpr const char* kRangesStep = "ranges";  // Chosen, not an algorithm.
 constexpr std::size_t kOutlookSamples = 24;
 
 /// Some samples of a source, by their places in it.
@@ -114,7 +115,7 @@ class ModelTuner {
       if (best && handicapped_db <= best->handicapped_db) continue;
       best = Choice{method, *std::move(made), *std::move(score), handicapped_db};
     }
-    report::TuningStep step{.algorithms = "ranges", .did = {}, .notes = {}};
+    report::TuningStep step{.algorithms = kRangesStep, .did = {}, .notes = {}};
     step.did = std::string(calib::name_of(best->method)) + " for activations, of " + std::to_string(choices.size()) +
                " methods; before: min-max";
     const tune::Score before = plain.value_or(best->score);
@@ -149,7 +150,8 @@ class ModelTuner {
   /// If nothing was kept, the model is the one that came, without zeros that were to be corrected: its encodings are
   /// good for that model, too.
   Result<void> drop_idle_biases() {
-    const bool kept = !std::ranges::all_of(tuned_.steps, &report::TuningStep::undone);
+    const bool kept = std::ranges::any_of(
+        tuned_.steps, [](const report::TuningStep& step) { return !step.undone && step.algorithms != kRangesStep; });
     if (kept || tuned_.float_graph.values.size() == request_.graph->values.size()) return {};
     Result<Calibration> plain = calibrated(*request_.graph);
     if (!plain.ok()) return plain.error();

@@ -18,7 +18,7 @@ struct FloatStep {
   const TuningOptions& tuning;
   const graph::Graph& graph;
   const EncodingSet& imported;
-  double weight_shrink = 0.01;  ///< Percent of a weight's values beyond its percentile.
+  double weight_shrink = 0.01;     ///< Percent of a weight's values beyond its percentile.
   const Calibration& calibration;  ///< Of `graph`, as it is quantized so far.
   /// Observes `graph` with these watched, too.
   std::function<Result<calib::Observations>(const std::vector<calib::Watch>&)> observe = {};

@@ -42,7 +42,7 @@ enum class ClipMethod {
 struct TuningOptions {
   Effort effort = Effort::kDefault;
   std::vector<Algorithm> algorithms;  ///< In the order they run; each once.
-  bool asked_for = false;             ///< A user or a recipe named them; what stands in their way is an error then.
+  bool asked_for = false;  ///< A user or a recipe named them: an error where there are no samples to run them.
   /// What --effort lets held-out samples choose from for activations; the first is what QuantizationOptions say. Empty,
   /// or one: nothing to choose.
   std::vector<RangeMethod> range_choices;

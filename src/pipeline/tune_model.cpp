@@ -11,6 +11,7 @@
 #include "calib/range_estimators.hpp"
 #include "core/errors.hpp"
 #include "pipeline/float_steps.hpp"
+#include "pipeline/sample_split.hpp"
 #include "tune/analytic_bias.hpp"
 #include "tune/judge.hpp"
 #include "tune/options.hpp"
@@ -19,39 +20,10 @@
 namespace halfstep::pipeline {
 namespace {
 
-constexpr std::int64_t kHoldOutEvery = 8;
-constexpr std::int64_t kFewSamples = 64;  // Of which every fourth is held out.
-constexpr std::int64_t kMostHeldOut = 32;
 constexpr double kDamping = 0.05;
 constexpr int kTrialsBelow8Bits = 6;
 constexpr const char* kRangesStep = "ranges";  // Chosen, not an algorithm.
 constexpr std::size_t kOutlookSamples = 24;
-
-/// Some samples of a source, by their places in it.
-exec::SampleSource picked(const exec::SampleSource& all, std::vector<std::int64_t> places) {
-  exec::SampleSource some;
-  some.count = static_cast<std::int64_t>(places.size());
-  some.load = [&all, places](std::int64_t i) { return all.load(places[static_cast<std::size_t>(i)]); };
-  if (all.place) some.place = [&all, places](std::int64_t i) { return all.place(places[static_cast<std::size_t>(i)]); };
-  return some;
-}
-
-/// Who learns and who judges.
-struct Split {
-  std::vector<std::int64_t> fit;
-  std::vector<std::int64_t> held_out;
-};
-
-Split split_of(std::int64_t count) {
-  Split split;
-  const std::int64_t every =
-      std::clamp<std::int64_t>(count, 2, count < kFewSamples ? kHoldOutEvery / 2 : kHoldOutEvery);
-  for (std::int64_t i = 0; i < count; ++i) {
-    const bool judges = i % every == every - 1 && static_cast<std::int64_t>(split.held_out.size()) < kMostHeldOut;
-    (judges ? split.held_out : split.fit).push_back(i);
-  }
-  return split;
-}
 
 class ModelTuner {
  public:
@@ -68,6 +40,7 @@ class ModelTuner {
     if (!judge.ok()) return judge.error();
     judge_.emplace(*std::move(judge));
     tuned_.num_held_out = judge_->num_samples();
+    tuned_.act_range = request_.options.act_range;
     const bool corrects = std::ranges::count(request_.tuning.algorithms, Algorithm::kBiasCorrection) > 0;
     tuned_.float_graph = corrects ? tune::with_biases(*request_.graph) : *request_.graph;
     Result<Calibration> base = calibrated(tuned_.float_graph);
@@ -78,6 +51,11 @@ class ModelTuner {
     fixed_ = *fixed;
     if (auto scored = rescore(); !scored.ok()) return scored.error();
     if (tuned_.calibration.model.encodings.empty()) return std::move(tuned_);  // Nothing to quantize.
+    if (!judge_->can_judge()) {
+      tuned_.calibration.warnings.push_back(
+          "no output is float32 of a shape known before running, so nothing judges algorithms: ranges alone decide");
+      return std::move(tuned_);
+    }
     if (auto chosen = choose_ranges(); !chosen.ok()) return chosen.error();
     if (auto ran = run_algorithms(); !ran.ok()) return ran.error();
     if (auto done = drop_idle_biases(); !done.ok()) return done.error();
@@ -142,6 +120,10 @@ class ModelTuner {
       if (tune::is_swept(algorithm, request_.tuning)) {
         swept.push_back(algorithm);
         continue;
+      }
+      // In the order asked for: analytic correction of rounded weights comes behind their sweep.
+      if (!swept.empty()) {
+        if (auto ran = tolerated(run_sweep(std::exchange(swept, {})), "the sweep"); !ran.ok()) return ran;
       }
       Result<void> ran = algorithm == Algorithm::kBiasCorrection ? correct_analytically() : change_float(algorithm);
       if (ran = tolerated(std::move(ran), tune::name_of(algorithm)); !ran.ok()) return ran;
@@ -240,20 +222,20 @@ class ModelTuner {
     tuned_.units.add(changed->units);
     tuned_.float_graph = std::move(changed->graph);
     tuned_.calibration = *std::move(calibration);
+    const auto undo = [&] {
+      tuned_.changes_function = before.changes_function;
+      tuned_.units = std::move(before.units);
+      tuned_.float_graph = std::move(before.float_graph);
+      tuned_.calibration = std::move(before.calibration);
+    };
     Result<tune::Score> after = outlook();
-    if (!after.ok()) return after.error();
+    if (!after.ok()) {
+      undo();
+      return after.error();
+    }
     const bool few = judge_->num_samples() < tune::kFewJudges;
     const double needed_db = changes_function ? tune::kClearGainDb : few ? tune::kGainOfFewDb : -tune::kNoLossDb;
-    const bool kept = judged(
-        std::move(step), *outlook_, *after, start,
-        [&] {
-          tuned_.changes_function = before.changes_function;
-          tuned_.units = std::move(before.units);
-          tuned_.float_graph = std::move(before.float_graph);
-          tuned_.calibration = std::move(before.calibration);
-        },
-        needed_db);
-    if (!kept) return {};
+    if (!judged(std::move(step), *outlook_, *after, start, undo, needed_db)) return {};
     outlook_ = *std::move(after);
     return rescore();
   }
@@ -278,9 +260,12 @@ class ModelTuner {
       return input.declared.dims && std::ranges::all_of(*input.declared.dims, &graph::Dim::fixed);
     };
     const bool one_shape = std::ranges::all_of(request_.graph->inputs, is_fixed);
+    const TuningOptions& tuning = request_.tuning;
+    const bool iterates = tuning.bias_method == BiasMethod::kIterative;
+    const std::int64_t most = std::max<std::int64_t>(tuning.num_samples, iterates ? tuning.bias_calibration_frames : 0);
     std::vector<std::int64_t> places;
     for (const std::int64_t place : split_.fit) {
-      if (static_cast<std::int64_t>(places.size()) == request_.tuning.num_samples) break;
+      if (static_cast<std::int64_t>(places.size()) == most) break;
       if (!one_shape) {
         const Result<std::vector<Tensor>> inputs = request_.samples.load(place);
         if (!inputs.ok()) return inputs.error();

@@ -19,6 +19,11 @@ constexpr double kLeastInside = 0.02;
 /// Newton's steps count at least this share as inside.
 constexpr double kInsideFloor = 0.1;
 
+/// Not so behind alpha and beta of Gemm.
+bool adds_bias_plainly(const graph::Node& node) {
+  return node.attributes.get_float("alpha", 1.0F) == 1.0F && node.attributes.get_float("beta", 1.0F) == 1.0F;
+}
+
 double root_mean_square(const std::vector<double>& values) {
   double sum = 0.0;
   for (const double value : values) sum += value * value;
@@ -101,7 +106,7 @@ Result<CorrectedBias> correct_bias(const SweptLayer& layer, QuantizedGraph& mode
   const graph::Node& node = model.graph.node(layer.node());
   const ValueId id = ops::bias_of(model.graph, node);
   const auto known = reference.find(model.graph.value(model.graph.node(layer.last()).outputs[0]).name);
-  if (id == graph::kNoValue || known == reference.end()) return outcome;
+  if (id == graph::kNoValue || known == reference.end() || !adds_bias_plainly(node)) return outcome;
   const TensorEncoding* entry = find_encoding(model.encodings, model.graph.value(id).name);
   if (entry != nullptr && entry->frozen) return outcome;
   const auto samples = std::min<std::int64_t>(rule.frames, static_cast<std::int64_t>(known->second.by_sample.size()));
@@ -141,6 +146,7 @@ graph::Graph with_biases(graph::Graph graph) {
     const graph::Node& node = graph.nodes[n];
     const ops::OpDef* op = ops::find_op(node);
     if (op == nullptr || !op->has_integer_form || op->operands[2] != ops::OperandRole::kBias) continue;
+    if (!adds_bias_plainly(node)) continue;
     const ValueId weight = ops::weight_of(graph, node);
     if (weight == graph::kNoValue || (node.inputs.size() > 2 && node.inputs[2] != graph::kNoValue)) continue;
     const Shape& shape = graph::constant_of(graph, weight)->shape();

@@ -49,6 +49,8 @@ class Judge {
   /// The same for a float model with the same outputs: what a change of the float function costs.
   Result<Score> score_float(const graph::Graph& graph) const;
 
+  /// False if no output is float32 of a shape that is known before running: all scores are the same then.
+  bool can_judge() const { return !indices_.empty(); }
   std::int64_t num_samples() const { return static_cast<std::int64_t>(outputs_.size()); }
 
  private:

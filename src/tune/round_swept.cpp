@@ -66,6 +66,11 @@ Result<RoundedSwept> round_swept(const SweptLayer& layer, QuantizedGraph& model,
   const TensorEncoding* entry = find_encoding(model.encodings, model.graph.value(weight_id).name);
   if (entry == nullptr || layer.input_grid() == nullptr) return left("it runs on real numbers");
   if (entry->frozen) return left("its weight came with codes");
+  const graph::Links links = graph::links_of(model.graph);
+  if (links.single_consumer(weight_id) == graph::kNoNode) return left("its weight has other readers");
+  const TensorEncoding* came =
+      bias_id == graph::kNoValue ? nullptr : find_encoding(model.encodings, model.graph.value(bias_id).name);
+  if (came != nullptr && came->frozen) return left("its bias came with codes on the weight's scale");
   const std::optional<TensorType>& input = facts[static_cast<std::size_t>(node.inputs[0])].type;
   if (!input) return left("its input's shape is decided while running");
   const Tensor weight = *model.graph.value(weight_id).constant;

@@ -9,6 +9,7 @@ namespace halfstep::pipeline {
 namespace {
 
 constexpr std::int64_t kBestSamples = 160;
+constexpr std::int64_t kDefaultSamples = 32;  // Time is short there, and 64 win little.
 
 class EffortOptions {
  public:
@@ -32,7 +33,7 @@ class EffortOptions {
     const bool judges = !request_.tuning.asked_for || !request_.tuning.algorithms.empty();
     if (!judges) request_.tuning.range_choices.clear();
     if (undecided("algorithms")) request_.tuning.algorithms = algorithms(best || !by_channel || coarse);
-    if (undecided("tuning_samples") && best) request_.tuning.num_samples = kBestSamples;
+    if (undecided("tuning_samples")) request_.tuning.num_samples = best ? kBestSamples : kDefaultSamples;
   }
 
  private:

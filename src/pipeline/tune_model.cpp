@@ -78,30 +78,35 @@ class ModelTuner {
       tune::Score score;
       double handicapped_db;
     };
-    std::optional<Choice> best;
+    // The first is what the model has been calibrated with.
+    Choice best{choices.front(), std::move(tuned_.calibration), score_, 0.0};
     std::optional<tune::Score> plain;
-    for (const RangeMethod method : choices) {
+    const calib::Observations seen = best.calibration.seen;
+    const auto judge = [&](Choice choice) {
+      const bool clips = choice.method != RangeMethod::kMinMax;
+      if (!clips) plain = choice.score;
+      choice.handicapped_db = choice.score.mean_db - (clips ? tune::kClearGainDb : 0.0);
+      return choice;
+    };
+    best = judge(std::move(best));
+    for (auto method = choices.begin() + 1; method != choices.end(); ++method) {
       QuantizationOptions options = request_.options;
-      options.act_range.method = method;
-      Result<Calibration> made =
-          calibrate(tuned_.float_graph, *request_.imported, request_.shapes, options,
-                    [&](const ops::Facts&, const precision::Plan&) { return Result(tuned_.calibration.seen); });
+      options.act_range.method = *method;
+      Result<Calibration> made = calibrate(tuned_.float_graph, *request_.imported, request_.shapes, options,
+                                           [&](const ops::Facts&, const precision::Plan&) { return Result(seen); });
       if (!made.ok()) return made.error();
       Result<tune::Score> score = judge_->score(made->model, fixed_);
       if (!score.ok()) return score.error();
-      const bool clips = method != RangeMethod::kMinMax;
-      if (!clips) plain = *score;
-      const double handicapped_db = score->mean_db - (clips ? tune::kClearGainDb : 0.0);
-      if (best && handicapped_db <= best->handicapped_db) continue;
-      best = Choice{method, *std::move(made), *std::move(score), handicapped_db};
+      Choice choice = judge({*method, *std::move(made), *std::move(score), 0.0});
+      if (choice.handicapped_db > best.handicapped_db) best = std::move(choice);
     }
     report::TuningStep step{.algorithms = kRangesStep, .did = {}, .notes = {}};
-    step.did = std::string(calib::name_of(best->method)) + " for activations, of " + std::to_string(choices.size()) +
+    step.did = std::string(calib::name_of(best.method)) + " for activations, of " + std::to_string(choices.size()) +
                " methods; before: min-max";
-    const tune::Score before = plain.value_or(best->score);
-    request_.options.act_range.method = best->method;
-    tuned_.calibration = std::move(best->calibration);
-    score_ = best->score;
+    const tune::Score before = plain.value_or(best.score);
+    request_.options.act_range.method = best.method;
+    tuned_.calibration = std::move(best.calibration);
+    score_ = best.score;
     judged(std::move(step), before, score_, start, [] {});
     tuned_.steps.back().undone = false;  // A choice, of which one is always kept.
     return {};

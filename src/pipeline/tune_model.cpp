@@ -21,6 +21,7 @@ namespace halfstep::pipeline {
 namespace {
 
 constexpr double kDamping = 0.05;
+constexpr double kDampingOfShifts = 0.01;
 constexpr int kTrialsBelow8Bits = 6;
 constexpr const char* kRangesStep = "ranges";  // Chosen, not an algorithm.
 constexpr std::size_t kOutlookSamples = 24;
@@ -308,11 +309,12 @@ class ModelTuner {
                     .factor = tuning.bias_calibration_factor,
                     .frames = tuning.bias_calibration_frames};
     }
+    const bool affine = request_.options.scale == ScaleKind::kAffine;
     // Below 8 bits the best of several ranges is worth its time; on unseen samples damping wins (mobilenetv2_tv).
-    sweep.round = {
-        .samples = tuning.num_samples,
-        .scale = request_.options.scale,
-        .settings = {.damping = kDamping, .trials = request_.options.weight_bits < 8 ? kTrialsBelow8Bits : 1}};
+    sweep.round = {.samples = tuning.num_samples,
+                   .scale = request_.options.scale,
+                   .settings = {.damping = affine ? kDamping : kDampingOfShifts,
+                                .trials = request_.options.weight_bits < 8 ? kTrialsBelow8Bits : 1}};
     return sweep;
   }
 

@@ -149,7 +149,7 @@ Result<void> check_search(const OptionOrigins& origins) {
 /// What a recipe's device cannot do, the command line must not ask for.
 Result<void> check_forbidden(const Recipe& recipe, const GivenOptions& command_line) {
   for (const auto& [name, reason] : recipe.forbids) {
-    const auto same_name = [&](const auto& option) { return option.first == name; };
+    const auto same_name = [&wanted = name](const auto& option) { return option.first == wanted; };
     const auto asked = std::ranges::find_if(command_line, same_name);
     if (asked == command_line.end()) continue;
     const auto own = std::ranges::find_if(recipe.options, same_name);

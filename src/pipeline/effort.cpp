@@ -19,7 +19,7 @@ class EffortOptions {
     const bool best = request_.tuning.effort == Effort::kBest;
     const bool affine = request_.options.scale == ScaleKind::kAffine;
     const bool by_channel = affine && request_.options.per_channel == WeightsPerChannel::kAll;
-    if (undecided("act_per_channel") && by_channel && request_.options.act_bits == 8) {
+    if (undecided("act_per_channel") && suits_grids_by_channel(request_.options)) {
       request_.options.act_per_channel = ActPerChannel::kDepthwise;
     }
     if (undecided("trim_flat")) request_.options.trim_flat = true;
@@ -67,6 +67,10 @@ class EffortOptions {
 };
 
 }  // namespace
+
+bool suits_grids_by_channel(const QuantizationOptions& options) {
+  return options.scale == ScaleKind::kAffine && options.act_bits == 8 && options.per_channel == WeightsPerChannel::kAll;
+}
 
 void apply_effort(QuantizeRequest& request, OptionOrigins& origins) {
   if (request.tuning.effort != Effort::kFast) EffortOptions(request, origins).apply();

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "tune/absorb_bias.hpp"
+#include "tune/channel_scaling.hpp"
 #include "tune/clip_weights.hpp"
 #include "tune/cross_layer.hpp"
 #include "tune/equalize.hpp"
@@ -37,10 +38,6 @@ std::string alphas_of(const std::vector<tune::EqualizedGroup>& groups) {
 /// Of the weights' error, in power: 4 dB less on average over the layers of mobilenetv2_tv.
 constexpr double kLeftByRounding = 0.4;
 
-bool any_scales(const std::vector<double>& factors) {
-  return std::ranges::any_of(factors, [](double factor) { return factor != 1.0; });
-}
-
 /// All tensors of the groups whose first tensors are named.
 std::set<std::string> tensors_of_groups(const FloatStep& step, const std::set<std::string>& firsts) {
   std::set<std::string> names;
@@ -70,7 +67,7 @@ Result<ChangedFloat> equalized(const FloatStep& step) {
                 in_words(made->smallest_factor) + " to " + in_words(made->largest_factor);
   std::set<std::string> firsts;
   for (const tune::EqualizedGroup& group : made->groups) {
-    if (any_scales(group.factors)) firsts.insert(group.tensor);
+    if (tune::scales(group.factors)) firsts.insert(group.tensor);
   }
   changed.units.rescaled = tensors_of_groups(step, firsts);
   return changed;
@@ -91,7 +88,7 @@ Result<ChangedFloat> cross_layer_equalized(const FloatStep& step) {
   std::set<std::string> firsts;
   for (const tune::EqualizedChain& chain : made->chains) {
     for (std::size_t t = 0; t < chain.tensors.size(); ++t) {
-      if (any_scales(chain.factors[t])) firsts.insert(chain.tensors[t]);
+      if (tune::scales(chain.factors[t])) firsts.insert(chain.tensors[t]);
     }
   }
   changed.units.rescaled = tensors_of_groups(step, firsts);

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/errors.hpp"
+#include "pipeline/effort.hpp"
 
 namespace halfstep::pipeline {
 namespace {
@@ -79,11 +80,8 @@ std::vector<Algorithm> algorithms_of(Tuned tuned) {
   return {Algorithm::kEqualize, Algorithm::kRound, Algorithm::kBiasCorrection};
 }
 
-/// Grids a channel are for affine scales of 8 bits, and for targets that have weights by channel.
 bool is_for(const Scheme& scheme, const QuantizationOptions& options) {
-  return scheme.act_per_channel == ActPerChannel::kNone ||
-         (options.scale == ScaleKind::kAffine && options.act_bits == 8 &&
-          options.per_channel == WeightsPerChannel::kAll);
+  return scheme.act_per_channel == ActPerChannel::kNone || suits_grids_by_channel(options);
 }
 
 void put(const Scheme& scheme, TuneRequest& request) {

@@ -122,6 +122,10 @@ std::vector<bool> live_channels(const std::vector<const std::vector<double>*>& m
   return live;
 }
 
+bool scales(const std::vector<double>& factors) {
+  return std::ranges::any_of(factors, [](double factor) { return factor != 1.0; });
+}
+
 FactorRange range_of(const std::vector<std::vector<double>>& factors) {
   FactorRange range;
   for (const std::vector<double>& list : factors) {

@@ -58,6 +58,9 @@ class ChannelScaling {
 /// is 0 or below 2^-20 of the largest of its list: nothing can be learned from noise.
 std::vector<bool> live_channels(const std::vector<const std::vector<double>*>& magnitudes);
 
+/// Whether a factor differs from 1.
+bool scales(const std::vector<double>& factors);
+
 /// The smallest and largest of all factors; 1 and 1 if there are none.
 struct FactorRange {
   double smallest = 1.0;

@@ -151,7 +151,7 @@ Result<Equalized> equalize(const graph::Graph& graph, const EqualizeRequest& req
     result.groups[g].alpha = alphas[g];
     result.groups[g].error_after = predictor->predict(g);
     result.groups[g].factors = scaling.factors(g);
-    if (std::ranges::any_of(scaling.factors(g), [](double s) { return s != 1.0; })) ++result.num_scaled;
+    if (scales(scaling.factors(g))) ++result.num_scaled;
   }
   const FactorRange range = range_of(scaling.all_factors());
   result.smallest_factor = range.smallest;

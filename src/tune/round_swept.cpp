@@ -68,9 +68,9 @@ Result<RoundedSwept> round_swept(const SweptLayer& layer, QuantizedGraph& model,
   if (entry->frozen) return left("its weight came with codes");
   const graph::Links links = graph::links_of(model.graph);
   if (links.single_consumer(weight_id) == graph::kNoNode) return left("its weight has other readers");
-  const TensorEncoding* came =
+  const TensorEncoding* bias =
       bias_id == graph::kNoValue ? nullptr : find_encoding(model.encodings, model.graph.value(bias_id).name);
-  if (came != nullptr && came->frozen) return left("its bias came with codes on the weight's scale");
+  if (bias != nullptr && bias->frozen) return left("its bias came with codes on the weight's scale");
   const std::optional<TensorType>& input = facts[static_cast<std::size_t>(node.inputs[0])].type;
   if (!input) return left("its input's shape is decided while running");
   const Tensor weight = *model.graph.value(weight_id).constant;
@@ -79,8 +79,6 @@ Result<RoundedSwept> round_swept(const SweptLayer& layer, QuantizedGraph& model,
   if (!gram.ok()) return gram.error();
 
   const std::vector<double> input_scales = scales_of(*layer.input_grid());
-  const TensorEncoding* bias =
-      bias_id == graph::kNoValue ? nullptr : find_encoding(model.encodings, model.graph.value(bias_id).name);
   const bool derived = bias != nullptr && bias->provenance.origin == Origin::kDerived;
   std::vector<double> lowest;
   if (derived) {

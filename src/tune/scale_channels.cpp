@@ -7,6 +7,7 @@
 
 #include "core/errors.hpp"
 #include "core/text.hpp"
+#include "tune/channel_scaling.hpp"
 
 namespace halfstep::tune {
 namespace {
@@ -108,17 +109,13 @@ Result<void> scale_clamps(graph::Graph& graph, const ScalingGroup& group, const 
   return {};
 }
 
-bool is_scaled(const ChannelFactors& factors) {
-  return std::ranges::any_of(factors, [](double s) { return s != 1.0; });
-}
-
 }  // namespace
 
 Result<graph::Graph> scale_channels(graph::Graph graph, std::span<const ScalingGroup> groups,
                                     std::span<const std::vector<double>> factors) {
   std::map<graph::NodeId, LinearScaling> linears;
   for (std::size_t g = 0; g < groups.size(); ++g) {
-    if (!is_scaled(factors[g])) continue;
+    if (!scales(factors[g])) continue;
     for (const ScalableLinear& writer : groups[g].writers) {
       linears[writer.node].linear = &writer;
       linears[writer.node].rows = &factors[g];

@@ -3,6 +3,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace halfstep {
 
@@ -64,6 +67,29 @@ struct RangeRule {
   friend bool operator==(const RangeRule&, const RangeRule&) = default;
 };
 
+/// What one kind of tensor is made of: integers of `bits`, or real numbers of as many.
+struct NumberKind {
+  int bits = 8;  ///< Integers: 4, 8 or 16. Real numbers: 16 or 32.
+  bool real = false;
+
+  friend bool operator==(const NumberKind&, const NumberKind&) = default;
+};
+
+/// Which tensors differ from the rest. Names are those of nodes or of their outputs; '*' stands for any characters.
+struct MixedPrecision {
+  std::vector<std::string> output_16bit_names;  ///< Their outputs have 16 bits.
+  std::vector<std::string> params_16bit_names;  ///< Their weights have 16 bits.
+  bool depthwise_params_16bit = false;          ///< Weights of depthwise convolutions have 16 bits.
+  bool first_layer_params_16bit = false;        ///< Weights of the linear nodes that read inputs of the model, too.
+  std::vector<std::pair<std::string, NumberKind>> op_types;  ///< Outputs of these operators.
+  std::vector<std::string> exclude_nodes;                    ///< They compute in float.
+  std::vector<std::string> exclude_op_types;                 ///< And so do these.
+  std::optional<int> float_bits;  ///< Of tensors that stay real: 16 or 32, and that unless given.
+  int float_bias_bits = 32;       ///< Of the biases of linear nodes that stay real: 16 or 32.
+
+  friend bool operator==(const MixedPrecision&, const MixedPrecision&) = default;
+};
+
 /// The defaults are those of the quantize tool.
 struct QuantizationOptions {
   int act_bits = 8;     ///< 8 or 16.
@@ -79,6 +105,8 @@ struct QuantizationOptions {
   RangeRule param_range;                    ///< Weights and other constants.
   bool trim_flat = false;                   ///< Grids end where Swish and its like, their only readers, are flat.
   bool align_inputs = false;                ///< Inputs of Add and Concat share a grid where that costs less error.
+
+  MixedPrecision mixed;
 
   friend bool operator==(const QuantizationOptions&, const QuantizationOptions&) = default;
 };

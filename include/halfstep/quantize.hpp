@@ -24,6 +24,11 @@ struct QuantizeRequest {
   std::vector<std::filesystem::path> statistics_in;
   std::optional<std::filesystem::path> statistics_out;  ///< What calibration saw, for statistics_in.
   std::optional<Shard> shard;  ///< Run this share of the samples and write statistics_out only.
+  std::vector<std::filesystem::path> quantization_overrides;  ///< Later files win (docs/overrides.md).
+  bool overrides_lenient = false;                             ///< Entries with mistakes are left out with a warning.
+  bool float_fallback = false;    ///< What no override gives an encoding stays float; no samples are run for ranges.
+  bool ignore_encodings = false;  ///< What the model carries counts for nothing.
+  bool strip = false;             ///< Only write the float model without its encodings.
   QuantizationOptions options;
   TuningOptions tuning;
   bool search = false;  ///< Try several schemes and keep the best; what they vary must be left open.

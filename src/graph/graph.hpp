@@ -44,6 +44,9 @@ struct Declared {
   std::optional<std::vector<Dim>> dims;  ///< Empty: rank unknown.
 };
 
+/// What real numbers are stored as.
+enum class RealFormat { kFloat32, kFloat16 };
+
 /// A tensor's place in the graph.
 struct Value {
   std::string name;                ///< Unique and not empty.
@@ -54,6 +57,9 @@ struct Value {
   /// The tensor carries an encoding from the model, or the user named it: no
   /// pass may remove, bypass or fuse it away.
   bool pinned = false;
+  /// Of a float32 tensor without encoding: kFloat16 says that the quantized model holds it in half precision. Like
+  /// encodings it is no part of what the float model computes.
+  RealFormat format = RealFormat::kFloat32;
 };
 
 /// Bounds of a clamp for each channel: what scaling the channels of a layer in front of its Relu6 leaves.

@@ -61,6 +61,12 @@ Result<void> FixedTensors::complete_real(ValueId id, SlotId real, const std::str
     form.facts.kernel = "quantize and dequantize";
     add_step(StepKind::kQuantize, label, n, {real}, {real}, std::move(form));
   }
+  if (steps_.is_half(id)) {
+    ops::FixedForm form;
+    form.prepared.run = round_to_half_kernel();
+    form.facts.kernel = "rounds to float16";
+    add_step(StepKind::kFloat, label, n, {real}, {real}, std::move(form));
+  }
   tensor.real = real;
   builder_.mark_complete(real, label, n);
   return {};

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/half.hpp"
 #include "core/text.hpp"
 #include "ops/evaluate.hpp"
 
@@ -19,6 +20,11 @@ const TensorEncoding* FloatSteps::entry_of(ValueId id) const {
   return encodings_ == nullptr || id == kNoValue ? nullptr : find_encoding(*encodings_, graph_.value(id).name);
 }
 
+bool FloatSteps::is_half(ValueId id) const {
+  return encodings_ != nullptr && id != kNoValue && graph_.value(id).format == graph::RealFormat::kFloat16 &&
+         entry_of(id) == nullptr;
+}
+
 bool FloatSteps::all_typed(const Node& node) const {
   const auto typed = [&](ValueId id) { return id == kNoValue || fact(id).type.has_value(); };
   return std::ranges::all_of(node.inputs, typed) && std::ranges::all_of(node.outputs, typed);
@@ -33,6 +39,12 @@ Result<const Tensor*> FloatSteps::known_value(ValueId id) {
       return fits.error().at("tensor " + quoted(graph_.value(id).name));
     }
     fact.value = dequantize(entry->codes ? *entry->codes : quantize(*fact.value, entry->encoding), entry->encoding);
+    rounded_[static_cast<std::size_t>(id)] = true;
+  }
+  if (is_half(id) && fact.type->dtype == DType::kFloat32 && !rounded_[static_cast<std::size_t>(id)]) {
+    Tensor rounded(fact.value->type());
+    std::ranges::transform(fact.value->values<float>(), rounded.mutable_data<float>(), rounded_to_half);
+    fact.value = std::move(rounded);
     rounded_[static_cast<std::size_t>(id)] = true;
   }
   return &*fact.value;

@@ -12,7 +12,7 @@
 namespace halfstep::lower {
 
 /// Types and known values of a graph for one combination of input shapes, and
-/// the encodings its tensors shall be rounded with (nullptr: none).
+/// the encodings its tensors shall be rounded with (nullptr: none, and nothing is kept in half precision).
 class FloatSteps {
  public:
   FloatSteps(const graph::Graph& graph, ops::Facts facts, const EncodingSet* encodings);
@@ -28,10 +28,13 @@ class FloatSteps {
     return entry == nullptr ? nullptr : &entry->encoding;
   }
 
+  /// Kept in half precision: never without encodings, which make a quantized model.
+  bool is_half(graph::ValueId id) const;
+
   /// True if the types of all operands and outputs are known before running.
   bool all_typed(const graph::Node& node) const;
 
-  /// The known value of `id`, on its grid if it has one; nullptr if unknown.
+  /// The known value of `id`, on its grid or in half precision if it is to be; nullptr if unknown.
   /// Errors: kInvalidInput if the encoding does not fit the tensor.
   Result<const Tensor*> known_value(graph::ValueId id);
 
@@ -42,7 +45,7 @@ class FloatSteps {
   const graph::Graph& graph_;
   ops::Facts facts_;
   const EncodingSet* encodings_;
-  std::vector<bool> rounded_;  // By ValueId: the known value in facts_ lies on its grid already.
+  std::vector<bool> rounded_;  // By ValueId: the known value in facts_ lies on its grid already, or is rounded to half.
 };
 
 }  // namespace halfstep::lower

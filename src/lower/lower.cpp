@@ -160,6 +160,7 @@ class FloatStages {
       return false;
     const Encoding* on_output = steps_.encoding_of(output);
     const Encoding* on_input = steps_.encoding_of(node.inputs[0]);
+    if (steps_.is_half(output) && !steps_.is_half(node.inputs[0])) return false;
     if (on_output != nullptr && !(on_input != nullptr && *on_input == *on_output && !on_input->axis())) return false;
     const ValueId root_value = builder_.slot(builder_.root(source)).value;
     group_last_read_[index(root_value)] = std::max(group_last_read_[index(root_value)], last_read_[index(output)]);
@@ -175,7 +176,7 @@ class FloatStages {
            });
   }
 
-  /// Rounds `id` in place if it has an encoding, and marks it complete.
+  /// Rounds `id` in place if it has an encoding or is kept in half precision, and marks it complete.
   Result<void> round_to_grid(ValueId id, const std::string& label, NodeId n = graph::kNoNode) {
     const SlotId slot = builder_.slot_of(id);
     const std::optional<TensorType>& type = steps_.fact(id).type;
@@ -190,6 +191,9 @@ class FloatStages {
       builder_.add_in_place_step(
           label, n, slot,
           round_to_grid_kernel(*encoding, n == graph::kNoNode ? numerics::Rounding::kHalfEven : rounding_));
+    }
+    if (steps_.is_half(id) && (!type || type->dtype == DType::kFloat32)) {
+      builder_.add_in_place_step(label, n, slot, round_to_half_kernel());
     }
     builder_.mark_complete(slot, label, n);
     return {};

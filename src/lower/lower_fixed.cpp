@@ -53,6 +53,8 @@ class FixedStages {
   /// The first way that takes the node; the reason of an island is why its own way did not.
   Result<void> lower_node(const ops::OpDef& op, NodeId n) {
     const Node& node = graph_.node(n);
+    if (is_half(node)) return lower_real(context_, op, n);
+    if (is_convert(op, node)) return lower_convert(n);
     std::string reason = "shapes depend on the data";
     if (steps_.all_typed(node)) {
       Result<void> lowered = op.lower_fixed != nullptr ? lower_integer(context_, op, n)
@@ -72,6 +74,24 @@ class FixedStages {
   }
 
  private:
+  /// Half precision is asked for: no island.
+  bool is_half(const Node& node) const {
+    return std::ranges::any_of(node.outputs, [&](ValueId id) { return steps_.is_half(id); });
+  }
+
+  /// An Identity from real numbers onto a grid.
+  bool is_convert(const ops::OpDef& op, const Node& node) {
+    return op.type == "Identity" && steps_.all_typed(node) && tensors_.grid_of(node.inputs[0]) == nullptr &&
+           tensors_.own_encoding(node.outputs[0]) != nullptr;
+  }
+
+  Result<void> lower_convert(NodeId n) {
+    const Node& node = graph_.node(n);
+    const Result<SlotId> real = tensors_.real_slot(node.inputs[0]);
+    if (!real.ok()) return real.error();
+    return tensors_.complete_real(node.outputs[0], *real, graph::describe(graph_, node), n);
+  }
+
   /// Nodes on plain integers (shapes) are no islands.
   void note_island(NodeId n, const std::string& reason) {
     const Node& node = graph_.node(n);

@@ -89,7 +89,8 @@ std::string to_text(const Program& program) {
     if (step.kind == StepKind::kAlias && step.outputs.empty()) continue;  // Says only that a tensor is complete.
     integer_steps += step.kind == StepKind::kInteger || step.kind == StepKind::kMove ? 1 : 0;
     text += std::to_string(++shown) + "  " + std::string(name_of(step.kind)) + "  " + step.label;
-    if (!step.facts.kernel.empty() && step.kind == StepKind::kInteger) text += ": " + step.facts.kernel;
+    if (!step.facts.kernel.empty() && (step.kind == StepKind::kInteger || step.kind == StepKind::kFloat))
+      text += ": " + step.facts.kernel;
     text += "\n";
     for (SlotId id : step.inputs) {
       if (id != kNoSlot) text += "      in  " + describe(slot(id)) + (slot(id).constant ? ", constant" : "") + "\n";

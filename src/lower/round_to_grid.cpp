@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "core/half.hpp"
 #include "encoding/encoding_set.hpp"
 #include "kernels/quantize.hpp"
 #include "numerics/factor.hpp"
@@ -65,6 +66,15 @@ ops::Kernel round_to_grid_kernel(const Encoding& encoding, numerics::Rounding ro
     kernels::quantize_dequantize_per_channel(x.data<float>(), x.data<float>(), x.shape().num_elements(0, axis),
                                              x.shape()[axis], x.shape().num_elements(axis + 1, x.shape().rank()),
                                              scales.data(), zero_points.data(), bounds);
+    return {};
+  };
+}
+
+ops::Kernel round_to_half_kernel() {
+  return [](const ops::KernelIo& io) -> Result<void> {
+    const MutableView& x = io.outputs[0];
+    float* values = x.data<float>();
+    for (std::int64_t i = 0; i < x.num_elements(); ++i) values[i] = rounded_to_half(values[i]);
     return {};
   };
 }

@@ -12,6 +12,9 @@ namespace halfstep::lower {
 /// encoding fits; a shape it does not fit is a data error. Halves by `rounding`.
 ops::Kernel round_to_grid_kernel(const Encoding& encoding, numerics::Rounding rounding);
 
+/// Replaces float32 values by the nearest ones that half precision has, in place.
+ops::Kernel round_to_half_kernel();
+
 /// Replaces NaN by 0, in place: what integer forms make of 0 / 0 and the root of a negative number.
 ops::Kernel nan_to_zero_kernel();
 

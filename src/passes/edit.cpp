@@ -107,6 +107,7 @@ Graph drop_unused(Graph graph) {
 bool bypass(Edit& edit, NodeId node, ValueId source) {
   const ValueId output = edit.node(node).outputs[0];
   if (edit.graph.value(output).pinned) return false;
+  if (edit.graph.value(output).format != edit.graph.value(source).format) return false;  // It rounds.
   if (!edit.links.is_output[index(output)]) {
     edit.detach(node);
     graph::replace_uses(edit.graph, output, source);

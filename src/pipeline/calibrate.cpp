@@ -9,22 +9,23 @@
 
 namespace halfstep::pipeline {
 
-Result<Calibration> calibrate(const graph::Graph& graph, const EncodingSet& imported, const ops::InputShapes& shapes,
+Result<Calibration> calibrate(const graph::Graph& graph, const precision::Given& given, const ops::InputShapes& shapes,
                               const QuantizationOptions& options, const ObserveTensors& observe) {
   Result<ops::Facts> facts = ops::infer_facts(graph, shapes);
   if (!facts.ok()) return facts.error();
   Calibration made;
   made.facts = *std::move(facts);
-  made.plan = precision::choose_tensors(graph, made.facts, options, imported);
+  made.plan = precision::choose_tensors(graph, made.facts, options, given);
   Result<calib::Observations> seen = observe(made.facts, made.plan);
   if (!seen.ok()) return seen.error();
   made.seen = *std::move(seen);
   if (made.plan.align_inputs) {
-    const std::vector<double> floors = precision::value_floors(graph, made.facts, made.plan, made.seen, imported);
+    const std::vector<double> floors =
+        precision::value_floors(graph, made.facts, made.plan, made.seen, given.encodings);
     precision::align_inputs(graph, made.facts, made.seen, floors, made.plan);
   }
   Result<precision::Assignment> assignment =
-      precision::assign_encodings(graph, made.facts, made.plan, made.seen, imported);
+      precision::assign_encodings(graph, made.facts, made.plan, made.seen, given.encodings);
   if (!assignment.ok()) return assignment.error();
   made.counts = assignment->counts;
   made.warnings = std::move(assignment->warnings);

@@ -10,6 +10,7 @@
 #include "halfstep/result.hpp"
 #include "ops/infer_graph.hpp"
 #include "precision/assign_encodings.hpp"
+#include "precision/orders.hpp"
 #include "precision/plan.hpp"
 
 namespace halfstep::pipeline {
@@ -27,9 +28,9 @@ struct Calibration {
   QuantizedGraph model;
 };
 
-/// Plans, observes, decides. `imported`: encodings that the model carried.
+/// Plans, observes, decides.
 /// Errors: those of infer_facts, of `observe` and of assign_encodings().
-Result<Calibration> calibrate(const graph::Graph& graph, const EncodingSet& imported, const ops::InputShapes& shapes,
+Result<Calibration> calibrate(const graph::Graph& graph, const precision::Given& given, const ops::InputShapes& shapes,
                               const QuantizationOptions& options, const ObserveTensors& observe);
 
 /// Both lists as one: a tensor in both is watched for all that either asks.

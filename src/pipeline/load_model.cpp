@@ -64,7 +64,10 @@ Result<RawModel> read_model(const ModelSource& source, const Observer& observer)
   Result<io::ReadModel> read = io::read_onnx(source.model);
   if (!read.ok()) return read.error();
   for (const std::string& warning : read->warnings) warn(observer, source.model.string() + ": " + warning);
-  RawModel model{std::move(read->graph), source.input_dims, source.model.string(), read->num_bytes};
+  RawModel model{.graph = std::move(read->graph),
+                 .input_dims = source.input_dims,
+                 .path = source.model.string(),
+                 .num_bytes = read->num_bytes};
   std::vector<std::string> names;
   for (const graph::GraphInput& input : model.graph.inputs) names.push_back(model.graph.value(input.value).name);
   for (const auto& [name, dims] : source.input_dims) {
@@ -167,14 +170,19 @@ namespace {
 using Renamed = std::map<std::string, std::string>;
 
 /// Takes QOperator nodes and Q/DQ pairs out of `graph`, and restores the activations that other quantizers left out.
-Result<passes::ImportedQdq> import_encodings(graph::Graph graph, const std::string& path, const Observer& observer) {
-  Result<passes::ImportedQOperator> in_pairs = passes::import_qoperator(std::move(graph));
+Result<passes::ImportedQdq> import_encodings(RawModel model, const Observer& observer) {
+  const std::string& path = model.path;
+  Result<passes::ImportedQOperator> in_pairs = passes::import_qoperator(std::move(model.graph));
   if (!in_pairs.ok()) return in_pairs.error().at(path);
   for (const std::string& note : in_pairs->notes) warn(observer, path + ": " + note);
   Result<passes::ImportedQdq> imported = passes::import_qdq(std::move(in_pairs->graph));
   if (!imported.ok()) return imported.error().at(path);
   if (!is_written_by_us(imported->graph)) imported = passes::restore_clamps(*std::move(imported));
   for (const std::string& note : imported->notes) warn(observer, path + ": " + note);
+  if (model.ignore_encodings) {
+    imported->encodings.clear();
+    for (graph::Value& value : imported->graph.values) value.pinned = false;
+  }
   return imported;
 }
 
@@ -197,7 +205,7 @@ Result<PreparedModel> prepare_and_tell(RawModel model, const ops::InputShapes& s
     // alone.
     if (id != graph::kNoValue && !is_output(model.graph, id)) model.graph.value(id).pinned = true;
   }
-  Result<passes::ImportedQdq> imported = import_encodings(std::move(model.graph), model.path, observer);
+  Result<passes::ImportedQdq> imported = import_encodings(model, observer);
   if (!imported.ok()) return imported.error();
   // Operands that do not fit are reported as they stand in the file, before any pass meets them.
   Result<ops::Facts> facts = ops::infer_facts(imported->graph, shapes);
@@ -259,8 +267,14 @@ Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shap
   return prepare_and_tell(std::move(model), shapes, keep, observer, renamed);
 }
 
+precision::Given given_of(const PreparedModel& model) {
+  precision::Given given(model.encodings);
+  given.orders = model.orders;
+  return given;
+}
+
 Result<PreparedModel> encodings_of_model(RawModel model, const Observer& observer) {
-  Result<passes::ImportedQdq> imported = import_encodings(std::move(model.graph), model.path, observer);
+  Result<passes::ImportedQdq> imported = import_encodings(std::move(model), observer);
   if (!imported.ok()) return imported.error();
   PreparedModel carried;
   carried.arithmetic = recorded_arithmetic(imported->graph, imported->encodings);

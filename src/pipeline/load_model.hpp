@@ -18,6 +18,7 @@
 #include "lower/lower.hpp"
 #include "ops/infer_graph.hpp"
 #include "pipeline/other_units.hpp"
+#include "precision/orders.hpp"
 
 namespace halfstep::pipeline {
 
@@ -31,8 +32,9 @@ inline constexpr const char* kVersionKey = "halfstep.version";
 struct RawModel {
   graph::Graph graph;
   InputDims input_dims;
-  std::string path;            ///< For messages.
-  std::int64_t num_bytes = 0;  ///< Of the file and its external data.
+  std::string path;               ///< For messages.
+  std::int64_t num_bytes = 0;     ///< Of the file and its external data.
+  bool ignore_encodings = false;  ///< What the file carries is left out: it is a float model.
 };
 
 /// Reads the file and checks --input_dim against its inputs.
@@ -63,9 +65,13 @@ Result<ops::InputShapes> shapes_of_first_sample(const RawModel& model, const io:
 /// that need several encodings cloned (so that names in encodings files mean the same everywhere). The encodings are
 /// those that the file carried, frozen.
 struct PreparedModel : QuantizedGraph {
-  std::string arithmetic;  ///< The rule recorded beside the encodings; empty: none, or one we do not know.
-  OtherUnits units;        ///< What the file records of its tensors.
+  std::string arithmetic;         ///< The rule recorded beside the encodings; empty: none, or one we do not know.
+  OtherUnits units;               ///< What the file records of its tensors.
+  precision::Orders orders = {};  ///< What is asked of its tensors beside the encodings.
 };
+
+/// Its encodings and orders.
+precision::Given given_of(const PreparedModel& model);
 
 /// Imports Q/DQ pairs, restores activations that another quantizer left to saturation (passes::restore_clamps; quantize
 /// itself leaves none) and runs all passes. Values named in `keep` survive.

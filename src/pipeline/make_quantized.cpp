@@ -23,7 +23,8 @@ Result<Quantized> choose_ranges(const QuantizeRequest& request, Sources& sources
     quantized.seen = *std::move(seen);
     return std::move(quantized.seen.observations);
   };
-  Result<Calibration> made = calibrate(model.graph, model.encodings, sources.shapes, request.options, look);
+  const precision::Given given = given_of(model);
+  Result<Calibration> made = calibrate(model.graph, given, sources.shapes, request.options, look);
   if (!made.ok()) return made.error();
   quantized.seen.observations = std::move(made->seen);
   quantized.counts = made->counts;
@@ -34,11 +35,12 @@ Result<Quantized> choose_ranges(const QuantizeRequest& request, Sources& sources
   return quantized;
 }
 
+/// `given` must outlive the result.
 TuneRequest tune_request(const QuantizeRequest& request, const Sources& sources, const PreparedModel& model,
-                         const Observer& observer, QuantizeStory& story) {
+                         const precision::Given& given, const Observer& observer, QuantizeStory& story) {
   TuneRequest tuning;
   tuning.graph = &model.graph;
-  tuning.imported = &model.encodings;
+  tuning.given = &given;
   tuning.shapes = sources.shapes;
   tuning.options = request.options;
   tuning.tuning = request.tuning;
@@ -87,7 +89,8 @@ Result<Quantized> make_quantized(QuantizeRequest& request, Sources& sources, Pre
     if (wants && has_samples) story.untuned = "one sample leaves none to judge algorithms by: ranges alone decide";
     return choose_ranges(request, sources, model, observer, story);
   }
-  const TuneRequest tuning = tune_request(request, sources, model, observer, story);
+  const precision::Given given = given_of(model);
+  const TuneRequest tuning = tune_request(request, sources, model, given, observer, story);
   if (!request.search) {
     Result<TunedModel> tuned = tune_model(tuning, observer);
     if (!tuned.ok()) return tuned.error();

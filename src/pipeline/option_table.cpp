@@ -5,6 +5,7 @@
 #include "core/text.hpp"
 #include "halfstep/options.hpp"
 #include "pipeline/calibration_option.hpp"
+#include "pipeline/option_parts.hpp"
 #include "pipeline/option_values.hpp"
 
 namespace halfstep {
@@ -127,29 +128,10 @@ std::string markdown_line(const OptionRow<Request>& row) {
 
 }  // namespace
 
-std::span<const OptionRow<FixedPointRequest>> fixed_point_options() {
-  static const std::array<OptionRow<FixedPointRequest>, 2> kRows{{
-      {.name = "arithmetic",
-       .kind = OptionKind::kWord,
-       .values = arithmetic_names(),
-       .type = "RULE",
-       .default_text = "as recorded with the encodings, else q31_single, or shift_half_up where all scales are powers "
-                       "of two",
-       .help = "how fixed-point runs round (docs/numerics.md section 6); recorded with the encodings",
-       .set = set_arithmetic,
-       .get = get_arithmetic},
-      {.name = "accumulator_bits",
-       .kind = OptionKind::kWord,
-       .values = {"64", "32"},
-       .type = "N",
-       .help = "64: accumulators that may exceed 32 bits are widened; 32: the weight scale is raised",
-       .set = set_int<&FixedPointRequest::accumulator_bits>,
-       .get = get_int<&FixedPointRequest::accumulator_bits>},
-  }};
-  return kRows;
-}
+namespace {
 
-std::span<const OptionRow<QuantizeRequest>> quantize_options() {
+/// Files and what is done with them.
+std::span<const OptionRow<QuantizeRequest>> file_rows() {
   using Request = QuantizeRequest;
   static const std::array<OptionRow<Request>, 12> kRows{{
       // First, so that every other option of the same source wins over it.
@@ -238,6 +220,48 @@ std::span<const OptionRow<QuantizeRequest>> quantize_options() {
        .help = "samples to run in float and in fixed point at the end; 0: none",
        .set = set_int<&Request::num_validation_samples>,
        .get = get_int<&Request::num_validation_samples>},
+  }};
+  return kRows;
+}
+
+/// The rows of both parts, in that order.
+template <class Request>
+std::vector<OptionRow<Request>> joined(std::span<const OptionRow<Request>> a, std::span<const OptionRow<Request>> b) {
+  std::vector<OptionRow<Request>> rows(a.begin(), a.end());
+  rows.insert(rows.end(), b.begin(), b.end());
+  return rows;
+}
+
+}  // namespace
+
+std::span<const OptionRow<QuantizationOptions>> precision_options() {
+  static const auto kRows = joined(pipeline::grid_rows(), pipeline::mixed_precision_rows());
+  return kRows;
+}
+
+std::span<const OptionRow<QuantizeRequest>> quantize_options() {
+  static const auto kRows = joined(file_rows(), pipeline::override_rows());
+  return kRows;
+}
+
+std::span<const OptionRow<FixedPointRequest>> fixed_point_options() {
+  static const std::array<OptionRow<FixedPointRequest>, 2> kRows{{
+      {.name = "arithmetic",
+       .kind = OptionKind::kWord,
+       .values = arithmetic_names(),
+       .type = "RULE",
+       .default_text = "as recorded with the encodings, else q31_single, or shift_half_up where all scales are powers "
+                       "of two",
+       .help = "how fixed-point runs round (docs/numerics.md section 6); recorded with the encodings",
+       .set = set_arithmetic,
+       .get = get_arithmetic},
+      {.name = "accumulator_bits",
+       .kind = OptionKind::kWord,
+       .values = {"64", "32"},
+       .type = "N",
+       .help = "64: accumulators that may exceed 32 bits are widened; 32: the weight scale is raised",
+       .set = set_int<&FixedPointRequest::accumulator_bits>,
+       .get = get_int<&FixedPointRequest::accumulator_bits>},
   }};
   return kRows;
 }

@@ -1,4 +1,4 @@
-// precision_option_rows.cpp: the rows of QuantizationOptions.
+// precision_option_rows.cpp: the rows of grids.
 #include <array>
 #include <cmath>
 #include <sstream>
@@ -8,18 +8,14 @@
 #include "calib/range_estimators.hpp"
 #include "encoding/range_to_encoding.hpp"
 #include "halfstep/options.hpp"
+#include "pipeline/option_parts.hpp"
 #include "pipeline/option_values.hpp"
 #include "precision/options.hpp"
 
-namespace halfstep {
+namespace halfstep::pipeline {
 namespace {
 
 using Options = QuantizationOptions;
-using pipeline::get_int;
-using pipeline::illegal;
-using pipeline::number_of;
-using pipeline::set_int;
-using pipeline::shown_number;
 
 /// The member becomes the one of `All` whose name_of() is the text.
 template <auto Member, const auto& All>
@@ -241,7 +237,7 @@ std::optional<std::string> get_steps(const Options& options) {
 
 }  // namespace
 
-std::span<const OptionRow<QuantizationOptions>> precision_options() {
+std::span<const OptionRow<QuantizationOptions>> grid_rows() {
   static const std::array<OptionRow<Options>, 20> kRows{{
       {.name = "act_bitwidth",
        .kind = OptionKind::kWord,
@@ -391,4 +387,4 @@ std::span<const OptionRow<QuantizationOptions>> precision_options() {
   return kRows;
 }
 
-}  // namespace halfstep
+}  // namespace halfstep::pipeline

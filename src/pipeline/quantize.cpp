@@ -13,6 +13,7 @@
 #include "io/json/statistics_json.hpp"
 #include "lower/lower.hpp"
 #include "pipeline/comparison.hpp"
+#include "pipeline/given_orders.hpp"
 #include "pipeline/load_model.hpp"
 #include "pipeline/make_quantized.hpp"
 #include "pipeline/quantize_files.hpp"
@@ -57,7 +58,8 @@ Result<QuantizeOutcome> observe_shard(const QuantizeRequest& request, pipeline::
                                       const PreparedModel& model, const Observer& observer, QuantizeStory& story) {
   const Result<ops::Facts> facts = ops::infer_facts(model.graph, sources.shapes);
   if (!facts.ok()) return facts.error().at(request.model.model.string());
-  const precision::Plan plan = precision::choose_tensors(model.graph, *facts, request.options, model.encodings);
+  const precision::Plan plan =
+      precision::choose_tensors(model.graph, *facts, request.options, pipeline::given_of(model));
   const Result<io::Statistics> seen = pipeline::observe(request, sources, model.graph, *facts, plan, observer, story);
   if (!seen.ok()) return seen.error();
   const Result<void> written = write_file(*request.statistics_out, io::write_statistics(*seen));
@@ -94,11 +96,15 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   }
 
   // Fold and fuse.
+  const graph::Graph as_read = raw->graph;
+  raw->ignore_encodings = request.ignore_encodings;
   Result<PreparedModel> prepared = pipeline::prepare_model(*std::move(raw), sources->shapes, {}, observer);
   if (!prepared.ok()) return prepared.error();
   PreparedModel model = *std::move(prepared);
   const std::string place = request.model.model.string();
   story.num_nodes = model.graph.nodes.size();
+  if (auto done = pipeline::give_orders(request, as_read, sources->shapes, model, warn); !done.ok())
+    return done.error().at(place);
   if (request.shard) return observe_shard(request, *sources, model, observer, story);
 
   // Observe, decide, and change what algorithms change.
@@ -111,7 +117,7 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
          (pipeline::asks_for_precision(made.options) ? ", so precision options have no effect" : ""));
   }
   for (const std::string& warning : quantized->warnings) warn(warning);
-  if (model.encodings.empty()) {
+  if (model.encodings.empty() && model.orders.empty()) {
     return Error{ErrorCode::kUnsupported, place +
                                               ": nothing to quantize, no operator of this model computes on float32 "
                                               "data and has an integer form; see quantize-inspect"};

@@ -5,14 +5,40 @@
 #include <vector>
 
 #include "core/errors.hpp"
+#include "core/text.hpp"
+#include "pipeline/given_orders.hpp"
 #include "pipeline/observe_float.hpp"
 
 namespace halfstep::pipeline {
+namespace {
+
+/// Without samples every range must have come from elsewhere.
+Result<void> check_complete(const graph::Graph& graph, const precision::Plan& plan) {
+  std::size_t num_missing = 0;
+  std::string example;
+  for (std::size_t v = 0; v < plan.tensors.size(); ++v) {
+    if (plan.tensors[v].source != precision::Source::kObserved) continue;
+    if (num_missing++ == 0) example = graph.values[v].name;
+  }
+  if (num_missing == 0) return {};
+  return usage("the overrides give no range to " + std::to_string(num_missing) + " tensors, such as " +
+               quoted(example) +
+               ": calibrate them with --input_list FILE, or let them stay float with --float_fallback");
+}
+
+}  // namespace
 
 Result<void> check_sources(const QuantizeRequest& request) {
   const bool reads = !request.statistics_in.empty();
-  if (request.input_list.empty() && !reads) {
+  if (request.input_list.empty() && !reads && !may_need_no_samples(request)) {
     return usage("nothing to calibrate with: give --input_list FILE (docs/input-list.md), or --statistics_in FILE...");
+  }
+  if (request.float_fallback && (reads || !request.input_list.empty())) {
+    return usage("--float_fallback leaves float what overrides do not cover, and --" +
+                 std::string(reads ? "statistics_in" : "input_list") + " would give it ranges: leave one of them out");
+  }
+  if (request.overrides_lenient && request.quantization_overrides.empty()) {
+    return usage("--overrides_lenient has no effect without --quantization_overrides");
   }
   if (reads && request.statistics_out) {
     return usage("--statistics_out keeps what samples show, and --statistics_in runs none: use one of them");
@@ -48,6 +74,13 @@ Result<Sources> open_sources(const QuantizeRequest& request, const RawModel& raw
     sources.shapes = *std::move(shapes);
     sources.reader.emplace(*std::move(reader));
   }
+  if (request.input_list.empty() && request.statistics_in.empty()) {
+    for (const io::InputSpec& spec : input_specs(raw)) {
+      Result<Shape> shape = io::default_shape(spec);
+      if (!shape.ok()) return shape.error().at(raw.path);
+      sources.shapes.insert_or_assign(spec.name, *std::move(shape));
+    }
+  }
   if (!request.statistics_in.empty()) {
     Result<MergedStatistics> statistics = read_statistics(request.statistics_in);
     if (!statistics.ok()) return statistics.error();
@@ -68,6 +101,10 @@ Result<io::Statistics> observe(const QuantizeRequest& request, Sources& sources,
     story.report.num_calibration_samples = sources.statistics->num_samples;
     story.num_statistics_files = request.statistics_in.size();
     seen.observations = std::move(sources.statistics->observations);
+    return seen;
+  }
+  if (!sources.reader) {
+    if (auto complete = check_complete(graph, plan); !complete.ok()) return complete.error();
     return seen;
   }
   const Shard shard = request.shard.value_or(Shard{});

@@ -93,7 +93,7 @@ class ModelTuner {
     for (auto method = choices.begin() + 1; method != choices.end(); ++method) {
       QuantizationOptions options = request_.options;
       options.act_range.method = *method;
-      Result<Calibration> made = calibrate(tuned_.float_graph, *request_.imported, request_.shapes, options,
+      Result<Calibration> made = calibrate(tuned_.float_graph, *request_.given, request_.shapes, options,
                                            [&](const ops::Facts&, const precision::Plan&) { return Result(seen); });
       if (!made.ok()) return made.error();
       Result<tune::Score> score = judge_->score(made->model, fixed_);
@@ -114,7 +114,7 @@ class ModelTuner {
   }
 
   Result<Calibration> calibrated(const graph::Graph& graph) {
-    return calibrate(graph, *request_.imported, request_.shapes, request_.options,
+    return calibrate(graph, *request_.given, request_.shapes, request_.options,
                      [&](const ops::Facts& facts, const precision::Plan& plan) {
                        return request_.observe(graph, precision::watches_of(graph, facts, plan), request_.samples);
                      });
@@ -198,7 +198,7 @@ class ModelTuner {
     FloatStep request{.algorithm = algorithm,
                       .tuning = request_.tuning,
                       .graph = tuned_.float_graph,
-                      .imported = *request_.imported,
+                      .imported = request_.given->encodings,
                       .weight_shrink = 100.0 - request_.options.param_range.percentile,
                       .calibration = tuned_.calibration};
     request.observe = [&](const std::vector<calib::Watch>& watches) {

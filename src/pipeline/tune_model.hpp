@@ -18,9 +18,9 @@ namespace halfstep::pipeline {
 
 /// What tuning works on.
 struct TuneRequest {
-  const graph::Graph* graph = nullptr;    ///< Prepared, in float.
-  const EncodingSet* imported = nullptr;  ///< What the model carried; stays.
-  ops::InputShapes shapes;                ///< Of the first sample.
+  const graph::Graph* graph = nullptr;      ///< Prepared, in float.
+  const precision::Given* given = nullptr;  ///< Encodings and orders that stay.
+  ops::InputShapes shapes;                  ///< Of the first sample.
   QuantizationOptions options;
   TuningOptions tuning;
   /// The rule and accumulators that these encodings are run with.

@@ -14,8 +14,8 @@ using ops::OperandRole;
 class ConstantChooser {
  public:
   ConstantChooser(const graph::Graph& graph, const ops::Facts& facts, const Options& options,
-                  const EncodingSet& imported, Plan& plan)
-      : graph_(graph), facts_(facts), options_(options), imported_(imported), plan_(plan) {}
+                  const EncodingSet& imported, const SettledOrders& orders, Plan& plan)
+      : graph_(graph), facts_(facts), options_(options), imported_(imported), orders_(orders), plan_(plan) {}
 
   void choose_weight(const graph::Node& node) {
     const ValueId weight = ops::weight_of(graph_, node);
@@ -23,7 +23,7 @@ class ConstantChooser {
     TensorPlan* plan = undecided(weight, node, OperandRole::kWeight);
     if (plan == nullptr) return;
     plan->source = Source::kConstant;
-    plan->grid = weight_request(options_);
+    plan->grid = ordered_grid(weight_request(options_), order_of(weight));
     plan->rule = options_.param_range;
     const bool by_channel =
         options_.per_channel == WeightsPerChannel::kAll ||
@@ -42,7 +42,7 @@ class ConstantChooser {
       if (plan == nullptr) continue;
       plan->source = joins ? Source::kShared : Source::kConstant;
       if (joins) plan->shared_with = node.outputs[0];
-      plan->grid = activation_request(options_);
+      plan->grid = ordered_grid(data_request(node), order_of(id));
       plan->rule = options_.param_range;
     }
   }
@@ -55,12 +55,24 @@ class ConstantChooser {
     TensorPlan* plan = undecided(bias, node, OperandRole::kBias);
     if (plan_.of(bias).node == graph::kNoNode) plan_.of(bias).node = id;
     if (plan == nullptr) return;
-    plan->source = options_.bias_bits == 32 ? Source::kDerived : Source::kConstant;
-    plan->grid = {.bits = options_.bias_bits, .schema = Schema::kSymmetric, .scale = options_.scale};
+    const int bits = order_of(bias).bits.value_or(options_.bias_bits);
+    plan->source = bits == 32 ? Source::kDerived : Source::kConstant;
+    plan->grid = {.bits = bits, .schema = Schema::kSymmetric, .scale = options_.scale};
     plan->rule = options_.param_range;
   }
 
  private:
+  const SettledOrder& order_of(ValueId id) const { return orders_[static_cast<std::size_t>(id)]; }
+
+  /// Constant operands are as wide as the result.
+  GridRequest data_request(const graph::Node& node) const {
+    GridRequest request = activation_request(options_);
+    const TensorPlan& result = plan_.of(node.outputs[0]);
+    const TensorPlan& origin = result.source == Source::kShared ? plan_.of(result.shared_with) : result;
+    if (origin.source == Source::kObserved || origin.source == Source::kFixed) request.bits = origin.grid.bits;
+    return request;
+  }
+
   bool has_grid(ValueId id) const { return plan_.of(id).source != Source::kFloat; }
 
   /// The entry of `id` if nothing decided about it yet; what came with the model is marked on the way.
@@ -68,6 +80,10 @@ class ConstantChooser {
     TensorPlan& plan = plan_.of(id);
     if (plan.source != Source::kFloat) return nullptr;
     plan.role = role;
+    if (order_of(id).real) {
+      plan.why = "ordered to stay real";
+      return nullptr;
+    }
     plan.why = "read by " + graph::describe(graph_, reader);
     if (find_encoding(imported_, graph_.value(id).name) == nullptr) return &plan;
     plan.source = Source::kImported;
@@ -78,14 +94,15 @@ class ConstantChooser {
   const ops::Facts& facts_;
   const Options& options_;
   const EncodingSet& imported_;
+  const SettledOrders& orders_;
   Plan& plan_;
 };
 
 }  // namespace
 
 void choose_constants(const graph::Graph& graph, const ops::Facts& facts, const Options& options,
-                      const EncodingSet& imported, Plan& plan) {
-  ConstantChooser chooser(graph, facts, options, imported, plan);
+                      const EncodingSet& imported, const SettledOrders& orders, Plan& plan) {
+  ConstantChooser chooser(graph, facts, options, imported, orders, plan);
   std::vector<graph::NodeId> integer_nodes;
   for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
     if (ops::is_integer_node(graph.nodes[n], facts)) integer_nodes.push_back(static_cast<graph::NodeId>(n));

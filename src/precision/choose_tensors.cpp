@@ -9,20 +9,13 @@
 #include "ops/operands.hpp"
 #include "precision/choose_constants.hpp"
 #include "precision/depthwise.hpp"
+#include "precision/node_parts.hpp"
 
 namespace halfstep::precision {
 namespace {
 
 using graph::NodeId;
 using graph::ValueId;
-
-/// How a node treats the encodings of its data.
-enum class Part {
-  kFloat,    ///< No integer form, or not on float32 data.
-  kCompute,  ///< Its output 0 has a grid of its own.
-  kMove,     ///< Its outputs have the grid of its input 0.
-  kJoin,     ///< Its inputs take the grid of its output: Concat.
-};
 
 std::size_t at(ValueId id) { return static_cast<std::size_t>(id); }
 
@@ -34,17 +27,21 @@ std::size_t at(ValueId id) { return static_cast<std::size_t>(id); }
 /// and chains of sharing are cut to their root (resolve_shares), which is never shared itself.
 class Chooser {
  public:
-  Chooser(const graph::Graph& graph, const ops::Facts& facts, const Options& options, const EncodingSet& imported)
+  Chooser(const graph::Graph& graph, const ops::Facts& facts, const Options& options, const EncodingSet& imported,
+          const SettledOrders& orders)
       : graph_(graph),
         facts_(facts),
         imported_(imported),
+        orders_(orders),
         grid_(activation_request(options)),
         rule_(options.act_range),
         channels_(options.act_per_channel),
         links_(graph::links_of(graph)),
         needed_(graph.values.size()),
         encoded_(graph.values.size()) {
-    for (const graph::Node& node : graph.nodes) parts_.push_back(part_of(node));
+    for (const graph::Node& node : graph.nodes) {
+      parts_.push_back(is_ordered_real(node, orders) ? Part::kFloat : part_of(graph, node, facts));
+    }
     only_moves_ = is_all_movement();
     for (std::size_t v = 0; v < graph.values.size(); ++v) regridded_.push_back(is_regridded(static_cast<ValueId>(v)));
     plan_.tensors.resize(graph.values.size());
@@ -68,19 +65,6 @@ class Chooser {
   }
 
  private:
-  Part part_of(const graph::Node& node) const {
-    if (!ops::is_integer_node(node, facts_)) return Part::kFloat;
-    if (node.clamp) return Part::kCompute;  // The clamped tensor may need a much smaller grid than the input.
-    switch (ops::find_op(node)->output_rule) {
-      case ops::OutputRule::kSameAsInput:
-        return ops::leaves_input_range(graph_, node, facts_) ? Part::kCompute : Part::kMove;
-      case ops::OutputRule::kSameAsInputs:
-        return Part::kJoin;
-      default:
-        return Part::kCompute;
-    }
-  }
-
   /// Nothing in the graph computes reals: then data movement is all there is to do on integers.
   bool is_all_movement() const {
     bool moves = false;
@@ -123,6 +107,7 @@ class Chooser {
     // What constants alone decide (an imported weight behind a Reshape) has the values it was stored with.
     if (flags[at(id)] || regridded_[at(id)] || is_constant(id) || facts_[at(id)].value || !ops::is_float(facts_, id))
       return;
+    if (orders_[at(id)].real) return;
     flags[at(id)] = true;
     changed_ = true;
   }
@@ -166,11 +151,15 @@ class Chooser {
   }
 
   TensorPlan observed(ValueId id, std::string why) const {
-    return {.source = Source::kObserved, .grid = grid_, .rule = rule_of(id), .why = std::move(why)};
+    return {.source = Source::kObserved,
+            .grid = ordered_grid(grid_, orders_[at(id)]),
+            .rule = rule_of(id),
+            .why = std::move(why)};
   }
 
   std::string why_float(ValueId id) const {
     if (is_constant(id) || facts_[at(id)].value) return "the same for every sample";
+    if (orders_[at(id)].real) return "ordered to stay real";
     if (!ops::is_float(facts_, id)) return "no float32 number, or of a type that is decided while running";
     if (regridded_[at(id)]) return "read by what puts it on a grid of its own";
     return "neither computed nor needed by an operator that runs on integers";
@@ -182,17 +171,25 @@ class Chooser {
     if (producer == graph::kNoNode) return observed(id, "an input that integers are computed from");
     const graph::Node& node = graph_.node(producer);
     const Part part = parts_[static_cast<std::size_t>(producer)];
-    if (part == Part::kMove && (encoded(node.inputs[0]) || is_constant(node.inputs[0]))) {
+    if (part == Part::kMove && keeps_width(node.inputs[0], id) &&
+        (encoded(node.inputs[0]) || is_constant(node.inputs[0]))) {
       return {.source = Source::kShared, .shared_with = node.inputs[0], .why = "moved by " + describe(node)};
     }
     const ops::OpDef* def = ops::find_op(node);
     if (part == Part::kCompute && id == node.outputs[0] && def->output_rule == ops::OutputRule::kFixed) {
       return {.source = Source::kFixed,
-              .grid = grid_,
+              .grid = ordered_grid(grid_, orders_[at(id)]),
               .fixed_range = {def->fixed_min, def->fixed_max},
               .why = "the range of " + describe(node)};
     }
     return observed(id, (part == Part::kFloat ? "read as integers behind " : "computed by ") + describe(node));
+  }
+
+  /// Nobody asked for two precisions of what moves from `from` to `to`.
+  bool keeps_width(ValueId from, ValueId to) const {
+    const SettledOrder& a = orders_[at(from)];
+    const SettledOrder& b = orders_[at(to)];
+    return ordered_grid(grid_, a) == ordered_grid(grid_, b) || is_imported(from);
   }
 
   std::string describe(const graph::Node& node) const { return graph::describe(graph_, node); }
@@ -221,6 +218,7 @@ class Chooser {
     while (value != graph::kNoValue && only_read_by(value, reader)) {
       TensorPlan& choice = plan_.of(value);
       if (choice.source == Source::kObserved) {
+        if (!is_imported(target) && !keeps_width(target, value)) return;
         choice = {.source = Source::kShared, .shared_with = target, .why = "only read to become part of it"};
         return;
       }
@@ -274,6 +272,7 @@ class Chooser {
   const graph::Graph& graph_;
   const ops::Facts& facts_;
   const EncodingSet& imported_;
+  const SettledOrders& orders_;
   GridRequest grid_;
   RangeRule rule_;
   ActPerChannel channels_;
@@ -289,12 +288,13 @@ class Chooser {
 
 }  // namespace
 
-Plan choose_tensors(const graph::Graph& graph, const ops::Facts& facts, const Options& options,
-                    const EncodingSet& imported) {
-  Plan plan = Chooser(graph, facts, options, imported).choose();
+Plan choose_tensors(const graph::Graph& graph, const ops::Facts& facts, const Options& options, const Given& given) {
+  const SettledOrders orders = settle(graph, facts, options, given);
+  Plan plan = Chooser(graph, facts, options, given.encodings, orders).choose();
   plan.align_inputs = options.align_inputs;
   plan.trim_flat = options.trim_flat;
-  choose_constants(graph, facts, options, imported, plan);
+  choose_constants(graph, facts, options, given.encodings, orders, plan);
+  for (std::size_t v = 0; v < orders.size(); ++v) plan.tensors[v].orders = orders[v].story;
   return plan;
 }
 

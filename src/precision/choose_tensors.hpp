@@ -1,10 +1,10 @@
 // choose_tensors.hpp: which tensors get an encoding, of what kind, and what it comes from.
 #pragma once
 
-#include "encoding/encoding_set.hpp"
 #include "graph/graph.hpp"
 #include "ops/infer_graph.hpp"
 #include "precision/options.hpp"
+#include "precision/orders.hpp"
 #include "precision/plan.hpp"
 
 namespace halfstep::precision {
@@ -18,7 +18,10 @@ namespace halfstep::precision {
 ///   needs them (or any with integer form, in a graph that only moves data);
 /// - Concat is observed at its output, and what nobody else reads takes that encoding (through data movement, too),
 ///   unless it is fixed or imported;
-/// - what `imported` names keeps its encoding; data moved into such a tensor takes it where nobody else reads it;
+/// - tensors with an order (orders.hpp) to be real stay so, and so do the nodes that compute them; a width that was
+///   ordered replaces options.act_bits, and what moves from one width to another has two grids;
+/// - what `given.encodings` names keeps its encoding; data moved into such a tensor takes it where nobody else reads
+/// it;
 /// - with options.act_per_channel, observed outputs of convolutions and inputs that only depthwise convolutions read
 /// get
 ///   a grid for each channel;
@@ -28,6 +31,6 @@ namespace halfstep::precision {
 /// - data: activation_request(); an operand of Concat takes the grid of its output;
 /// - biases: (E6) at 32 bits, a symmetric grid of their own at 8; float where input or weight has no encoding.
 Plan choose_tensors(const graph::Graph& graph, const ops::Facts& facts, const Options& options,
-                    const EncodingSet& imported = {});
+                    const Given& given = {});
 
 }  // namespace halfstep::precision

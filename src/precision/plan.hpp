@@ -19,23 +19,18 @@ namespace halfstep::precision {
 
 /// What decides the grid of a tensor.
 enum class Source {
-  kFloat,       ///< It has none: TensorPlan::format says which real numbers.
-  kObserved,    ///< The range that calibration sees.
-  kFixed,       ///< The mathematics of the operator.
-  kShared,      ///< Another tensor, possibly a constant.
-  kConstant,    ///< Its own values: weights, constant data, biases of 8 bits.
-  kDerived,     ///< Input scale times weight scale: biases of 32 bits (E6).
-  kImported,    ///< It came with one, in the model or in a file of encodings.
-  kOverridden,  ///< The user wrote it down.
+  kFloat,     ///< It has none: graph::Value::format says which real numbers.
+  kObserved,  ///< The range that calibration sees.
+  kFixed,     ///< The mathematics of the operator.
+  kShared,    ///< Another tensor, possibly a constant.
+  kConstant,  ///< Its own values: weights, constant data, biases of 8 bits.
+  kDerived,   ///< Input scale times weight scale: biases of 32 bits (E6).
+  kImported,  ///< It came with one, in the model or in a file of overrides.
 };
-
-/// What real numbers are stored as.
-enum class RealFormat { kFloat32, kFloat16 };
 
 /// The decision about one tensor. Fields that its source does not name keep their defaults.
 struct TensorPlan {
   Source source = Source::kFloat;
-  RealFormat format = RealFormat::kFloat32;         ///< kFloat.
   GridRequest grid = {};                            ///< kObserved, kFixed, kConstant, kDerived.
   RangeRule rule = {};                              ///< kObserved, kConstant.
   std::optional<int> axis = std::nullopt;           ///< kObserved, kConstant: one grid for each slice along it.
@@ -44,6 +39,7 @@ struct TensorPlan {
   RealRange fixed_range = {};                       ///< kFixed.
   graph::NodeId node = graph::kNoNode;              ///< Biases: the linear node that adds it.
   ops::OperandRole role = ops::OperandRole::kData;  ///< Of constants: what they are to their reader.
+  std::vector<std::string> orders = {};             ///< What was asked of it, one line each, the strongest last.
   std::string why = {};                             ///< The rule that decided: "computed by node 'c' (Conv)".
 };
 

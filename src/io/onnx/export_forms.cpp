@@ -25,9 +25,7 @@ class Speller {
   Speller(Graph& graph, const Node& original, std::vector<Node>& nodes)
       : graph_(graph), original_(original), nodes_(nodes) {}
 
-  ValueId scalar(float value) {
-    return graph::add_constant(graph_, base() + "_const", Tensor::of<float>(Shape{}, {value}));
-  }
+  ValueId scalar(float value) { return real("_const", Tensor::of<float>(Shape{}, {value})); }
 
   ValueId integers(const std::vector<std::int64_t>& values) {
     return graph::add_constant(graph_, base() + "_shape",
@@ -35,9 +33,14 @@ class Speller {
                                                         std::span<const std::int64_t>(values)));
   }
   ValueId vector(const std::vector<float>& values) {
-    return graph::add_constant(
-        graph_, base() + "_vector",
-        Tensor::of<float>(Shape{static_cast<std::int64_t>(values.size())}, std::span<const float>(values)));
+    return real("_vector",
+                Tensor::of<float>(Shape{static_cast<std::int64_t>(values.size())}, std::span<const float>(values)));
+  }
+  /// In the format of the original's output.
+  ValueId real(const char* suffix, Tensor tensor) {
+    const ValueId id = graph::add_constant(graph_, base() + suffix, std::move(tensor));
+    graph_.value(id).format = graph_.value(original_.outputs[0]).format;
+    return id;
   }
 
   /// One node; its output is the original's when `last`.
@@ -151,8 +154,7 @@ void spell_group_normalization(Graph& graph, const Node& node, Speller& speller)
   const ValueId normalized = speller.node("InstanceNormalization", {grouped, ones, zeros}, {{"epsilon", epsilon}});
   ValueId y = speller.node("Reshape", {normalized, speller.integers({0, channels, -1})});
   const auto column = [&](const Tensor& values) {
-    return graph::add_constant(graph, graph.value(node.outputs[0]).name + "_column",
-                               values.reshaped(Shape{channels, 1}));
+    return speller.real("_column", values.reshaped(Shape{channels, 1}));
   };
   y = speller.node("Mul", {y, column(scale)});
   y = speller.node("Add", {y, column(bias)});

@@ -122,6 +122,7 @@ Result<void> GraphBuilder::add_initializers(onnx::GraphProto& proto) {
     if (id == kNoValue) return invalid("two initializers are called " + quoted(tensor.name()));
     graph_.value(id).constant = std::move(read->tensor);
     graph_.value(id).narrow_bits = read->narrow_bits;
+    if (tensor.data_type() == onnx::TensorProto::FLOAT16) graph_.value(id).format = graph::RealFormat::kFloat16;
   }
   return {};
 }

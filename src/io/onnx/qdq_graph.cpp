@@ -149,6 +149,8 @@ void add_clamp_node(Editor& editor, Node& node, std::vector<Node>& nodes) {
   node.clamp.reset();
   const ValueId after = node.outputs[0];
   const ValueId before = editor.add(clamp.pre_name.empty() ? editor.name_of(after) + "_pre_clamp" : clamp.pre_name);
+  const graph::RealFormat format = editor.graph().value(after).format;
+  editor.graph().value(before).format = format;
   node.outputs[0] = before;
   nodes.push_back(node);
   if (clamp.channels) {
@@ -165,7 +167,10 @@ void add_clamp_node(Editor& editor, Node& node, std::vector<Node>& nodes) {
     activation.op_type = "Clip";
     const std::string base = editor.name_of(after);
     const auto bound = [&](const char* suffix, float value) {
-      return std::isinf(value) ? kNoValue : editor.add_constant(base + suffix, Tensor::of<float>(Shape{}, {value}));
+      if (std::isinf(value)) return kNoValue;
+      const ValueId id = editor.add_constant(base + suffix, Tensor::of<float>(Shape{}, {value}));
+      editor.graph().value(id).format = format;
+      return id;
     };
     activation.inputs.push_back(bound("_min", clamp.min));
     activation.inputs.push_back(bound("_max", clamp.max));

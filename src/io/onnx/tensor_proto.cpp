@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "core/errors.hpp"
+#include "core/half.hpp"
 
 namespace halfstep::io {
 namespace {
@@ -43,17 +44,6 @@ constexpr std::array<const char*, 27> kTypeNames = {
     "uint4",     "int4",       "float4e2m1", "float8e8m0",   "uint2",          "int2"};
 
 float float_from_bfloat16(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
-
-float float_from_float16(std::uint16_t bits) {
-  const std::uint32_t sign = (bits & 0x8000U) << 16;
-  const std::uint32_t magnitude = bits & 0x7fffU;
-  // Exact: a float16 subnormal is a small integer times 2^-24.
-  if (magnitude < 0x400U)
-    return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(static_cast<float>(magnitude) * 0x1p-24F));
-  // Moves the exponent's bias from 15 to 127; infinity and NaN keep the largest exponent.
-  const std::uint32_t bias = magnitude >= 0x7c00U ? 224U << 23 : 112U << 23;
-  return std::bit_cast<float>(sign | ((magnitude << 13) + bias));
-}
 
 // Values beyond float's range become infinities instead of undefined behaviour.
 float float_from_double(double value) {
@@ -93,7 +83,7 @@ Tensor tensor_from_raw(std::int64_t onnx_type, const ElementType& element, Tenso
   }
   for (std::int64_t i = 0; i < count; ++i) {
     if (onnx_type == kFloat16) {
-      tensor.mutable_data<float>()[i] = float_from_float16(load<std::uint16_t>(bytes, i));
+      tensor.mutable_data<float>()[i] = float_of_half(load<std::uint16_t>(bytes, i));
     } else if (onnx_type == kBfloat16) {
       tensor.mutable_data<float>()[i] = float_from_bfloat16(load<std::uint16_t>(bytes, i));
     } else if (onnx_type == kDouble) {
@@ -169,7 +159,7 @@ Result<Tensor> tensor_from_fields(const onnx::TensorProto& proto, const ElementT
       out = float_from_double(proto.double_data(i));
     } else {
       const auto bits = static_cast<std::uint16_t>(proto.int32_data(i));
-      out = onnx_type == kFloat16 ? float_from_float16(bits) : float_from_bfloat16(bits);
+      out = onnx_type == kFloat16 ? float_of_half(bits) : float_from_bfloat16(bits);
     }
   }
   return tensor;

@@ -11,8 +11,10 @@
 #include <unordered_set>
 
 #include "core/atomic_file.hpp"
+#include "core/half.hpp"
 #include "core/text.hpp"
 #include "io/onnx/export_forms.hpp"
+#include "io/onnx/half_casts.hpp"
 #include "io/onnx/qdq_graph.hpp"
 
 namespace halfstep::io {
@@ -73,22 +75,41 @@ std::string packed_nibbles(const Tensor& codes) {
   return packed;
 }
 
+/// Float32 values in half precision, two bytes each.
+std::string halves_of(const Tensor& tensor) {
+  std::string bytes;
+  for (const float x : tensor.values<float>()) {
+    const std::uint16_t half = half_of(x);
+    bytes.append(reinterpret_cast<const char*>(&half), sizeof(half));
+  }
+  return bytes;
+}
+
 /// Tensors too many for one message go to a second file.
 class TensorSink {
  public:
   TensorSink(AtomicFile* external, std::string location) : external_(external), location_(std::move(location)) {}
 
-  Result<void> put(const Tensor& tensor, int narrow_bits, onnx::TensorProto& proto) {
+  Result<void> put(const Tensor& tensor, int narrow_bits, graph::RealFormat format, onnx::TensorProto& proto) {
     for (std::int64_t dim : tensor.shape()) proto.add_dims(dim);
+    if (format == graph::RealFormat::kFloat16 && tensor.dtype() == DType::kFloat32) {
+      proto.set_data_type(onnx::TensorProto::FLOAT16);
+      return put_bytes(halves_of(tensor), proto);
+    }
     if (narrow_bits == 4) {
       proto.set_data_type(tensor.dtype() == DType::kInt8 ? kOnnxInt4 : kOnnxUint4);
       proto.set_raw_data(packed_nibbles(tensor));
       return {};
     }
     proto.set_data_type(onnx_type(tensor.dtype()));
-    const auto num_bytes = static_cast<std::size_t>(tensor.num_bytes());
-    if (external_ == nullptr || tensor.num_bytes() < kMinExternalTensorBytes) {
-      proto.set_raw_data(tensor.bytes(), num_bytes);
+    const auto* bytes = reinterpret_cast<const char*>(tensor.bytes());
+    return put_bytes({bytes, static_cast<std::size_t>(tensor.num_bytes())}, proto);
+  }
+
+ private:
+  Result<void> put_bytes(std::string_view bytes, onnx::TensorProto& proto) {
+    if (external_ == nullptr || static_cast<std::int64_t>(bytes.size()) < kMinExternalTensorBytes) {
+      proto.set_raw_data(bytes.data(), bytes.size());
       return {};
     }
     const auto misaligned = static_cast<std::int64_t>(external_->size()) % kExternalAlignmentBytes;
@@ -104,11 +125,10 @@ class TensorSink {
     };
     entry("location", location_);
     entry("offset", std::to_string(external_->size()));
-    entry("length", std::to_string(num_bytes));
-    return external_->write(std::span(tensor.bytes(), num_bytes));
+    entry("length", std::to_string(bytes.size()));
+    return external_->write(bytes);
   }
 
- private:
   AtomicFile* external_;
   std::string location_;
 };
@@ -136,7 +156,7 @@ void put_attribute(const std::string& name, const graph::Attribute& value, onnx:
     void operator()(const Tensor& v) const {
       proto.set_type(onnx::AttributeProto::TENSOR);
       // Without a second file put() can't fail.
-      (void)TensorSink(nullptr, "").put(v, 0, *proto.mutable_t()).ok();
+      (void)TensorSink(nullptr, "").put(v, 0, graph::RealFormat::kFloat32, *proto.mutable_t()).ok();
     }
     void operator()(const std::shared_ptr<const Graph>&) const {}  // Passes leave no subgraphs.
   };
@@ -201,14 +221,15 @@ Result<void> put_graph(const Graph& graph, TensorSink& sink, onnx::GraphProto& p
     if (!value.constant) continue;
     onnx::TensorProto& tensor = *proto.add_initializer();
     tensor.set_name(value.name);
-    if (Result<void> stored = sink.put(*value.constant, value.narrow_bits, tensor); !stored.ok()) return stored;
+    if (Result<void> stored = sink.put(*value.constant, value.narrow_bits, value.format, tensor); !stored.ok())
+      return stored;
   }
   return {};
 }
 
 void put_header(const Graph& graph, int opset, const WriteOptions& options, onnx::ModelProto& model) {
   model.set_ir_version(ir_version_for(opset, graph.ir_version));
-  model.set_producer_name("halfstep");
+  model.set_producer_name(kProducer);
   model.set_producer_version(options.tool_version);
   std::map<std::string, int> opsets{{"", opset}};
   for (const Node& node : graph.nodes) {
@@ -240,8 +261,9 @@ Result<PendingModel> write_onnx(const Graph& source, const EncodingSet& encoding
                                 const WriteOptions& options) {
   Result<Graph> with_pairs = insert_qdq(source, encodings);
   if (!with_pairs.ok()) return with_pairs.error();
-  const int opset = opset_for(*with_pairs);
-  const Graph graph = to_export_forms(*std::move(with_pairs), opset);
+  Graph with_casts = insert_half_casts(*std::move(with_pairs));
+  const int opset = opset_for(with_casts);
+  const Graph graph = to_export_forms(std::move(with_casts), opset);
 
   // Created first: an unwritable place is reported before any work.
   Result<AtomicFile> file = AtomicFile::create(path);

@@ -265,7 +265,7 @@ TEST(AssignEncodings, ThePlanDecidesTensorByTensor) {
   EXPECT_EQ(wide.encodings.at("y").encoding.grid(), (IntGrid{0, 65535}));
   EXPECT_EQ(wide.encodings.at("x").encoding.grid(), (IntGrid{0, 255}));
 
-  plan.of(g.value("x")) = {.source = Source::kFloat, .format = RealFormat::kFloat16, .why = "float16 on purpose"};
+  plan.of(g.value("x")) = {.source = Source::kFloat, .why = "float on purpose"};
   const Assignment real = *assign_encodings(g.graph(), facts, plan, observations);
   EXPECT_EQ(real.encodings.count("x"), 0U);
   EXPECT_EQ(real.encodings.count("b"), 0U);  // No input scale to stand on.

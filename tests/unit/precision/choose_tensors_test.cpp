@@ -29,7 +29,6 @@ class Chosen {
       case Source::kFixed:
         return "fixed";
       case Source::kImported:
-      case Source::kOverridden:
         return "frozen";
       case Source::kConstant:
         return "its values";

@@ -1,0 +1,89 @@
+// given_orders.cpp: options first, then files, then what follows from both.
+#include "pipeline/given_orders.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "ops/operands.hpp"
+#include "precision/choose_tensors.hpp"
+#include "precision/insert_converts.hpp"
+#include "precision/mixed_orders.hpp"
+
+namespace halfstep::pipeline {
+namespace {
+
+using precision::Given;
+using precision::Order;
+
+/// Without input list, overrides and the like, --float_bitwidth is about the whole model.
+bool is_float_model(const QuantizeRequest& request) {
+  return request.input_list.empty() && request.statistics_in.empty() && request.quantization_overrides.empty() &&
+         request.options.mixed.float_bits.has_value();
+}
+
+graph::RealFormat real_format(const QuantizationOptions& options) {
+  return options.mixed.float_bits.value_or(32) == 16 ? graph::RealFormat::kFloat16 : graph::RealFormat::kFloat32;
+}
+
+void keep_all_real(PreparedModel& model, const ops::Facts& facts, const QuantizationOptions& options) {
+  const Order order{.real = real_format(options), .by = "--float_bitwidth of the whole model"};
+  for (std::size_t v = 0; v < model.graph.values.size(); ++v) {
+    if (ops::is_float(facts, static_cast<graph::ValueId>(v))) model.orders[model.graph.values[v].name].push_back(order);
+  }
+}
+
+/// Tensors whose range somebody would have to observe become real until there are none: what is computed from them may
+/// lose its encoding, too.
+Result<void> fall_back_to_float(const ops::InputShapes& shapes, const QuantizeRequest& request, PreparedModel& model,
+                                graph::RealFormat format) {
+  const Result<ops::Facts> facts = ops::infer_facts(model.graph, shapes);
+  if (!facts.ok()) return facts.error();
+  for (bool changed = true; changed;) {
+    changed = false;
+    const precision::Plan plan = precision::choose_tensors(model.graph, *facts, request.options, given_of(model));
+    for (std::size_t v = 0; v < plan.tensors.size(); ++v) {
+      if (plan.tensors[v].source != precision::Source::kObserved) continue;
+      model.orders[model.graph.values[v].name].push_back(
+          {.real = format, .by = "nothing gives it an encoding (--float_fallback)"});
+      changed = true;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+bool may_need_no_samples(const QuantizeRequest& request) {
+  return !request.quantization_overrides.empty() || request.float_fallback || is_float_model(request);
+}
+
+Result<void> give_orders(const QuantizeRequest& request, const graph::Graph& as_read, const ops::InputShapes& shapes,
+                         PreparedModel& model, const std::function<void(const std::string&)>& warn) {
+  (void)as_read;
+  const Result<ops::Facts> facts = ops::infer_facts(model.graph, shapes);
+  if (!facts.ok()) return facts.error();
+  Result<precision::MixedOrders> mixed = precision::mixed_orders(model.graph, *facts, request.options);
+  if (!mixed.ok()) return mixed.error();
+  std::ranges::for_each(mixed->warnings, warn);
+  model.orders = std::move(mixed->orders);
+  if (is_float_model(request)) keep_all_real(model, *facts, request.options);
+  if (request.float_fallback) {
+    const graph::RealFormat format = real_format(request.options);
+    if (auto done = fall_back_to_float(shapes, request, model, format); !done.ok()) return done;
+  }
+  Given given(std::move(model.encodings));
+  given.orders = std::move(model.orders);
+  std::vector<std::string> warnings;
+  Result<graph::Graph> converted =
+      precision::insert_converts(std::move(model.graph), shapes, request.options, given, warnings);
+  if (!converted.ok()) return converted.error();
+  std::ranges::for_each(warnings, warn);
+  model.graph = *std::move(converted);
+  model.encodings = std::move(given.encodings);
+  model.orders = std::move(given.orders);
+  // Converts into integers would need a range, too.
+  if (request.float_fallback) return fall_back_to_float(shapes, request, model, graph::RealFormat::kFloat32);
+  return {};
+}
+
+}  // namespace halfstep::pipeline

@@ -1,0 +1,24 @@
+// given_orders.hpp: what a request asks of single tensors, from options and override files.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "halfstep/quantize.hpp"
+#include "halfstep/result.hpp"
+#include "ops/infer_graph.hpp"
+#include "pipeline/load_model.hpp"
+
+namespace halfstep::pipeline {
+
+/// True if `request` can decide every tensor without samples.
+bool may_need_no_samples(const QuantizeRequest& request);
+
+/// Puts what options.mixed and the override files say into model.orders and model.encodings, the strongest last, and
+/// the converts they need into model.graph. With request.float_fallback what is left without encoding becomes real.
+/// `as_read`: the graph of the file, whose names users know. Errors: those of precision::mixed_orders() and of reading
+/// overrides.
+Result<void> give_orders(const QuantizeRequest& request, const graph::Graph& as_read, const ops::InputShapes& shapes,
+                         PreparedModel& model, const std::function<void(const std::string&)>& warn);
+
+}  // namespace halfstep::pipeline

@@ -1,0 +1,17 @@
+// option_parts.hpp: the parts of precision_options() and quantize_options() that have a file of their own.
+#pragma once
+
+#include <span>
+
+#include "halfstep/options.hpp"
+
+namespace halfstep::pipeline {
+
+/// Grids of the whole model.
+std::span<const OptionRow<QuantizationOptions>> grid_rows();
+/// What differs from them.
+std::span<const OptionRow<QuantizationOptions>> mixed_precision_rows();
+/// Encodings from elsewhere.
+std::span<const OptionRow<QuantizeRequest>> override_rows();
+
+}  // namespace halfstep::pipeline

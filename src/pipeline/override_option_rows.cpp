@@ -1,0 +1,81 @@
+// override_option_rows.cpp: the rows about encodings that come from elsewhere.
+#include <array>
+
+#include "pipeline/option_parts.hpp"
+#include "pipeline/option_values.hpp"
+
+namespace halfstep::pipeline {
+namespace {
+
+using Request = QuantizeRequest;
+
+Result<void> add_overrides(Request& request, const std::string& text) {
+  request.quantization_overrides.emplace_back(text);
+  return {};
+}
+std::optional<std::string> get_overrides(const Request& request) {
+  std::string files;
+  for (const auto& file : request.quantization_overrides) files += (files.empty() ? "" : " ") + file.string();
+  if (files.empty()) return std::nullopt;
+  return files;
+}
+
+template <auto Member, const char* Name>
+Result<void> set_switch(Request& request, const std::string& text) {
+  if (text != "true" && text != "false") return illegal(Name, text, "true or false");
+  request.*Member = text == "true";
+  return {};
+}
+template <auto Member>
+std::optional<std::string> get_switch(const Request& request) {
+  if (!(request.*Member)) return std::nullopt;
+  return "true";
+}
+
+constexpr char kLenient[] = "overrides_lenient";
+constexpr char kFallback[] = "float_fallback";
+constexpr char kIgnore[] = "ignore_encodings";
+constexpr char kStrip[] = "strip";
+
+}  // namespace
+
+std::span<const OptionRow<QuantizeRequest>> override_rows() {
+  static const std::array<OptionRow<Request>, 5> kRows{{
+      {.name = "quantization_overrides",
+       .kind = OptionKind::kList,
+       .type = "FILE",
+       .default_text = "none",
+       .help = "encodings and precisions of single tensors, AIMET's or QNN's JSON; repeatable, later files win "
+               "(docs/overrides.md)",
+       .set = add_overrides,
+       .get = get_overrides},
+      {.name = kLenient,
+       .kind = OptionKind::kBoolean,
+       .default_text = "false",
+       .help = "entries of overrides with mistakes, such as unknown names, are left out with a warning",
+       .set = set_switch<&Request::overrides_lenient, kLenient>,
+       .get = get_switch<&Request::overrides_lenient>},
+      {.name = kFallback,
+       .kind = OptionKind::kBoolean,
+       .default_text = "false",
+       .help = "what no override gives an encoding stays float; needs no input list",
+       .set = set_switch<&Request::float_fallback, kFallback>,
+       .get = get_switch<&Request::float_fallback>},
+      {.name = kIgnore,
+       .kind = OptionKind::kBoolean,
+       .default_text = "false",
+       .help = "encodings that the model carries count for nothing: it is calibrated anew",
+       .set = set_switch<&Request::ignore_encodings, kIgnore>,
+       .get = get_switch<&Request::ignore_encodings>},
+      {.name = kStrip,
+       .kind = OptionKind::kBoolean,
+       .default_text = "false",
+       .help = "write the float model that is left without the encodings of the model, and nothing else; default of "
+               "`--output_path`: `<model>.float.onnx`",
+       .set = set_switch<&Request::strip, kStrip>,
+       .get = get_switch<&Request::strip>},
+  }};
+  return kRows;
+}
+
+}  // namespace halfstep::pipeline

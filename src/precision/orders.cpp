@@ -1,0 +1,140 @@
+// orders.cpp: own orders, QNN's rule for linear nodes, widths along data movement.
+#include "precision/orders.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "core/text.hpp"
+#include "ops/op_def.hpp"
+#include "ops/operands.hpp"
+#include "precision/node_parts.hpp"
+
+namespace halfstep::precision {
+namespace {
+
+using graph::ValueId;
+
+std::string_view format_name(graph::RealFormat format) {
+  return format == graph::RealFormat::kFloat16 ? "float16" : "float32";
+}
+
+std::string asked(const Order& order) {
+  std::string text = order.bits ? std::to_string(*order.bits) + " bits" : std::string(format_name(*order.real));
+  if (order.symmetric) text += *order.symmetric ? ", symmetric" : ", asymmetric";
+  return text + ": " + order.by;
+}
+
+class Settler {
+ public:
+  Settler(const graph::Graph& graph, const ops::Facts& facts, const Options& options, const Given& given)
+      : graph_(graph), facts_(facts), options_(options), given_(given), settled_(graph.values.size()) {}
+
+  SettledOrders settle() {
+    for (std::size_t v = 0; v < graph_.values.size(); ++v) take_own(static_cast<ValueId>(v));
+    for (const graph::Node& node : graph_.nodes) keep_linear_together(node);
+    for (const int bits : {16, 8, 4}) {
+      while (spread(bits)) {
+      }
+    }
+    return std::move(settled_);
+  }
+
+ private:
+  SettledOrder& of(ValueId id) { return settled_[static_cast<std::size_t>(id)]; }
+
+  void take_own(ValueId id) {
+    const auto orders = given_.orders.find(graph_.value(id).name);
+    if (orders == given_.orders.end()) return;
+    SettledOrder& settled = of(id);
+    for (const Order& order : orders->second) {
+      settled.story.push_back(asked(order));
+      settled.bits = order.bits;
+      settled.real = order.real;
+      settled.symmetric = order.bits && !order.symmetric ? settled.symmetric : order.symmetric;
+    }
+  }
+
+  /// Output, weight, bias.
+  std::array<ValueId, 3> tensors_of_linear(const graph::Node& node) const {
+    return {node.outputs[0], ops::weight_of(graph_, node), ops::bias_of(graph_, node)};
+  }
+
+  void keep_linear_together(const graph::Node& node) {
+    if (!ops::is_integer_node(node, facts_) || ops::find_op(node)->channels.weight_output_axis == nullptr) return;
+    const std::array<ValueId, 3> tensors = tensors_of_linear(node);
+    const auto is_real = [&](ValueId id) { return id != graph::kNoValue && of(id).real; };
+    const auto* first = std::ranges::find_if(tensors, is_real);
+    if (first == tensors.end()) return;
+    for (const ValueId id : tensors) {
+      if (id == graph::kNoValue || of(id).real) continue;
+      SettledOrder& settled = of(id);
+      settled.real = of(*first).real;
+      settled.bits.reset();
+      settled.story.push_back(std::string(format_name(*settled.real)) + ": so is " + quoted(graph_.value(*first).name) +
+                              ", and " + graph::describe(graph_, node) +
+                              " computes on integers only or on real numbers only");
+    }
+  }
+
+  bool takes_width(ValueId id) {
+    return id != graph::kNoValue && ops::is_float(facts_, id) && !of(id).bits && !of(id).real &&
+           find_encoding(given_.encodings, graph_.value(id).name) == nullptr;
+  }
+
+  bool hand_on(ValueId from, ValueId to, const graph::Node& node) {
+    if (!takes_width(to)) return false;
+    of(to).bits = of(from).bits;
+    of(to).story.push_back(std::to_string(*of(from).bits) + " bits: so has " + quoted(graph_.value(from).name) +
+                           ", and " + graph::describe(graph_, node) + " keeps the precision of its data");
+    return true;
+  }
+
+  /// One step of `bits` along data movement. True if an order was added.
+  bool spread(int bits) {
+    bool changed = false;
+    const auto has_width = [&](ValueId id) { return id != graph::kNoValue && of(id).bits == bits; };
+    for (const graph::Node& node : graph_.nodes) {
+      const Part part = part_of(graph_, node, facts_);
+      const bool joins = part == Part::kJoin && bits > options_.act_bits;
+      if ((!joins && part != Part::kMove) || of(node.outputs[0]).real) continue;
+      std::vector<ValueId> data;
+      for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+        if (ops::operand_role(graph_, node, i) == ops::OperandRole::kData && (joins || data.empty()))
+          data.push_back(node.inputs[i]);
+      }
+      std::vector<ValueId> all = data;
+      all.insert(all.end(), node.outputs.begin(), node.outputs.end());
+      const auto from = std::ranges::find_if(all, has_width);
+      if (from == all.end()) continue;
+      const ValueId source = *from;
+      for (const ValueId id : all) changed = hand_on(source, id, node) || changed;
+    }
+    return changed;
+  }
+
+  const graph::Graph& graph_;
+  const ops::Facts& facts_;
+  const Options& options_;
+  const Given& given_;
+  SettledOrders settled_;
+};
+
+}  // namespace
+
+SettledOrders settle(const graph::Graph& graph, const ops::Facts& facts, const Options& options, const Given& given) {
+  if (given.orders.empty()) return SettledOrders(graph.values.size());
+  return Settler(graph, facts, options, given).settle();
+}
+
+GridRequest ordered_grid(GridRequest request, const SettledOrder& order) {
+  if (order.bits) request.bits = *order.bits;
+  if (order.symmetric && request.scale == ScaleKind::kAffine)
+    request.schema = *order.symmetric ? Schema::kSymmetric : Schema::kAsymmetric;
+  return request;
+}
+
+bool is_ordered_real(const graph::Node& node, const SettledOrders& orders) {
+  return node.outputs[0] != graph::kNoValue && orders[static_cast<std::size_t>(node.outputs[0])].real.has_value();
+}
+
+}  // namespace halfstep::precision

@@ -70,6 +70,13 @@ bool is_constant(const onnx::NodeProto& proto) {
   return proto.op_type() == "Constant" && canonical_domain(proto.domain()).empty();
 }
 
+/// Attributes as we hold them know no half precision.
+bool casts_to_half(const onnx::NodeProto& proto) {
+  return std::ranges::any_of(proto.attribute(), [](const onnx::AttributeProto& attribute) {
+    return attribute.name() == "to" && attribute.i() == onnx::TensorProto::FLOAT16;
+  });
+}
+
 Result<ReadTensor> read_constant(onnx::NodeProto& proto, ExternalSource& external) {
   if (proto.attribute_size() != 1) return invalid("a Constant needs exactly one value attribute");
   onnx::AttributeProto& value = *proto.mutable_attribute(0);
@@ -225,6 +232,9 @@ Result<graph::Node> GraphBuilder::read_node(const SourceNode& source) {
     node.outputs[0] = graph::add_value(graph_, "unnamed_output");
   if (const auto read = read_attributes(proto, *source.opsets, node); !read.ok()) return read.error();
 
+  if (node.op_type == "Cast" && casts_to_half(proto)) {
+    graph_.value(node.outputs[0]).format = graph::RealFormat::kFloat16;
+  }
   std::vector<ValueId> captured;
   std::unordered_set<ValueId> seen;
   for (const auto& [name, attribute] : node.attributes) {

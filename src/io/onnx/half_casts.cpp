@@ -79,16 +79,15 @@ void restore_halves(Graph& graph) {
     if (node.outputs.empty() || node.outputs[0] == kNoValue || node.op_type == "QuantizeLinear" ||
         node.op_type == "DequantizeLinear")
       continue;
-    bool computes_half = std::ranges::any_of(node.inputs, is_half);
+    const bool reads_half = std::ranges::any_of(node.inputs, is_half);
     if (node.op_type == "Cast") {
-      const std::int64_t to = node.attributes.get_int("to", kCastToFloat);
-      if (to == kCastToHalf || (computes_half && to == kCastToFloat)) {
+      if (is_half(node.outputs[0]) || (reads_half && node.attributes.get_int("to", 0) == kCastToFloat)) {
         node.op_type = "Identity";
         node.attributes.erase("to");
       }
-      computes_half = to == kCastToHalf;
+      continue;
     }
-    if (!computes_half) continue;
+    if (!reads_half) continue;
     for (const ValueId id : node.outputs) {
       if (id != kNoValue) graph.value(id).format = RealFormat::kFloat16;
     }

@@ -86,4 +86,11 @@ Result<void> give_orders(const QuantizeRequest& request, const graph::Graph& as_
   return {};
 }
 
+std::string reason_to_be_real(const graph::Node& node, const precision::Plan& plan) {
+  if (node.outputs[0] == graph::kNoValue) return "";
+  const precision::TensorPlan& output = plan.of(node.outputs[0]);
+  const bool asked = output.source == precision::Source::kFloat && !output.wants_integers && !output.orders.empty();
+  return asked ? output.orders.back() : "";
+}
+
 }  // namespace halfstep::pipeline

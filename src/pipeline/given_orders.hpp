@@ -8,6 +8,7 @@
 #include "halfstep/result.hpp"
 #include "ops/infer_graph.hpp"
 #include "pipeline/load_model.hpp"
+#include "precision/plan.hpp"
 
 namespace halfstep::pipeline {
 
@@ -20,5 +21,8 @@ bool may_need_no_samples(const QuantizeRequest& request);
 /// overrides.
 Result<void> give_orders(const QuantizeRequest& request, const graph::Graph& as_read, const ops::InputShapes& shapes,
                          PreparedModel& model, const std::function<void(const std::string&)>& warn);
+
+/// Which order keeps `node` real; empty if none does.
+std::string reason_to_be_real(const graph::Node& node, const precision::Plan& plan);
 
 }  // namespace halfstep::pipeline

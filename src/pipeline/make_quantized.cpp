@@ -28,6 +28,8 @@ Result<Quantized> choose_ranges(const QuantizeRequest& request, Sources& sources
   if (!made.ok()) return made.error();
   quantized.seen.observations = std::move(made->seen);
   quantized.counts = made->counts;
+  quantized.plan = std::move(made->plan);
+  quantized.facts = std::move(made->facts);
   quantized.warnings = std::move(made->warnings);
   model.encodings = std::move(made->model.encodings);
   quantized.reference = model.graph;
@@ -73,6 +75,8 @@ Quantized take(TunedModel tuned, PreparedModel& model, QuantizeStory& story) {
   static_cast<QuantizedGraph&>(model) = std::move(tuned.calibration.model);
   quantized.seen.observations = std::move(tuned.calibration.seen);
   quantized.counts = tuned.calibration.counts;
+  quantized.plan = std::move(tuned.calibration.plan);
+  quantized.facts = std::move(tuned.calibration.facts);
   quantized.warnings = std::move(tuned.calibration.warnings);
   return quantized;
 }

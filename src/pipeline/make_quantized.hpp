@@ -20,6 +20,8 @@ namespace halfstep::pipeline {
 struct Quantized {
   io::Statistics seen;
   precision::EncodingCounts counts;
+  precision::Plan plan;
+  ops::Facts facts;  ///< Of the quantized model's graph.
   std::vector<std::string> warnings;
   /// What tensors of the quantized model are to be compared with, one by one: the float model with scaled channels, if
   /// that computes the same; else the float model as it was.

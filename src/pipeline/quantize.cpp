@@ -22,6 +22,7 @@
 #include "pipeline/sources.hpp"
 #include "precision/check_constants.hpp"
 #include "precision/choose_tensors.hpp"
+#include "precision/coverage.hpp"
 #include "report/report.hpp"
 
 namespace halfstep {
@@ -117,6 +118,7 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
          (pipeline::asks_for_precision(made.options) ? ", so precision options have no effect" : ""));
   }
   for (const std::string& warning : quantized->warnings) warn(warning);
+  for (const std::string& line : precision::unmet_orders(model.graph, quantized->facts, quantized->plan)) warn(line);
   if (model.encodings.empty() && model.orders.empty()) {
     return Error{ErrorCode::kUnsupported, place +
                                               ": nothing to quantize, no operator of this model computes on float32 "
@@ -140,9 +142,12 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
       lower::fixed_program(model.graph, sources->shapes, model.encodings, story.fixed);
   if (!program.ok()) return program.error().at(place);
   for (const lower::Island& island : program->islands) {
-    story.report.float_islands.push_back({island.label, model.graph.node(island.node).op_type, island.reason});
+    const graph::Node& node = model.graph.node(island.node);
+    const std::string asked = pipeline::reason_to_be_real(node, quantized->plan);
+    story.report.float_islands.push_back({island.label, node.op_type, asked.empty() ? island.reason : asked});
   }
   pipeline::count_encodings(model.encodings, story.report);
+  story.report.coverage = precision::coverage_of(model.graph, quantized->facts, quantized->plan, model.encodings);
   story.num_observed = static_cast<std::size_t>(quantized->counts.observed);
   if (sources->reader) {
     if (auto judged = validate(request, *quantized, model, *sources->reader, observer, story); !judged.ok())

@@ -11,6 +11,7 @@
 #include "io/onnx/writer.hpp"
 #include "pipeline/output_paths.hpp"
 #include "pipeline/report_format.hpp"
+#include "precision/coverage.hpp"
 
 namespace halfstep::pipeline {
 namespace {
@@ -52,7 +53,9 @@ Result<std::optional<io::PendingModel>> write_float(const OutputPaths& paths, co
   std::optional<io::PendingModel> pending;
   if (!paths.float_model) return pending;
   const io::WriteOptions options{.tool_version = kVersion, .metadata = common_metadata(model)};
-  Result<io::PendingModel> written = io::write_onnx(model.graph, {}, *paths.float_model, options);
+  graph::Graph real = model.graph;
+  for (graph::Value& value : real.values) value.format = graph::RealFormat::kFloat32;
+  Result<io::PendingModel> written = io::write_onnx(real, {}, *paths.float_model, options);
   if (!written.ok()) return written.error();
   pending.emplace(*std::move(written));
   return pending;
@@ -110,6 +113,7 @@ Result<void> write_files(const QuantizeRequest& request, io::EncodingsVersion ve
 
   io::EncodingsHeader header = header_of(request, version, story.fixed.arithmetic);
   header.weights = quantized.changed_weights;
+  header.rules = precision::rules_of(model.graph, quantized.facts, quantized.plan);
   const std::string encodings_text = io::write_encodings(model.encodings, header);
   if (Result<void> written = encodings->write(encodings_text); !written.ok()) return written;
   if (Result<void> written = report->write(report_format_of(paths.report)->write(story.report)); !written.ok())

@@ -60,6 +60,21 @@ std::string trial_line(const report::Trial& trial) {
          number("  %5.1f s  ", trial.seconds) + trial.scheme + (trial.kept ? "  <- kept" : "");
 }
 
+/// "24 calibrated, 18 constants, 18 derived; 2 of them ordered": what there is none of is left out.
+std::string coverage_line(const std::vector<std::pair<std::string, std::int64_t>>& coverage) {
+  std::string text;
+  for (const auto& [kind, number] : coverage) {
+    if (number == 0) continue;
+    const bool is_part = kind == "ordered";
+    std::string words = kind == "source_model" ? "from the source model"
+                        : kind == "overrides"  ? "from overrides"
+                                               : kind;
+    if (is_part) words = "with a precision of their own";
+    text += (text.empty() ? "" : is_part ? "; " : ", ") + std::to_string(number) + " " + words;
+  }
+  return text;
+}
+
 std::string precision_line(const QuantizationOptions& options) {
   const bool power = options.scale == ScaleKind::kPowerOfTwo;
   return "W" + std::to_string(options.weight_bits) + "A" + std::to_string(options.act_bits) +
@@ -102,6 +117,7 @@ std::string summary_of(const QuantizeRequest& request, const QuantizeStory& stor
            std::to_string(report.num_weight_encodings) + " weights and constants, " +
            std::to_string(report.num_bias_encodings) + " biases" +
            (story.num_imported > 0 ? "; " + std::to_string(story.num_imported) + " came with the model" : ""));
+  line("Coverage", coverage_line(report.coverage));
   for (const report::Trial& trial : report.trials) {
     line(&trial == report.trials.data() ? "Searched" : "", trial_line(trial));
   }
@@ -114,7 +130,7 @@ std::string summary_of(const QuantizeRequest& request, const QuantizeStory& stor
       line("", "and " + std::to_string(step.notes.size() - kIslandsShown) + " more, see the report");
   }
   const auto& islands = report.float_islands;
-  if (!islands.empty()) line("Float", count(islands.size(), "node") + " without integer form stay float:");
+  if (!islands.empty()) line("Float", count(islands.size(), "node") + " stay float:");
   for (std::size_t i = 0; i < std::min(islands.size(), kIslandsShown); ++i) {
     line("", islands[i].node + ": " + islands[i].reason);
   }

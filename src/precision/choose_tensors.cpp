@@ -294,7 +294,10 @@ Plan choose_tensors(const graph::Graph& graph, const ops::Facts& facts, const Op
   plan.align_inputs = options.align_inputs;
   plan.trim_flat = options.trim_flat;
   choose_constants(graph, facts, options, given.encodings, orders, plan);
-  for (std::size_t v = 0; v < orders.size(); ++v) plan.tensors[v].orders = orders[v].story;
+  for (std::size_t v = 0; v < orders.size(); ++v) {
+    plan.tensors[v].orders = orders[v].story;
+    plan.tensors[v].wants_integers = orders[v].bits.has_value();
+  }
   return plan;
 }
 

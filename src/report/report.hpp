@@ -145,6 +145,7 @@ struct Report {
   std::vector<TuningStep> tuning;           ///< In the order they ran.
   std::int64_t num_held_out = 0;            ///< Samples that judged them; 0: left out.
   std::vector<WeightRanges> weight_ranges;  ///< In the order the network reads them; for the HTML page.
+  std::vector<std::pair<std::string, std::int64_t>> coverage;  ///< precision::Coverage; empty: left out.
   std::vector<FloatIsland> float_islands;
   std::vector<std::string> warnings;
 };

@@ -150,6 +150,10 @@ std::string to_json(const Report& report) {
   put_list("gates", report.gates, gate_json, json);
   put_list("ranges", report.ranges, range_json, json);
   put_list("histograms", report.histograms, histogram_json, json);
+  if (!report.coverage.empty()) {
+    Json& coverage = json["coverage"] = Json::object();
+    for (const auto& [kind, count] : report.coverage) coverage[kind] = count;
+  }
   json["float_islands"] = Json::array();
   for (const FloatIsland& island : report.float_islands) {
     json["float_islands"].push_back({{"node", island.node}, {"op", island.op}, {"reason", island.reason}});

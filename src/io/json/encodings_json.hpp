@@ -7,6 +7,7 @@
 // Source: AIMET documentation, "Encoding Format Specification".
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,11 +42,14 @@ struct EncodingsHeader {
   /// Fingerprint of the weights that the encodings fit, where they are not those of the model quantize was given;
   /// empty: not written.
   std::string weights = {};
+  /// By tensor, which rules decided about it, in their order.
+  std::map<std::string, std::vector<std::string>> rules = {};
 };
 
 /// The text of an encodings file; the same bytes for the same arguments.
 /// Biases are parameters of 32 bits. Key "halfstep" holds arithmetic, weights,
-/// options and, by tensor, where each encoding came from.
+/// options and, by tensor, where each encoding came from and the rules that
+/// decided.
 std::string write_encodings(const EncodingSet& encodings, const EncodingsHeader& header);
 
 /// What read_encodings() found.
@@ -59,6 +63,9 @@ struct EncodingsFile {
 /// EncodingsHeader::weights of the file with this text; empty if it has none, or is no encodings file at all, of which
 /// read_encodings() tells more.
 std::string recorded_weights(std::string_view text);
+
+/// EncodingsHeader::rules of the file with this text; empty as above.
+std::map<std::string, std::vector<std::string>> recorded_rules(std::string_view text);
 
 /// Reads an encodings file of any of the versions, entries as lists or by name.
 /// `file` is its name in messages; `targets` describes the tensors it may name.

@@ -13,10 +13,16 @@ namespace {
 
 using nlohmann::json;
 
+/// The object under `key`; nullptr if there is none.
+const json* member_of(const json& object, const char* key) {
+  const auto at = object.find(key);
+  return at != object.end() && at->is_object() ? &*at : nullptr;
+}
+
 /// A text under our own key; empty if there is none.
 std::string own_text(const json& document, const char* key) {
-  const auto ours = document.find("halfstep");
-  if (ours == document.end() || !ours->is_object()) return "";
+  const json* ours = member_of(document, "halfstep");
+  if (ours == nullptr) return "";
   const auto at = ours->find(key);
   return at != ours->end() && at->is_string() ? at->get<std::string>() : "";
 }
@@ -142,6 +148,22 @@ std::string_view name_of(EncodingsVersion version) {
 std::string recorded_weights(std::string_view text) {
   const Result<json> document = parse_json(text);
   return document.ok() && document->is_object() ? own_text(*document, "weights") : "";
+}
+
+std::map<std::string, std::vector<std::string>> recorded_rules(std::string_view text) {
+  std::map<std::string, std::vector<std::string>> rules;
+  const Result<json> document = parse_json(text);
+  if (!document.ok() || !document->is_object()) return rules;
+  const json* ours = member_of(*document, "halfstep");
+  const json* tensors = ours == nullptr ? nullptr : member_of(*ours, "rules");
+  if (tensors == nullptr) return rules;
+  for (const auto& [name, lines] : tensors->items()) {
+    if (!lines.is_array()) continue;
+    for (const json& line : lines) {
+      if (line.is_string()) rules[name].push_back(line.get<std::string>());
+    }
+  }
+  return rules;
 }
 
 Result<EncodingsFile> read_encodings(std::string_view text, const std::string& file, const EncodingTargets& targets) {

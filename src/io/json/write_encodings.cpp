@@ -134,6 +134,12 @@ Json our_own_key(const EncodingSet& encodings, const EncodingsHeader& header) {
   if (!header.weights.empty()) own["weights"] = header.weights;
   own["options"] = std::move(options);
   own["provenance"] = std::move(provenance);
+  if (!header.rules.empty()) {
+    Json rules = Json::object();
+    auto& tensors = rules.get_ref<Json::object_t&>();
+    for (const auto& [name, lines] : header.rules) tensors.emplace_back(name, lines);
+    own["rules"] = std::move(rules);
+  }
   return own;
 }
 

@@ -15,6 +15,7 @@
 #include "pipeline/comparison.hpp"
 #include "pipeline/load_model.hpp"
 #include "pipeline/make_quantized.hpp"
+#include "pipeline/quantize_dynamic.hpp"
 #include "pipeline/quantize_files.hpp"
 #include "pipeline/quantize_summary.hpp"
 #include "pipeline/range_report.hpp"
@@ -70,6 +71,7 @@ Result<QuantizeOutcome> observe_shard(const QuantizeRequest& request, pipeline::
 }  // namespace
 
 Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer& observer) {
+  if (request.dynamic) return pipeline::quantize_dynamic(request, observer);
   QuantizeStory story;
   if (Result<void> legal = precision::check(request.options); !legal.ok()) return legal.error();
   if (Result<void> sensible = pipeline::check_sources(request); !sensible.ok()) return sensible.error();

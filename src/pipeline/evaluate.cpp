@@ -105,13 +105,6 @@ Result<std::optional<report::Baseline>> load_baseline(const EvaluateRequest& req
   return std::optional<report::Baseline>(*std::move(baseline));
 }
 
-/// What dynamic quantization leaves: no encodings, but operators that are integer ones themselves.
-bool multiplies_integers(const graph::Graph& graph) {
-  return std::ranges::any_of(graph.nodes, [](const graph::Node& node) {
-    return node.domain.empty() && (node.op_type == "ConvInteger" || node.op_type == "MatMulInteger");
-  });
-}
-
 /// The quantized model under the float model's shapes and the same inputs.
 Result<PreparedModel> load_quantized(const EvaluateRequest& request, const RawModel& reference,
                                      const ops::InputShapes& shapes, const Observer& observer) {
@@ -141,7 +134,7 @@ Result<PreparedModel> load_quantized(const EvaluateRequest& request, const RawMo
     return same.error();
   }
   Result<PreparedModel> model = pipeline::prepare_model(*std::move(raw), shapes, {}, observer);
-  if (model.ok() && model->encodings.empty() && !multiplies_integers(model->graph)) {
+  if (model.ok() && model->encodings.empty() && !pipeline::multiplies_integers(model->graph)) {
     return Error{ErrorCode::kInvalidInput, request.quantized->string() +
                                                ": carries no encodings (no QuantizeLinear/DequantizeLinear pairs); "
                                                "give the output of quantize or another QDQ model"};

@@ -11,6 +11,7 @@
 #include "lower/lower.hpp"
 #include "ops/infer_graph.hpp"
 #include "ops/op_def.hpp"
+#include "pipeline/integer_model.hpp"
 #include "pipeline/load_model.hpp"
 
 namespace halfstep::pipeline {

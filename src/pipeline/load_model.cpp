@@ -259,12 +259,6 @@ Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shap
   return prepare_and_tell(std::move(model), shapes, keep, observer, renamed);
 }
 
-bool multiplies_integers(const graph::Graph& graph) {
-  return std::ranges::any_of(graph.nodes, [](const graph::Node& node) {
-    return node.domain.empty() && (node.op_type == "ConvInteger" || node.op_type == "MatMulInteger");
-  });
-}
-
 Result<PreparedModel> encodings_of_model(RawModel model, const Observer& observer) {
   Result<passes::ImportedQdq> imported = import_encodings(std::move(model.graph), model.path, observer);
   if (!imported.ok()) return imported.error();

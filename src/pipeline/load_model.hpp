@@ -77,9 +77,6 @@ Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shap
 /// Errors: those of import_qdq, the model's path in front.
 Result<PreparedModel> encodings_of_model(RawModel model, const Observer& observer);
 
-/// True for what dynamic quantization leaves: operators that are integer ones themselves, and need no encodings to run.
-bool multiplies_integers(const graph::Graph& graph);
-
 /// prepare_model() with the encodings of a file instead of those of the model.
 /// Activations the file names survive even if folding or fusing would remove
 /// them; names that are neither in the model nor made by preparing it are errors.

@@ -10,6 +10,7 @@
 #include "core/ordered_parallel.hpp"
 #include "core/text.hpp"
 #include "io/samples/raw_writer.hpp"
+#include "pipeline/integer_model.hpp"
 #include "pipeline/load_model.hpp"
 #include "pipeline/model_part.hpp"
 
@@ -181,6 +182,12 @@ Result<PreparedModel> prepare(const RunRequest& request, RawModel raw, const ops
     return Error{ErrorCode::kUsage,
                  std::string(request.mode == RunMode::kFixed ? "--mode fixed: " : "--mode simulated: ") +
                      request.model.model.string() + " carries no encodings; give a quantized model or --encodings"};
+  }
+  if (model.ok() && needs_encodings) {
+    const std::string path = request.model.model.string();
+    if (Result<void> useful = pipeline::check_rule_has_use(*model, path, request.fixed); !useful.ok()) {
+      return useful.error();
+    }
   }
   return model;
 }

@@ -88,8 +88,8 @@ class Dynamic(tool_test.ToolTest):
 
     def test_weights_encodings_serve_the_float_model(self):
         self.quantize(MODEL)
-        self.assert_succeeds("quantize-eval", "--quiet", "--input_list", self.samples, "--mode", "simulated", "--report",
-                             "w.json", "--encodings", "q.encodings.json", MODEL)
+        self.assert_succeeds("quantize-eval", "--quiet", "--input_list", self.samples, "--mode", "simulated",
+                             "--report", "w.json", "--encodings", "q.encodings.json", MODEL)
         self.assertGreater(self.load("w.json")["outputs"][0]["sqnr_db"], 35)
 
     def test_can_be_inspected(self):
@@ -108,6 +108,17 @@ class Dynamic(tool_test.ToolTest):
             given = options[0] if options[0] != "--config" else " of the recipe"
             model = ["--quiet", "--", MODEL] if options[0] == "--statistics_in" else [MODEL]
             self.assert_fails(USAGE, [given, "has no effect with --dynamic"], "quantize", "--dynamic", *options, *model)
+
+    def test_refuses_rules_of_arithmetic(self):
+        self.quantize(MODEL)
+        rule = ("--quiet", "--arithmetic", "q31_double", "--input_list", self.samples)
+        words = ["--arithmetic has no effect on q.onnx", "carries no encodings"]
+        run_options = ("--mode", "fixed", "--output_dir", "o", "q.onnx")
+        for tool, options in (("quantize-eval", (MODEL, "q.onnx")), ("quantize-run", run_options)):
+            finished = self.run_tool(tool, *rule, *options)
+            self.assertEqual(finished.code, USAGE, finished)
+            for word in words:
+                self.assertIn(word, finished.stderr)
 
     def test_refuses_weights_of_other_widths(self):
         for width in (4, 16):

@@ -17,7 +17,8 @@ OPTIONS = {"default": (), "per_tensor": ("--use_per_channel_quantization", "fals
            "asymmetric": ("--param_quantizer_schema", "asymmetric"),
            "unsignedsymmetric": ("--param_quantizer_schema", "unsignedsymmetric")}
 # Attributes of Gemm; None: MatMul.
-PRODUCTS = (None, {}, {"alpha": -0.5, "beta": 2.0}, {"transA": 1}, {"transB": 1}, {"transA": 1, "transB": 1, "alpha": 3.0})
+PRODUCTS = (None, {}, {"alpha": -0.5, "beta": 2.0}, {"transA": 1}, {"transB": 1},
+            {"transA": 1, "transB": 1, "alpha": 3.0})
 
 
 def compare(checks, tools, case, model, folder, what, allowed):

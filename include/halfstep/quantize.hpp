@@ -29,6 +29,9 @@ struct QuantizeRequest {
   bool float_fallback = false;    ///< What no override gives an encoding stays float; no samples are run for ranges.
   bool ignore_encodings = false;  ///< What the model carries counts for nothing.
   bool strip = false;             ///< Only write the float model without its encodings.
+  /// Weights to integers, activations onto grids that each run finds: no samples, and of `options` what is about
+  /// weights only (docs/encodings.md: Dynamic quantization).
+  bool dynamic = false;
   QuantizationOptions options;
   TuningOptions tuning;
   bool search = false;  ///< Try several schemes and keep the best; what they vary must be left open.
@@ -54,6 +57,7 @@ struct QuantizeOutcome {
 /// assigns encodings, writes the three files (and the float model, if asked for) and compares the result with the
 /// float model on the first samples. The same files for every number of threads.
 /// With request.shard, only observes and writes statistics_out; with request.statistics_in, observes nothing.
+/// With request.dynamic, only weights get encodings, and nothing is compared.
 /// Errors: those of reading; kCalibration for NaN or infinity in a weight or an
 /// activation, and for statistics that lack what the options read; kUsage for options that contradict each other, and
 /// for statistics of another model or version.

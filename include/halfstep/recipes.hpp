@@ -54,11 +54,12 @@ struct OptionOrigin {
 using OptionOrigins = std::map<std::string, OptionOrigin, std::less<>>;
 
 /// Sets the options of `request`, which has the defaults: first those of the recipe, then those of the command line,
-/// each in the order of the rows; what neither decides follows from --effort. Also settles what a scale that was given
-/// implies for what a weaker source said, or nobody: the schema of activations (settle_defaults()), and a recipe's
-/// arithmetic that needs powers of two. Errors: kInvalidInput, naming the recipe's file, for an option that no recipe
-/// may have (with the nearest one), one it forbids but does not set, a value that is not legal, and options that do not
-/// go together even without a command line; kUsage for the same on the command line.
+/// each in the order of the rows; what neither decides follows from --effort (nothing does with --dynamic, which takes
+/// few options). Also settles what a scale that was given implies for what a weaker source said, or nobody: the schema
+/// of activations (settle_defaults()), and a recipe's arithmetic that needs powers of two. Errors: kInvalidInput,
+/// naming the recipe's file, for an option that no recipe may have (with the nearest one), one it forbids but does not
+/// set, a value that is not legal, and options that do not go together even without a command line; kUsage for the same
+/// on the command line.
 Result<OptionOrigins> resolve_options(QuantizeRequest& request, const std::optional<Recipe>& recipe,
                                       const GivenOptions& command_line);
 

@@ -27,6 +27,8 @@ struct Layer {
   graph::ValueId reference = graph::kNoValue;
   graph::ValueId other = graph::kNoValue;
   const Encoding* encoding = nullptr;  ///< Its grid in `other`; nullptr: not rounded. Must outlive the run.
+  /// Without a grid, and yet what a layer leaves for the next: isolated runs go on with the reference's values.
+  bool ends_layer = false;
 };
 
 /// What to measure over which samples, whatever the sides are.

@@ -129,7 +129,14 @@ class SampleComparison {
     watched_.for_each_of_other(tapped.value, [&](std::size_t w) {
       const Encoding* encoding =
           tapped.encoding != nullptr ? tapped.encoding : fitting_encoding(w, tapped.view.shape());
-      if (encoding == nullptr || !comparable(tapped, w)) return;
+      if (!comparable(tapped, w)) return;
+      if (encoding == nullptr) {
+        const Tensor& kept = work_.kept[w];
+        const bool writable = tapped.content.present() && *tapped.content.type == kept.type();
+        if (watched_.layers[w].ends_layer && writable)
+          std::copy_n(kept.bytes(), kept.num_bytes(), tapped.content.bytes);
+        return;
+      }
       overwrite(work_.kept[w].view(), *encoding, tapped.content);
     });
     return {};

@@ -10,6 +10,8 @@
 
 #include "lower/lower.hpp"
 #include "ops/infer_graph.hpp"
+#include "ops/op_def.hpp"
+#include "pipeline/integer_model.hpp"
 #include "pipeline/load_model.hpp"
 
 namespace halfstep::pipeline {
@@ -58,24 +60,42 @@ struct ComparedLayers {
   }
 };
 
+/// By value: whether a node computes it on real numbers. Shapes and indices are compared by nobody.
+std::vector<bool> computed_reals(const graph::Graph& graph) {
+  std::vector<bool> computed(graph.values.size(), false);
+  for (const graph::Node& node : graph.nodes) {
+    const ops::OpDef* op = ops::find_op(node);
+    if (op == nullptr || !op->has_integer_form || node.outputs.empty() || node.outputs[0] == graph::kNoValue) continue;
+    computed[static_cast<std::size_t>(node.outputs[0])] = true;
+  }
+  return computed;
+}
+
 ComparedLayers layers_of(const FloatComparison& request) {
   std::unordered_map<std::string_view, graph::ValueId> by_name;
   const std::vector<graph::Value>& ours = request.reference->values;
   for (std::size_t v = 0; v < ours.size(); ++v) {
     if (!ours[v].constant) by_name.emplace(ours[v].name, static_cast<graph::ValueId>(v));
   }
+  // Where each run finds the grids, what a tensor was rounded to is known to nobody afterwards.
+  const bool dynamic = multiplies_integers(*request.quantized);
+  const std::vector<bool> reals = computed_reals(*request.reference);
   ComparedLayers compared;
   for (std::size_t v = 0; v < request.quantized->values.size(); ++v) {
     const graph::Value& value = request.quantized->values[v];
     const auto twin = by_name.find(value.name);
     const TensorEncoding* encoding = find_encoding(*request.encodings, value.name);
-    if (value.constant || twin == by_name.end() || encoding == nullptr) continue;
+    if (value.constant || twin == by_name.end()) continue;
+    if (encoding == nullptr && !(dynamic && reals[static_cast<std::size_t>(twin->second)])) continue;
     if (request.incomparable.rescaled.contains(value.name)) {
       ++compared.num_rescaled;
     } else if (request.incomparable.shifted.contains(value.name)) {
       ++compared.num_shifted;
     } else {
-      compared.layers.push_back({twin->second, static_cast<graph::ValueId>(v), &encoding->encoding});
+      compared.layers.push_back({.reference = twin->second,
+                                 .other = static_cast<graph::ValueId>(v),
+                                 .encoding = encoding == nullptr ? nullptr : &encoding->encoding,
+                                 .ends_layer = encoding == nullptr});
     }
   }
   return compared;
@@ -145,7 +165,9 @@ Result<FloatComparisonOutcome> compare_with_float(const FloatComparison& request
 
 void put(FloatComparisonOutcome outcome, const FloatComparison& request, report::Report& report) {
   report.mode = name_of(request.mode);
-  if (request.mode != EvaluateMode::kSimulated) report.arithmetic = halfstep::name_of(request.fixed.arithmetic);
+  const bool has_codes = !request.encodings->empty();
+  if (request.mode != EvaluateMode::kSimulated && has_codes)
+    report.arithmetic = halfstep::name_of(request.fixed.arithmetic);
   if (outcome.main.miou) {
     report.extra_metrics.emplace_back(
         "miou", std::pair(outcome.main.miou->reference_percent, outcome.main.miou->other_percent));

@@ -13,6 +13,7 @@
 #include "pipeline/charts.hpp"
 #include "pipeline/comparison.hpp"
 #include "pipeline/gates.hpp"
+#include "pipeline/integer_model.hpp"
 #include "pipeline/load_model.hpp"
 #include "pipeline/metric_command.hpp"
 #include "pipeline/output_paths.hpp"
@@ -134,10 +135,16 @@ Result<PreparedModel> load_quantized(const EvaluateRequest& request, const RawMo
     return same.error();
   }
   Result<PreparedModel> model = pipeline::prepare_model(*std::move(raw), shapes, {}, observer);
-  if (model.ok() && model->encodings.empty()) {
+  if (model.ok() && model->encodings.empty() && !pipeline::multiplies_integers(model->graph)) {
     return Error{ErrorCode::kInvalidInput, request.quantized->string() +
                                                ": carries no encodings (no QuantizeLinear/DequantizeLinear pairs); "
                                                "give the output of quantize or another QDQ model"};
+  }
+  if (model.ok()) {
+    const std::string path = request.quantized->string();
+    if (Result<void> useful = pipeline::check_rule_has_use(*model, path, request.fixed); !useful.ok()) {
+      return useful.error();
+    }
   }
   return model;
 }

@@ -39,6 +39,15 @@ Result<void> set_budget(QuantizeRequest& request, const std::string& text) {
   request.time_budget_seconds = *seconds;
   return {};
 }
+Result<void> set_dynamic(QuantizeRequest& request, const std::string& text) {
+  if (text != "true" && text != "false") return illegal("dynamic", text, "true or false");
+  request.dynamic = text == "true";
+  return {};
+}
+std::optional<std::string> get_dynamic(const QuantizeRequest& request) {
+  if (!request.dynamic) return std::nullopt;
+  return "true";
+}
 std::optional<std::string> get_search(const QuantizeRequest& request) {
   if (!request.search) return std::nullopt;
   return "true";
@@ -133,7 +142,7 @@ namespace {
 /// Files and what is done with them.
 std::span<const OptionRow<QuantizeRequest>> file_rows() {
   using Request = QuantizeRequest;
-  static const std::array<OptionRow<Request>, 12> kRows{{
+  static const std::array<OptionRow<Request>, 13> kRows{{
       // First, so that every other option of the same source wins over it.
       {.name = "calibration_option",
        .type = "N",
@@ -201,6 +210,14 @@ std::span<const OptionRow<QuantizeRequest>> file_rows() {
        .help = "AIMET format of the encodings",
        .set = set_path<&Request::encodings_version>,
        .get = get_version},
+      {.name = "dynamic",
+       .kind = OptionKind::kBoolean,
+       .default_text = "false",
+       .help =
+           "no samples: weights of Conv, Gemm and MatMul become bytes, and each run finds the grids of their inputs "
+           "(docs/encodings.md)",
+       .set = set_dynamic,
+       .get = get_dynamic},
       {.name = "search",
        .kind = OptionKind::kBoolean,
        .default_text = "false",

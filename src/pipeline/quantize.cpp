@@ -16,6 +16,7 @@
 #include "pipeline/given_orders.hpp"
 #include "pipeline/load_model.hpp"
 #include "pipeline/make_quantized.hpp"
+#include "pipeline/quantize_dynamic.hpp"
 #include "pipeline/quantize_files.hpp"
 #include "pipeline/quantize_summary.hpp"
 #include "pipeline/range_report.hpp"
@@ -73,6 +74,7 @@ Result<QuantizeOutcome> observe_shard(const QuantizeRequest& request, pipeline::
 }  // namespace
 
 Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer& observer) {
+  if (request.dynamic) return pipeline::quantize_dynamic(request, observer);
   QuantizeStory story;
   if (Result<void> legal = precision::check(request.options); !legal.ok()) return legal.error();
   if (Result<void> sensible = pipeline::check_sources(request); !sensible.ok()) return sensible.error();

@@ -83,6 +83,40 @@ std::string precision_line(const QuantizationOptions& options) {
          std::to_string(options.bias_bits);
 }
 
+void add_line(std::string& text, const char* label, const std::string& content) {
+  std::string padded = label;
+  padded.resize(12, ' ');
+  text += padded + content + "\n";
+}
+
+void add_model(std::string& text, const QuantizeStory& story) {
+  add_line(text, "Model",
+           story.report.model + ": " + count(story.num_file_nodes, "node") + ", " + std::to_string(story.num_nodes) +
+               " after folding and fusing");
+}
+
+/// What stayed float, sizes, time and files. `lead` follows the number of nodes.
+void add_closing(std::string& text, const QuantizeStory& story, const char* lead,
+                 const std::vector<std::filesystem::path>& written) {
+  const report::Report& report = story.report;
+  const auto& islands = report.float_islands;
+  if (!islands.empty()) add_line(text, "Float", count(islands.size(), "node") + lead);
+  for (std::size_t i = 0; i < std::min(islands.size(), kIslandsShown); ++i) {
+    add_line(text, "", islands[i].node + ": " + islands[i].reason);
+  }
+  if (islands.size() > kIslandsShown)
+    add_line(text, "", "and " + std::to_string(islands.size() - kIslandsShown) + " more, see the report");
+  if (!report.warnings.empty()) {
+    add_line(text, "Warnings", std::to_string(report.warnings.size()) + ", see above or the report");
+  }
+  add_line(text, "Size", shown_bytes(report.float_model_bytes) + " to " + shown_bytes(report.quantized_model_bytes));
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - story.start).count();
+  add_line(text, "Took", number("%.1f s", seconds) + ", " + number("%.0f MB", peak_memory_mb()) + " peak memory");
+  std::string files;
+  for (const std::filesystem::path& path : written) files += (files.empty() ? "" : ", ") + path.string();
+  add_line(text, "Wrote", files);
+}
+
 }  // namespace
 
 bool asks_for_precision(const QuantizationOptions& options) {
@@ -98,13 +132,8 @@ std::string summary_of(const QuantizeRequest& request, const QuantizeStory& stor
                        const std::vector<std::filesystem::path>& written) {
   const report::Report& report = story.report;
   std::string text;
-  const auto line = [&](const char* label, const std::string& content) {
-    std::string padded = label;
-    padded.resize(12, ' ');
-    text += padded + content + "\n";
-  };
-  line("Model", report.model + ": " + count(story.num_file_nodes, "node") + ", " + std::to_string(story.num_nodes) +
-                    " after folding and fusing");
+  const auto line = [&](const char* label, const std::string& content) { add_line(text, label, content); };
+  add_model(text, story);
   line("Calibrated",
        count(static_cast<std::size_t>(report.num_calibration_samples), "sample") + ", " +
            count(story.num_observed, "tensor") + " observed (" +
@@ -129,24 +158,25 @@ std::string summary_of(const QuantizeRequest& request, const QuantizeStory& stor
     if (step.notes.size() > kIslandsShown)
       line("", "and " + std::to_string(step.notes.size() - kIslandsShown) + " more, see the report");
   }
-  const auto& islands = report.float_islands;
-  if (!islands.empty()) line("Float", count(islands.size(), "node") + " stay float:");
-  for (std::size_t i = 0; i < std::min(islands.size(), kIslandsShown); ++i) {
-    line("", islands[i].node + ": " + islands[i].reason);
-  }
-  if (islands.size() > kIslandsShown)
-    line("", "and " + std::to_string(islands.size() - kIslandsShown) + " more, see the report");
-  if (!report.warnings.empty()) line("Warnings", std::to_string(report.warnings.size()) + ", see above or the report");
-  line("Size", shown_bytes(report.float_model_bytes) + " to " + shown_bytes(report.quantized_model_bytes));
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - story.start).count();
-  line("Took", number("%.1f s", seconds) + ", " + number("%.0f MB", peak_memory_mb()) + " peak memory");
-  std::string files;
-  for (const std::filesystem::path& path : written) files += (files.empty() ? "" : ", ") + path.string();
-  line("Wrote", files);
+  add_closing(text, story, " stay float:", written);
   if (report.comparison) {
     text += "\nCost (float against fixed point, the first calibration samples)\n";
     text += report::to_table(*report.comparison, kWorstLayersShown);
   }
+  return text;
+}
+
+std::string dynamic_summary(const QuantizeRequest& request, const QuantizeStory& story, const DynamicCounts& counts,
+                            const std::vector<std::filesystem::path>& written) {
+  std::string text;
+  add_model(text, story);
+  add_line(text, "Precision",
+           "dynamic W8A8: activations by each run, weights " + std::string(name_of(request.options.param_schema)) +
+               weights_granularity(request.options.per_channel) + ", biases float32");
+  add_line(text, "Integers",
+           std::to_string(counts.conv) + " Conv, " + std::to_string(counts.gemm) + " Gemm, " +
+               std::to_string(counts.matmul) + " MatMul, which read " + count(counts.inputs, "tensor"));
+  add_closing(text, story, " with weights stay float:", written);
   return text;
 }
 

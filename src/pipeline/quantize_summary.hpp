@@ -34,6 +34,18 @@ bool asks_for_precision(const QuantizationOptions& options);
 std::string summary_of(const QuantizeRequest& request, const QuantizeStory& story,
                        const std::vector<std::filesystem::path>& written);
 
+/// Layers that --dynamic put on integers, by operator, and the tensors that are quantized as they come.
+struct DynamicCounts {
+  std::size_t conv = 0;
+  std::size_t gemm = 0;
+  std::size_t matmul = 0;
+  std::size_t inputs = 0;
+};
+
+/// The same of quantize --dynamic.
+std::string dynamic_summary(const QuantizeRequest& request, const QuantizeStory& story, const DynamicCounts& counts,
+                            const std::vector<std::filesystem::path>& written);
+
 /// The same of a run that only observed: `num_tensors` of them.
 std::string shard_summary(const QuantizeRequest& request, const QuantizeStory& story, std::size_t num_tensors);
 

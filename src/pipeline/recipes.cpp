@@ -11,6 +11,7 @@
 #include "io/json/recipe_json.hpp"
 #include "pipeline/effort.hpp"
 #include "pipeline/load_model.hpp"
+#include "pipeline/quantize_dynamic.hpp"
 #include "precision/options.hpp"
 
 namespace halfstep {
@@ -212,6 +213,11 @@ Result<OptionOrigins> resolve_options(QuantizeRequest& request, const std::optio
     return done.error();
   }
   settle(request, origins);
+  if (request.dynamic) {
+    if (auto useful = pipeline::check_dynamic_options(origins); !useful.ok()) return useful.error();
+    if (auto sensible = check_given(request.options, names_of(command_line)); !sensible.ok()) return sensible.error();
+    return origins;
+  }
   if (request.search) {
     if (auto open = check_search(origins); !open.ok()) return open.error();
   } else if (request.time_budget_seconds) {

@@ -10,6 +10,7 @@
 #include "core/ordered_parallel.hpp"
 #include "core/text.hpp"
 #include "io/samples/raw_writer.hpp"
+#include "pipeline/integer_model.hpp"
 #include "pipeline/load_model.hpp"
 #include "pipeline/model_part.hpp"
 
@@ -176,10 +177,17 @@ Result<PreparedModel> prepare(const RunRequest& request, RawModel raw, const ops
   Result<PreparedModel> model =
       request.encodings ? pipeline::prepare_with_encodings(std::move(raw), shapes, keep, *request.encodings, observer)
                         : pipeline::prepare_model(std::move(raw), shapes, keep, observer);
-  if (model.ok() && request.mode != RunMode::kFloat && model->encodings.empty()) {
+  const bool needs_encodings = request.mode != RunMode::kFloat;
+  if (model.ok() && needs_encodings && model->encodings.empty() && !pipeline::multiplies_integers(model->graph)) {
     return Error{ErrorCode::kUsage,
                  std::string(request.mode == RunMode::kFixed ? "--mode fixed: " : "--mode simulated: ") +
                      request.model.model.string() + " carries no encodings; give a quantized model or --encodings"};
+  }
+  if (model.ok() && needs_encodings) {
+    const std::string path = request.model.model.string();
+    if (Result<void> useful = pipeline::check_rule_has_use(*model, path, request.fixed); !useful.ok()) {
+      return useful.error();
+    }
   }
   return model;
 }

@@ -18,6 +18,7 @@ import agreement
 import cases
 import channel_clamps
 import channel_grids
+import dynamic
 import fixed_layers
 import fixed_nodes
 import formulas
@@ -251,6 +252,7 @@ def run_all(checks, tools, work, shared, only):
                 checks.run(f"{case.name} from ORT", imported_qdq.check_fixed, tools, case, variant, folder / "imported")
             continue
         checks.run(case.name, check_batch, tools, case, folder / "batch")
+        checks.run(f"{case.name} dynamic", dynamic.check, tools, case, folder / "dynamic")
         if case.name != "digits":
             continue
         checks.run(case.name, check_labels, tools, case, folder / "labels")
@@ -258,6 +260,7 @@ def run_all(checks, tools, work, shared, only):
             checks.run(f"{case.name} {name}", check_option, tools, case, name, folder / name)
         (folder / "imported").mkdir(parents=True, exist_ok=True)
         checks.run("biases of Gemm", gemm_biases.check, tools, folder / "gemm_biases")
+        checks.run("dynamic products", dynamic.check_products, tools, folder / "dynamic_products")
         checks.run("formulas", formulas.check, tools, folder / "formulas")
         checks.run("clamps by channel", channel_clamps.check, tools, folder / "channel_clamps")
         checks.run("grids by channel", channel_grids.check, tools, folder / "channel_grids")

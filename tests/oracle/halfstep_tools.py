@@ -83,6 +83,10 @@ class Tools:
                                *options], [model or case.model])
         return written
 
+    def quantize_dynamically(self, model, written, *options):
+        """quantize --dynamic, which runs no samples."""
+        self._stdout("quantize", ["--dynamic", "--quiet", "--output_path", written, *options, model])
+
     def evaluate(self, case, report, *options, quantized=None):
         """quantize-eval of the case's model against `quantized` or the --encodings in `options`; the report."""
         self.call("quantize-eval", ["--input_list", case.evaluation, "--report", report, *case.dims_options(),

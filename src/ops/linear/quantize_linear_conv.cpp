@@ -1,8 +1,10 @@
-// quantize_linear_conv.cpp: ConvInteger and QLinearConv, as plain reference loops.
+// quantize_linear_conv.cpp: ConvInteger and QLinearConv, as plain reference loops; ConvInteger by products of packed
+// integers where sums are known to fit.
 #include <algorithm>
 #include <string>
 
 #include "ops/linear/conv_geometry.hpp"
+#include "ops/linear/conv_integer.hpp"
 #include "ops/op_def.hpp"
 #include "ops/shared/broadcast.hpp"
 #include "ops/shared/quantize_linear.hpp"
@@ -117,6 +119,16 @@ Result<Inferred> infer_conv_integer(const NodeArgs& args) {
 Result<Prepared> lower_conv_integer(const LowerArgs& args) {
   const Result<ConvGeometry> geometry = integer_geometry(args, kConvIntegerRoles);
   if (!geometry.ok()) return geometry.error();
+  if (window_fits_int32(*geometry) && geometry->output_shape().num_elements() > 0) {
+    return Prepared{.run = [g = *geometry](const KernelIo& io) -> Result<void> {
+                      if (!has_output(io)) return {};
+                      const ByteConv conv{io.inputs[0], io.inputs[1], integer_at(operand(io, 2), 0), operand(io, 3)};
+                      convolve_bytes(g, conv, io.scratch.data(), io.outputs[0].data<std::int32_t>());
+                      return {};
+                    },
+                    .scratch_bytes = convolve_bytes_scratch(*geometry),
+                    .clamps = false};
+  }
   return Prepared{.run = [g = *geometry](const KernelIo& io) -> Result<void> {
                     if (!has_output(io)) return {};
                     std::int32_t* y = io.outputs[0].data<std::int32_t>();

@@ -1,6 +1,8 @@
 // quantize_linear_test.cpp: operators on stored integers: grids, rounding, saturation, accumulation.
 #include "ops/shared/quantize_linear.hpp"
 
+#include <algorithm>
+#include <array>
 #include <limits>
 
 #include "movement_run.hpp"
@@ -118,6 +120,63 @@ TEST(QuantizeLinear, ConvIntegerPadsWithTheZeroPoint) {
   expect_same(run("ConvInteger", pads, {x, w, of<std::uint8_t>({}, {10}), of<std::int8_t>({2}, {0, 1})}),
               of<std::int32_t>({1, 2, 3}, {2, 5, 8, 3, 8, 13}));
   EXPECT_NE(error_of("ConvInteger", pads, {x, w, std::nullopt, of<std::int8_t>({3}, {0, 1, 2})}), "ok");
+}
+
+/// Bytes of no order.
+template <class T>
+Tensor scattered(Shape shape, std::uint32_t seed) {
+  Tensor tensor(TensorType{dtype_of<T>(), std::move(shape)});
+  for (std::int64_t i = 0; i < tensor.num_elements(); ++i) {
+    seed = seed * 1664525U + 1013904223U;
+    tensor.mutable_data<T>()[i] = static_cast<T>(seed >> 24U);
+  }
+  return tensor;
+}
+
+/// What ConvInteger must give for x [2, 4, 7, 6] and w [6, 2, 3, 2], groups 2, strides (2, 1), pads (1, 2, 0, 1).
+std::int64_t window_sum(const Tensor& x, const Tensor& w, const Tensor& zeros, std::array<std::int64_t, 4> at) {
+  std::int64_t sum = 0;
+  for (std::int64_t c = 0; c < 2; ++c) {
+    for (std::int64_t i = 0; i < 3; ++i) {
+      for (std::int64_t j = 0; j < 2; ++j) {
+        const std::int64_t row = at[2] * 2 - 1 + i;
+        const std::int64_t column = at[3] - 2 + j;
+        if (row < 0 || row >= 7 || column < 0 || column >= 6) continue;
+        const std::int64_t from = ((at[0] * 4 + at[1] / 3 * 2 + c) * 7 + row) * 6 + column;
+        const int a = x.data<std::uint8_t>()[from] - 131;
+        sum += a * (w.data<std::int8_t>()[((at[1] * 2 + c) * 3 + i) * 2 + j] - zeros.data<std::int8_t>()[at[1]]);
+      }
+    }
+  }
+  return sum;
+}
+
+TEST(QuantizeLinear, ConvIntegerSumsEveryWindowOfEveryGroup) {
+  const Tensor x = scattered<std::uint8_t>({2, 4, 7, 6}, 1);
+  const Tensor w = scattered<std::int8_t>({6, 2, 3, 2}, 2);
+  const Tensor zeros = scattered<std::int8_t>({6}, 3);
+  const Attrs attributes = {{"group", std::int64_t{2}}, {"strides", Ints{2, 1}}, {"pads", Ints{1, 2, 0, 1}}};
+  const Tensor y = run("ConvInteger", attributes, {x, w, of<std::uint8_t>({}, {131}), zeros});
+  ASSERT_EQ(y.shape(), (Shape{2, 6, 3, 8}));
+  std::int64_t index = 0;
+  for (std::int64_t n = 0; n < 2; ++n) {
+    for (std::int64_t m = 0; m < 6; ++m) {
+      for (std::int64_t i = 0; i < 3; ++i) {
+        for (std::int64_t j = 0; j < 8; ++j, ++index) {
+          EXPECT_EQ(y.data<std::int32_t>()[index], window_sum(x, w, zeros, {n, m, i, j}));
+        }
+      }
+    }
+  }
+}
+
+// 40000 products of -255 and 255 leave int32: the sum wraps, as the standard's integers do.
+TEST(QuantizeLinear, ConvIntegerWrapsInLongWindows) {
+  const Tensor x(TensorType{DType::kUint8, {1, 40000, 1}});
+  Tensor w(TensorType{DType::kUint8, {1, 40000, 1}});
+  std::fill_n(w.mutable_data<std::uint8_t>(), 40000, std::uint8_t{255});
+  const auto wrapped = static_cast<std::int32_t>(static_cast<std::uint32_t>(-40000LL * 255 * 255));
+  expect_same(run("ConvInteger", {}, {x, w, of<std::uint8_t>({}, {255})}), of<std::int32_t>({1, 1, 1}, {wrapped}));
 }
 
 TEST(QuantizeLinear, QLinearConvAddsBiasAndScalesPerChannel) {

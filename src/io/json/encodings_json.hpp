@@ -45,7 +45,7 @@ struct EncodingsHeader {
 
 /// The text of an encodings file; the same bytes for the same arguments.
 /// Biases are parameters of 32 bits. Key "halfstep" holds arithmetic, weights,
-/// options and, by tensor, where each encoding came from.
+/// options and, by tensor, where each encoding came from and grids that an entry cannot say (recorded_grids.hpp).
 std::string write_encodings(const EncodingSet& encodings, const EncodingsHeader& header);
 
 /// What read_encodings() found.

@@ -87,12 +87,6 @@ class MovedNames {
       return {MoveKind::kFolded, new_name(weight),
               "is a parameter of " + operator_and_name(reader) + ", which is part of " + where + " now"};
     }
-    if (weight != kNoValue && reader.op_type == new_.node(host).op_type) {
-      const ValueId bias = ops::bias_of(new_, new_.node(host));
-      const bool is_bias = reader.inputs.size() > 2 && reader.inputs[2] == moved && bias != kNoValue;
-      return {MoveKind::kFolded, new_name(is_bias ? bias : weight),
-              "is a constant of " + where + " that took in the arithmetic behind the node"};
-    }
     return {MoveKind::kPart, "",
             "is a constant of " + operator_and_name(reader) + ", which is part of " + where + " now"};
   }
@@ -165,7 +159,7 @@ class MovedNames {
     const Node& node = old_.node(n);
     const ValueId plain = unchanged_operand_of(old_, node);
     if (plain != kNoValue || !moves_values(node) || node.inputs.empty() || node.inputs[0] == kNoValue) return plain;
-    return was_bypassed(node) ? node.inputs[0] : kNoValue;
+    return was_bypassed(node) || is_folded_move(node) ? node.inputs[0] : kNoValue;
   }
 
   /// A node that moves values changed nothing if the prepared model goes on without it: the node that read its output
@@ -186,6 +180,14 @@ class MovedNames {
       return !moves_values(reader) && now != kNoNode && new_.node(now).op_type == reader.op_type &&
              survivor(input) != kNoValue && std::ranges::count(new_.node(now).inputs, survivor(input)) > 0;
     });
+  }
+
+  /// A constant whose elements were put in order for its reader: a weight behind a Transpose or Reshape.
+  bool is_folded_move(const Node& node) const {
+    static constexpr std::array<std::string_view, 5> kTypes{"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"};
+    const ValueId now = survivor(node.outputs[0]);
+    return is_of_type(node, kTypes) && old_.value(node.inputs[0]).constant && now != kNoValue &&
+           new_.value(now).constant;
   }
 
   MovedName under_another_name(ValueId other) const {

@@ -14,10 +14,10 @@ namespace halfstep::precision {
 ///
 ///   kSame    nodes that change nothing (Identity, Dropout, Cast between floats, Reshape to the same shape, Quantize
 ///   and
-///            DequantizeLinear, ...) lie between the two
+///            DequantizeLinear, ...) lie between the two; also a constant that was transposed or reshaped
 ///   kFused   a Relu or Clip limits the tensor, and became the clamp of its producer
 ///   kFolded  a BatchNormalization, Mul, Add, ... beside the tensor became part of a linear node. For the parameters of
-///            such nodes, and of linear nodes whose constants changed, the survivor is that node's weight or bias
+///            such nodes the survivor is that node's weight
 ///   kPart    else: the survivor is the nearest computed tensor behind it; constants have none
 ///
 /// Empty if `prepared` has a tensor of this name, or `as_read` has none. Linear in the size of the graphs.

@@ -274,6 +274,37 @@ TEST(ReadOverridesProperty, OurOwnFilesComeBackEqual) {
   }
 }
 
+// Every change of a byte gives an override, or one line that says what is wrong.
+TEST(ReadOverridesProperty, DamagedTextsAreReadOrRefused) {
+  const std::vector<std::string> texts = {
+      version0(R"("conv1":[{"bitwidth":8,"is_symmetric":"True","min":-1,"max":1,"offset":-128,"scale":0.01}])",
+               R"("w":[{"bitwidth":4},{"bitwidth":4}],"b":[{"bitwidth":16,"dtype":"float"}])"),
+      version1(R"({"name":"conv*","bw":8,"dtype":"INT","is_sym":false,"scale":[1],"offset":[-3],"pattern":true})",
+               R"({"name":"w","enc_type":"LPBQ","bw":8,"compressed_bw":4,"block_size":2,"is_sym":true,"scale":[1,2],)"
+               R"("offset":[-128,-128],"per_block_int_scale":[1,2,3,4]})"),
+      version2(R"({"name":"w","output_dtype":"int4","axis":1,"block_size":2,)"
+               R"("y_scale":{"x":[[1,2],[3,4]],"x_scale":[1,2],"axis":0}})")};
+  std::mt19937_64 rng(3);
+  constexpr std::string_view kBytes = "{}[]\",:0123456789-.e\\*? \ntrufalsn";
+  for (int round = 0; round < 4000; ++round) {
+    std::string text = texts[rng() % texts.size()];
+    for (int changes = 1 + static_cast<int>(rng() % 3); changes > 0; --changes) {
+      const std::size_t at = rng() % text.size();
+      if (rng() % 2 == 0) {
+        text[at] = kBytes[rng() % kBytes.size()];
+      } else {
+        text.erase(at, 1 + rng() % 4);
+      }
+    }
+    for (const bool lenient : {false, true}) {
+      const auto file = read_overrides(text, "ov.json", context(lenient));
+      if (file.ok()) continue;
+      ASSERT_TRUE(file.error().message.starts_with("ov.json:")) << text;
+      ASSERT_EQ(file.error().message.find('\n'), std::string::npos) << text;
+    }
+  }
+}
+
 TEST(ReadOverrides, AChangedEntryGoesBeforeItsRecordedGrid) {
   OverrideContext with = context();
   const EncodingSet set{

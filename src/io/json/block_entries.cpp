@@ -51,14 +51,20 @@ Result<BlockedShape> blocked_shape(const EncodingTarget& target, std::optional<i
   return blocked;
 }
 
-/// Numbers of version 1, one for each block of each channel, channels first, as row-major ones of `shape`.
+/// Numbers of version 1 as row-major ones of `shape`: blocks run fastest, one row of them for each channel, or for each
+/// place along all other axes.
 template <class T>
-std::vector<T> from_channel_major(const std::vector<T>& flat, const BlockedShape& shape) {
+std::vector<T> from_rows_of_blocks(const std::vector<T>& rows, const BlockedShape& shape) {
+  const bool by_channel = static_cast<std::int64_t>(rows.size()) != shape.scales.num_elements();
   std::vector<T> result;
   for_each_index(shape.scales, [&](std::span<const std::int64_t> index) {
-    const std::int64_t channel = index[static_cast<std::size_t>(shape.channel_axis)];
+    std::int64_t row = 0;
+    for (int axis = 0; axis < shape.scales.rank(); ++axis) {
+      if (axis == shape.block_axis || (by_channel && axis != shape.channel_axis)) continue;
+      row = row * shape.scales[axis] + index[static_cast<std::size_t>(axis)];
+    }
     const std::int64_t block = index[static_cast<std::size_t>(shape.block_axis)];
-    result.push_back(flat[static_cast<std::size_t>(channel * shape.blocks() + block)]);
+    result.push_back(rows[static_cast<std::size_t>(row * shape.blocks() + block)]);
   });
   return result;
 }
@@ -69,6 +75,12 @@ Result<void> check_count(std::size_t found, std::int64_t expected, const char* k
                  std::to_string(expected));
 }
 
+/// How many numbers there are in rows of blocks, of which `found` were: of all places if it is their number.
+std::int64_t rows_of_blocks(std::size_t found, const BlockedShape& shape) {
+  const std::int64_t all = shape.scales.num_elements();
+  return static_cast<std::int64_t>(found) == all ? all : shape.channels() * shape.blocks();
+}
+
 /// PER_BLOCK: a scale and an offset for each block.
 Result<RawBlocks> read_per_block(const json& entry, int bits, const BlockedShape& shape, RawBlocks blocks) {
   const Result<bool> symmetric = flag_field(entry, "is_sym");
@@ -77,7 +89,7 @@ Result<RawBlocks> read_per_block(const json& entry, int bits, const BlockedShape
   if (!scales.ok()) return scales.error();
   const auto offsets = list_field<std::int64_t>(entry, "offset", &integer_value);
   if (!offsets.ok()) return offsets.error();
-  const std::int64_t count = shape.channels() * shape.blocks();
+  const std::int64_t count = rows_of_blocks(scales->size(), shape);
   if (auto ok = check_count(scales->size(), count, "scale"); !ok.ok()) return ok.error();
   if (auto ok = check_count(offsets->size(), count, "offset"); !ok.ok()) return ok.error();
   std::vector<QuantParams> params;
@@ -88,7 +100,7 @@ Result<RawBlocks> read_per_block(const json& entry, int bits, const BlockedShape
     blocks.grid = found->grid;
     params.push_back({(*scales)[i], found->zero_point});
   }
-  blocks.params = from_channel_major(params, shape);
+  blocks.params = from_rows_of_blocks(params, shape);
   return blocks;
 }
 
@@ -115,7 +127,7 @@ Result<RawBlocks> read_lpbq(const json& entry, int bits, const BlockedShape& sha
     params.push_back({scale * static_cast<double>((*integers)[i]), 0});
   }
   blocks.grid = signed_grid(*compressed);
-  blocks.params = from_channel_major(params, shape);
+  blocks.params = from_rows_of_blocks(params, shape);
   return blocks;
 }
 

@@ -24,8 +24,9 @@ struct RawBlocks {
 /// scales in lists of lists.
 bool is_block_entry(const nlohmann::json& entry);
 
-/// Reads an entry for which is_block_entry() holds. Version 1 stores no axes: the scales run over the target's channels
-/// first, blocks lie along its input channels (the axis behind the channels' if that is the first, else before it).
+/// Reads an entry for which is_block_entry() holds. Version 1 stores no axes: blocks lie along the input channels (the
+/// axis behind the channels' if that is the first, else before it) and run fastest in lists, which have a row of them
+/// for each channel, or, in our own files, for each place along all other axes.
 /// Scales with an extent of 1 count for the whole axis.
 /// Errors: kInvalidInput, without a place, for a missing or mistyped field and for scales that do not fit the tensor's
 /// shape; kUnsupported for floating-point formats. Source: AIMET documentation, "Encoding Format Specification".

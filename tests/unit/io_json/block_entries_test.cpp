@@ -47,6 +47,8 @@ TEST(BlockEntries, PerBlockOfVersion1) {
   EXPECT_EQ(scales_of(columns), (Doubles{1, 3, 2, 4}));
   // A Conv's kernel has the scale of its input channel.
   EXPECT_EQ(scales_of(read(kPerBlock, weight({2, 4, 1, 2}, 0))), (Doubles{1, 1, 2, 2, 3, 3, 4, 4}));
+  // Or each of its places has its own.
+  EXPECT_EQ(scales_of(read(kPerBlock, weight({1, 4, 1, 2}, 0))), (Doubles{1, 3, 2, 4}));
 }
 
 TEST(BlockEntries, AsymmetricBlocks) {

@@ -99,6 +99,26 @@ bool is_wide_integer(const json& head, EntryForm form) {
   return at != head.end() && at->is_number() && at->get<double>() == kMaxWidth;
 }
 
+/// Neither range nor scales stand in the entry, or it is of floats.
+bool has_no_grid(const json& entry) {
+  const json* head = head_of(entry);
+  if (head == nullptr) return false;
+  const Result<bool> is_float = says_float(*head);
+  if (is_float.ok() && *is_float) return true;
+  switch (form_of(entry)) {
+    case EntryForm::kLegacy:
+      return (!entry.is_array() || entry.size() == 1) && !has_any(*head, {"min", "max", "scale", "offset"});
+    case EntryForm::k1: {
+      const auto kind = head->find("enc_type");
+      return !has_any(*head, {"scale", "offset"}) && (kind == head->end() || *kind == "PER_TENSOR");
+    }
+    case EntryForm::k2:
+    case EntryForm::kUnknown:
+      return false;
+  }
+  return false;
+}
+
 Result<void> check_zero_point_shift(const json& entry) {
   if (!entry.is_object() || !entry.contains("zero_point_shift")) return {};
   const auto shifts = list_field<double>(entry, "zero_point_shift", &number_value);
@@ -134,23 +154,10 @@ Result<bool> says_pattern(const json& entry) {
   return flag_field(*head, "pattern");
 }
 
-bool is_width_only(const json& entry) {
+bool is_width_only(const json& entry, const EncodingTarget& target) {
   const json* head = head_of(entry);
   if (head == nullptr) return false;
-  const Result<bool> is_float = says_float(*head);
-  if (is_float.ok() && *is_float) return true;
-  switch (form_of(entry)) {
-    case EntryForm::kLegacy:
-      return (!entry.is_array() || entry.size() == 1) && !has_any(*head, {"min", "max", "scale", "offset"});
-    case EntryForm::k1: {
-      const auto kind = head->find("enc_type");
-      return !has_any(*head, {"scale", "offset"}) && (kind == head->end() || *kind == "PER_TENSOR");
-    }
-    case EntryForm::k2:
-    case EntryForm::kUnknown:
-      return false;
-  }
-  return false;
+  return has_no_grid(entry) || (target.role == TensorRole::kActivation && is_wide_integer(*head, form_of(entry)));
 }
 
 std::vector<std::string> unknown_entry_keys(const json& entry, bool in_list) {
@@ -180,7 +187,7 @@ Result<OverrideEntry> read_override_entry(const json& entry, const EncodingTarge
     if (!is_float.ok()) return is_float.error();
     if (*is_float && entry.is_array() && entry.size() > 1) return invalid("float entries have no channels");
     if (*is_float) return read_float(*head, width_key(entry));
-    if (is_width_only(entry)) return read_width(*head, width_key(entry));
+    if (has_no_grid(entry)) return read_width(*head, width_key(entry));
     if (target.role == TensorRole::kActivation && is_wide_integer(*head, form_of(entry))) {
       OverrideEntry wide;
       wide.bits = kMaxWidth;

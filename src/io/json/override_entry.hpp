@@ -24,8 +24,8 @@ struct OverrideEntry {
 /// Whether the entry says "pattern": true. Errors: kInvalidInput if it says neither true nor false.
 Result<bool> says_pattern(const nlohmann::json& entry);
 
-/// True if the entry sets a width and no grid.
-bool is_width_only(const nlohmann::json& entry);
+/// True if the entry sets a width and no grid for the tensor that `target` describes.
+bool is_width_only(const nlohmann::json& entry, const EncodingTarget& target);
 
 /// For each key that entries of this kind do not have, a message; `in_list`: the entry holds its name.
 std::vector<std::string> unknown_entry_keys(const nlohmann::json& entry, bool in_list);

@@ -82,7 +82,7 @@ class OverrideReader {
     if (survivor == context_.targets.end()) return invalid(item.place + ": the tensor " + moved->how);
     if (moved->kind != MoveKind::kSame) {
       const bool is_activation = survivor->second.role == TensorRole::kActivation;
-      if (!is_activation || !is_width_only(*item.entry)) {
+      if (!is_activation || !is_width_only(*item.entry, survivor->second)) {
         return invalid(item.place + ": the tensor " + moved->how + "; write the entry for " +
                        halfstep::quoted(moved->tensor) + (is_activation ? ", or a width without a grid" : ""));
       }

@@ -195,6 +195,7 @@ TEST(ReadOverrides, MovedNames) {
   EXPECT_EQ(same.overrides[0].place, "ov.json:1: activation_encodings 'same', moved from 'same'");
   EXPECT_EQ(summary(read(version0(R"("pre":[{"bitwidth":16}])"))), "conv2=16");
   EXPECT_EQ(summary(read(version0(R"("bn":[{"bitwidth":16,"dtype":"float"}])"))), "conv2=f16");
+  EXPECT_EQ(summary(read(version2(R"({"name":"pre","output_dtype":"int32","y_scale":1})"))), "conv2=32");
   const OverridesFile named = read(version0(R"("pre":[{"bitwidth":16}],"conv2":[{"bitwidth":8}])"));
   EXPECT_EQ(summary(named), "conv2=8");
   EXPECT_EQ(named.warnings, (std::vector<std::string>{"ov.json:1: activation_encodings 'pre', moved from 'pre': no "

@@ -202,7 +202,7 @@ TEST(ReadOverrides, MovedNames) {
                                                       "effect, 'conv2' has an entry of its own"}));
 }
 
-TEST(ReadOverrides, Blocks) {
+TEST(ReadOverrides, BlocksThatDoNotFit) {
   OverrideContext with = context();
   with.targets.at("w").shape = Shape{2, 4};
   const auto error = [&](const std::string& text) {

@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "io/json/overrides_json.hpp"
 #include "ops/operands.hpp"
 #include "precision/choose_tensors.hpp"
+#include "precision/encoding_targets.hpp"
 #include "precision/insert_converts.hpp"
 #include "precision/mixed_orders.hpp"
+#include "precision/moved_names.hpp"
 
 namespace halfstep::pipeline {
 namespace {
@@ -51,6 +54,48 @@ Result<void> fall_back_to_float(const ops::InputShapes& shapes, const QuantizeRe
   return {};
 }
 
+void apply(const io::Override& override, const EncodingTargets& targets, PreparedModel& model) {
+  std::vector<Order>& orders = model.orders[override.tensor];
+  if (override.encoding) {
+    model.encodings.insert_or_assign(override.tensor,
+                                     TensorEncoding{.encoding = *override.encoding,
+                                                    .role = targets.at(override.tensor).role,
+                                                    .provenance = {Origin::kOverridden, override.place},
+                                                    .codes = {},
+                                                    .frozen = true});
+    orders.push_back({.bits = storage_bits(override.encoding->grid()), .by = override.place});
+    return;
+  }
+  model.encodings.erase(override.tensor);
+  Order order{.bits = override.bits, .symmetric = override.symmetric, .by = override.place};
+  if (override.float_bits) {
+    order.real = *override.float_bits == 16 ? graph::RealFormat::kFloat16 : graph::RealFormat::kFloat32;
+  }
+  orders.push_back(std::move(order));
+}
+
+/// File by file: later ones win.
+Result<void> apply_overrides(const QuantizeRequest& request, const graph::Graph& as_read, PreparedModel& model,
+                             const std::function<void(const std::string&)>& warn) {
+  if (request.quantization_overrides.empty()) return {};
+  const EncodingTargets targets = precision::encoding_targets(model.graph);
+  for (const std::filesystem::path& file : request.quantization_overrides) {
+    const Result<std::string> text = read_text(file);
+    if (!text.ok()) return text.error();
+    io::OverrideContext context;
+    context.targets = targets;
+    context.lenient = request.overrides_lenient;
+    context.find_moved = [&](const std::string& name) {
+      return precision::find_moved_name(as_read, model.graph, name);
+    };
+    const Result<io::OverridesFile> read = io::read_overrides(*text, file.string(), context);
+    if (!read.ok()) return read.error();
+    std::ranges::for_each(read->warnings, warn);
+    for (const io::Override& override : read->overrides) apply(override, targets, model);
+  }
+  return {};
+}
+
 }  // namespace
 
 bool may_need_no_samples(const QuantizeRequest& request) {
@@ -59,13 +104,13 @@ bool may_need_no_samples(const QuantizeRequest& request) {
 
 Result<void> give_orders(const QuantizeRequest& request, const graph::Graph& as_read, const ops::InputShapes& shapes,
                          PreparedModel& model, const std::function<void(const std::string&)>& warn) {
-  (void)as_read;
   const Result<ops::Facts> facts = ops::infer_facts(model.graph, shapes);
   if (!facts.ok()) return facts.error();
   Result<precision::MixedOrders> mixed = precision::mixed_orders(model.graph, *facts, request.options);
   if (!mixed.ok()) return mixed.error();
   std::ranges::for_each(mixed->warnings, warn);
   model.orders = std::move(mixed->orders);
+  if (auto done = apply_overrides(request, as_read, model, warn); !done.ok()) return done;
   if (is_float_model(request)) keep_all_real(model, *facts, request.options);
   if (request.float_fallback) {
     const graph::RealFormat format = real_format(request.options);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "encoding/encoding.hpp"
+#include "encoding/encoding_target.hpp"
 #include "halfstep/result.hpp"
 
 namespace halfstep::io {
@@ -33,5 +34,22 @@ Result<RawEntry> read_entry_2(const nlohmann::json& entry);
 
 /// Whichever of the three `entry` looks like.
 Result<RawEntry> read_entry(const nlohmann::json& entry);
+
+/// What `raw`, which is not float, means for the tensor that `target` describes.
+/// Errors: those of Encoding's factories; kInvalidInput for channels that the tensor does not have.
+Result<Encoding> encoding_of(const RawEntry& raw, const EncodingTarget& target);
+
+/// "uint8" and its like. Errors: kUnsupported.
+Result<IntGrid> grid_of_dtype(const std::string& dtype);
+
+/// A grid and the zero point on it.
+struct OffsetGrid {
+  IntGrid grid;
+  std::int32_t zero_point = 0;
+};
+
+/// What an offset of version 1 means. Offsets count from the lowest code: 0 to -(2^bits - 1).
+/// Errors: kInvalidInput for one off the grid, or in the middle of none if `symmetric`.
+Result<OffsetGrid> grid_of_offset(std::int64_t offset, int bits, bool symmetric);
 
 }  // namespace halfstep::io

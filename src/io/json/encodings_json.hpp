@@ -48,8 +48,8 @@ struct EncodingsHeader {
 
 /// The text of an encodings file; the same bytes for the same arguments.
 /// Biases are parameters of 32 bits. Key "halfstep" holds arithmetic, weights,
-/// options and, by tensor, where each encoding came from and the rules that
-/// decided.
+/// options and, by tensor, where each encoding came from, the rules that decided
+/// and grids that an entry cannot say (recorded_grids.hpp).
 std::string write_encodings(const EncodingSet& encodings, const EncodingsHeader& header);
 
 /// What read_encodings() found.

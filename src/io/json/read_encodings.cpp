@@ -94,28 +94,6 @@ class Reader {
     return {};
   }
 
-  static Result<Encoding> encoding_of(const RawEntry& raw, const EncodingTarget& target) {
-    if (!raw.per_channel || (raw.params.size() == 1 && !raw.axis && !target.channel_axis)) {
-      return Encoding::per_tensor(raw.grid, raw.params[0]);
-    }
-    std::optional<int> axis = target.channel_axis;
-    if (raw.axis) {
-      if (*raw.axis >= kMaxRank || *raw.axis < (target.shape ? -target.shape->rank() : 0)) {
-        return invalid("axis " + std::to_string(*raw.axis) + " is not an axis of the tensor");
-      }
-      axis = static_cast<int>(*raw.axis < 0 ? *raw.axis + target.shape->rank() : *raw.axis);
-    }
-    if (!axis) {
-      return invalid("it has " + std::to_string(raw.params.size()) + " channels, the tensor has no channel axis");
-    }
-    Result<Encoding> encoding = Encoding::per_channel(raw.grid, *axis, raw.params);
-    if (!encoding.ok() || !target.shape) return encoding;
-    if (Result<void> fits = check_fits(*encoding, *target.shape); !fits.ok()) return fits.error();
-    return encoding;
-  }
-
-  static constexpr std::int64_t kMaxRank = 64;
-
   const std::string& file_;
   const EncodingTargets& targets_;
   std::set<std::string> seen_;

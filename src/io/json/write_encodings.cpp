@@ -3,6 +3,7 @@
 
 #include "io/json/encodings_json.hpp"
 #include "io/json/json_text.hpp"
+#include "io/json/recorded_grids.hpp"
 
 namespace halfstep::io {
 namespace {
@@ -129,11 +130,18 @@ Json our_own_key(const EncodingSet& encodings, const EncodingsHeader& header) {
   Json provenance = Json::object();
   // Straight into the storage: looking names up in an ordered object is linear.
   auto& members = provenance.get_ref<Json::object_t&>();
-  for (const auto& [name, entry] : encodings) members.emplace_back(name, to_string(entry.provenance));
+  Json grids = Json::object();
+  auto& grid_members = grids.get_ref<Json::object_t&>();
+  for (const auto& [name, entry] : encodings) {
+    members.emplace_back(name, to_string(entry.provenance));
+    const std::optional<IntGrid> grid = grid_to_record(entry.encoding, header.version);
+    if (grid) grid_members.emplace_back(name, Json{grid->q_min, grid->q_max});
+  }
   Json own{{"arithmetic", header.arithmetic}};
   if (!header.weights.empty()) own["weights"] = header.weights;
   own["options"] = std::move(options);
   own["provenance"] = std::move(provenance);
+  if (!grids.empty()) own["grids"] = std::move(grids);
   if (!header.rules.empty()) {
     Json rules = Json::object();
     auto& tensors = rules.get_ref<Json::object_t&>();

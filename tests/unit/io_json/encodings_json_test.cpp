@@ -44,7 +44,8 @@ EncodingTargets targets() {
 constexpr const char* kOwnKey = R"text(  "halfstep": {
     "arithmetic": "float_half_even",
     "options": {"act_bitwidth":"8","scale":"affine"},
-    "provenance": {"act":"calibrated (min-max)","b \"1\"":"scale of input times scale of weight (node 'c')","out":"same as 'act'","w":"from its values"}
+    "provenance": {"act":"calibrated (min-max)","b \"1\"":"scale of input times scale of weight (node 'c')","out":"same as 'act'","w":"from its values"},
+    "grids": {"w":[-127,127]}
   }
 }
 )text";

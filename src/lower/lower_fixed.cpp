@@ -54,7 +54,9 @@ class FixedStages {
   Result<void> lower_node(const ops::OpDef& op, NodeId n) {
     const Node& node = graph_.node(n);
     std::string reason = "shapes depend on the data";
-    if (steps_.all_typed(node)) {
+    if (reads_blocks(node)) {
+      reason = "weights on a grid for each block";
+    } else if (steps_.all_typed(node)) {
       Result<void> lowered = op.lower_fixed != nullptr ? lower_integer(context_, op, n)
                              : moves_codes(op, node)   ? lower_move(context_, op, n)
                              : op.compares_values      ? lower_comparison(context_, op, n)
@@ -72,6 +74,13 @@ class FixedStages {
   }
 
  private:
+  bool reads_blocks(const Node& node) const {
+    return std::ranges::any_of(node.inputs, [&](ValueId id) {
+      const Encoding* encoding = steps_.encoding_of(id);
+      return encoding != nullptr && encoding->block_axis();
+    });
+  }
+
   /// Nodes on plain integers (shapes) are no islands.
   void note_island(NodeId n, const std::string& reason) {
     const Node& node = graph_.node(n);

@@ -43,9 +43,13 @@ struct EncodingsHeader {
   std::string weights = {};
 };
 
+/// Errors: kUsage naming the tensor if a grid is of a kind that `version` cannot express.
+Result<void> check_version(const EncodingSet& encodings, EncodingsVersion version);
+
 /// The text of an encodings file; the same bytes for the same arguments.
 /// Biases are parameters of 32 bits. Key "halfstep" holds arithmetic, weights,
 /// options and, by tensor, where each encoding came from.
+/// Requires: check_version(); encodings per block carry codes, whose shape says how scales nest.
 std::string write_encodings(const EncodingSet& encodings, const EncodingsHeader& header);
 
 /// What read_encodings() found.

@@ -29,9 +29,13 @@ std::optional<std::string> get_names(const Options& options) {
   return all;
 }
 
-template <auto Member>
-Result<void> set_real_bits(Options& options, const std::string& text) {
-  options.mixed.*Member = text == "16" ? 16 : 32;
+Result<void> set_float_bits(Options& options, const std::string& text) {
+  if (text != "16" && text != "32") return illegal("float_bitwidth", text, "16 or 32");
+  options.mixed.float_bits = text == "16" ? 16 : 32;
+  return {};
+}
+Result<void> set_float_bias_bits(Options& options, const std::string& text) {
+  options.mixed.float_bias_bits = text == "16" ? 16 : 32;
   return {};
 }
 std::optional<std::string> get_float_bits(const Options& options) {
@@ -133,18 +137,17 @@ std::span<const OptionRow<QuantizationOptions>> mixed_precision_rows() {
        .set = add_names<&MixedPrecision::exclude_op_types>,
        .get = get_names<&MixedPrecision::exclude_op_types>},
       {.name = "float_bitwidth",
-       .kind = OptionKind::kWord,
-       .values = {"32", "16"},
-       .type = "N",
+       .type = "16|32",
+       .default_text = "32",
        .help = "bits of tensors that stay float; alone, without input list and overrides, of the whole model",
-       .set = set_real_bits<&MixedPrecision::float_bits>,
+       .set = set_float_bits,
        .get = get_float_bits},
       {.name = "float_bias_bitwidth",
        .kind = OptionKind::kWord,
        .values = {"32", "16"},
        .type = "N",
        .help = "bits of biases of nodes with weights that stay float",
-       .set = set_real_bits<&MixedPrecision::float_bias_bits>,
+       .set = set_float_bias_bits,
        .get = get_float_bias_bits},
   }};
   return kRows;

@@ -150,8 +150,8 @@ std::span<const OptionRow<QuantizeRequest>> file_rows() {
        .help =
            "TIDL's calibrationOption, a sum: 0, scales 2^n, one a tensor, min-max; 1, activations by percentile; 2, "
            "weights by percentile; 4, iterative bias correction, and clipped weights without 8; 8, weights of "
-           "depthwise "
-           "convolutions by channel. Other options win over it",
+           "depthwise convolutions by channel; 16, their weights in 16 bits; 32, those of the first layer. Other "
+           "options win over it",
        .decides = {"act_quantizer_schema", "param_quantizer_schema", "use_per_channel_quantization", "scale",
                    "act_quantizer_calibration", "param_quantizer_calibration", "percentile_calibration_value",
                    "percentile_act_range_shrink", "percentile_wt_range_shrink", "trim_flat", "algorithms",

@@ -104,6 +104,7 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   Result<PreparedModel> prepared = pipeline::prepare_model(*std::move(raw), sources->shapes, {}, observer);
   if (!prepared.ok()) return prepared.error();
   PreparedModel model = *std::move(prepared);
+  if (Result<void> sayable = io::check_version(model.encodings, *version); !sayable.ok()) return sayable.error();
   const std::string place = request.model.model.string();
   story.num_nodes = model.graph.nodes.size();
   if (auto done = pipeline::give_orders(request, as_read, sources->shapes, model, warn); !done.ok())

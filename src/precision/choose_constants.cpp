@@ -51,7 +51,7 @@ class ConstantChooser {
     const ValueId bias = ops::bias_of(graph_, node);
     const ValueId weight = ops::weight_of(graph_, node);
     if (bias == graph::kNoValue || weight == graph::kNoValue) return;
-    if (!has_grid(weight) || !has_grid(node.inputs[0])) return;
+    if (!has_grid(weight) || !has_grid(node.inputs[0]) || has_blocks(weight)) return;
     TensorPlan* plan = undecided(bias, node, OperandRole::kBias);
     if (plan_.of(bias).node == graph::kNoNode) plan_.of(bias).node = id;
     if (plan == nullptr) return;
@@ -74,6 +74,12 @@ class ConstantChooser {
   }
 
   bool has_grid(ValueId id) const { return plan_.of(id).source != Source::kFloat; }
+
+  /// No sum of integers behind it that a bias could join.
+  bool has_blocks(ValueId weight) const {
+    const TensorEncoding* entry = find_encoding(imported_, graph_.value(weight).name);
+    return entry != nullptr && entry->encoding.block_axis();
+  }
 
   /// The entry of `id` if nothing decided about it yet; what came with the model is marked on the way.
   TensorPlan* undecided(ValueId id, const graph::Node& reader, OperandRole role) {

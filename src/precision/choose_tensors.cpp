@@ -98,7 +98,7 @@ class Chooser {
   }
   bool is_imported_per_channel(ValueId id) const {
     const TensorEncoding* entry = find_encoding(imported_, graph_.value(id).name);
-    return entry != nullptr && entry->encoding.axis();
+    return entry != nullptr && !entry->encoding.is_per_tensor();
   }
   bool encoded(ValueId id) const { return id != graph::kNoValue && encoded_[at(id)]; }
   bool needed(ValueId id) const { return id != graph::kNoValue && needed_[at(id)]; }

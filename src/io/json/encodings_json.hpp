@@ -46,10 +46,14 @@ struct EncodingsHeader {
   std::map<std::string, std::vector<std::string>> rules = {};
 };
 
+/// Errors: kUsage naming the tensor if a grid is of a kind that `version` cannot express.
+Result<void> check_version(const EncodingSet& encodings, EncodingsVersion version);
+
 /// The text of an encodings file; the same bytes for the same arguments.
 /// Biases are parameters of 32 bits. Key "halfstep" holds arithmetic, weights,
 /// options and, by tensor, where each encoding came from, the rules that decided
 /// and grids that an entry cannot say (recorded_grids.hpp).
+/// Requires: check_version(); encodings per block carry codes, whose shape says how scales nest.
 std::string write_encodings(const EncodingSet& encodings, const EncodingsHeader& header);
 
 /// What read_encodings() found.

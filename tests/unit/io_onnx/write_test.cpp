@@ -174,5 +174,18 @@ TEST_F(WriteOnnx, AnUnwritablePlaceIsAnErrorWithThePath) {
   EXPECT_NE(pending.error().message.find("absent"), std::string::npos);
 }
 
+TEST_F(WriteOnnx, BlocksNeedOpset21AndScalesOfTheTensorsRank) {
+  Graph source = conv_relu();
+  EncodingSet set = encodings_of(8);
+  set.at("w").encoding = *Encoding::per_block(signed_grid(8), 1, 16, {{0.125, 0}, {0.25, 0}});
+  const Graph graph = round_trip(source, set);
+  EXPECT_EQ(graph.opset, 21);
+  const Node* node = find_node(graph, "DequantizeLinear");
+  ASSERT_NE(node, nullptr);
+  EXPECT_EQ(node->attributes.get_int("axis", 9), 1);
+  EXPECT_EQ(node->attributes.get_int("block_size", 0), 16);
+  EXPECT_EQ(graph::constant_of(graph, node->inputs[1])->shape(), (Shape{2, 1, 1, 1}));
+}
+
 }  // namespace
 }  // namespace halfstep::io

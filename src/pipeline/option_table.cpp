@@ -9,13 +9,19 @@
 
 namespace halfstep {
 
+using pipeline::get_flag;
 using pipeline::get_int;
 using pipeline::illegal;
 using pipeline::number_of;
+using pipeline::set_flag;
 using pipeline::set_int;
 using pipeline::shown_number;
 
 namespace {
+
+constexpr char kSearch[] = "search";
+constexpr char kMatmulNbits[] = "matmul_nbits";
+constexpr char kPack[] = "pack_4_bit_weights";
 
 template <auto Member, class Request>
 Result<void> set_path(Request& request, const std::string& text) {
@@ -27,20 +33,11 @@ std::optional<std::string> get_path(const Request& request) {
   if (!(request.*Member)) return std::nullopt;
   return (request.*Member)->string();
 }
-Result<void> set_search(QuantizeRequest& request, const std::string& text) {
-  if (text != "true" && text != "false") return illegal("search", text, "true or false");
-  request.search = text == "true";
-  return {};
-}
 Result<void> set_budget(QuantizeRequest& request, const std::string& text) {
   const std::optional<double> seconds = number_of<double>(text);
   if (!seconds || !(*seconds > 0.0)) return illegal("time_budget", text, "a number of seconds above 0");
   request.time_budget_seconds = *seconds;
   return {};
-}
-std::optional<std::string> get_search(const QuantizeRequest& request) {
-  if (!request.search) return std::nullopt;
-  return "true";
 }
 std::optional<std::string> get_budget(const QuantizeRequest& request) {
   if (!request.time_budget_seconds) return std::nullopt;
@@ -151,7 +148,7 @@ std::span<const OptionRow<FixedPointRequest>> fixed_point_options() {
 
 std::span<const OptionRow<QuantizeRequest>> quantize_options() {
   using Request = QuantizeRequest;
-  static const std::array<OptionRow<Request>, 12> kRows{{
+  static const std::array<OptionRow<Request>, 14> kRows{{
       // First, so that every other option of the same source wins over it.
       {.name = "calibration_option",
        .type = "N",
@@ -219,12 +216,26 @@ std::span<const OptionRow<QuantizeRequest>> quantize_options() {
        .help = "AIMET format of the encodings",
        .set = set_path<&Request::encodings_version>,
        .get = get_version},
+      {.name = "matmul_nbits",
+       .kind = OptionKind::kBoolean,
+       .default_text = "false",
+       .help =
+           "write 4-bit weights in blocks (`--block_size`) as com.microsoft MatMulNBits rather than DequantizeLinear",
+       .set = set_flag<&Request::matmul_nbits, kMatmulNbits>,
+       .get = get_flag<&Request::matmul_nbits>},
+      {.name = "pack_4_bit_weights",
+       .kind = OptionKind::kBoolean,
+       .default_text = "false",
+       .help = "write 4-bit weights, two codes a byte and each channel from a byte of its own, to <output "
+               "stem>.packed4.bin",
+       .set = set_flag<&Request::pack_4_bit_weights, kPack>,
+       .get = get_flag<&Request::pack_4_bit_weights>},
       {.name = "search",
        .kind = OptionKind::kBoolean,
        .default_text = "false",
        .help = "try a ladder of ranges, grids and algorithms on part of the samples, and keep what is best on the rest",
-       .set = set_search,
-       .get = get_search},
+       .set = set_flag<&Request::search, kSearch>,
+       .get = get_flag<&Request::search>},
       {.name = "time_budget",
        .type = "SECONDS",
        .default_text = "none",

@@ -9,8 +9,29 @@
 
 namespace halfstep::pipeline {
 
+namespace {
+
+/// Weights have ranges of their own: samples serve the comparison at the end and nothing else.
+Result<void> check_weight_only(const QuantizeRequest& request) {
+  const std::string reason = "--act_bitwidth 32 quantizes weights alone, by their values: ";
+  if (!request.statistics_in.empty() || request.statistics_out) {
+    return usage(reason + "--statistics_in and --statistics_out have no effect");
+  }
+  if (request.search || (request.tuning.asked_for && !request.tuning.algorithms.empty())) {
+    return usage(reason + (request.search ? "--search" : "--algorithms") + " has no activations to judge by");
+  }
+  if (request.matmul_nbits && (request.options.block_size == 0 || request.options.weight_bits != 4)) {
+    return usage("--matmul_nbits needs --block_size and --weights_bitwidth 4");
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<void> check_sources(const QuantizeRequest& request) {
   const bool reads = !request.statistics_in.empty();
+  if (request.options.act_bits == 32) return check_weight_only(request);
+  if (request.matmul_nbits) return usage("--matmul_nbits needs --act_bitwidth 32 and --block_size");
   if (request.input_list.empty() && !reads) {
     return usage("nothing to calibrate with: give --input_list FILE (docs/input-list.md), or --statistics_in FILE...");
   }
@@ -47,6 +68,13 @@ Result<Sources> open_sources(const QuantizeRequest& request, const RawModel& raw
     if (!shapes.ok()) return shapes.error();
     sources.shapes = *std::move(shapes);
     sources.reader.emplace(*std::move(reader));
+  }
+  if (request.input_list.empty() && request.statistics_in.empty()) {
+    for (const io::InputSpec& spec : input_specs(raw)) {
+      Result<Shape> shape = io::default_shape(spec);
+      if (!shape.ok()) return shape.error();
+      sources.shapes.insert_or_assign(spec.name, *std::move(shape));
+    }
   }
   if (!request.statistics_in.empty()) {
     Result<MergedStatistics> statistics = read_statistics(request.statistics_in);

@@ -7,6 +7,8 @@
 // Source: AIMET documentation, "Encoding Format Specification".
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +29,15 @@ Result<EncodingsVersion> encodings_version(std::string_view text);
 /// "1.0.0".
 std::string_view name_of(EncodingsVersion version);
 
+/// Where the codes of one weight lie in a file of packed ones.
+struct PackedWeight {
+  std::int64_t offset = 0;       ///< In bytes.
+  std::int64_t bytes = 0;        ///< Of all channels.
+  std::int64_t channels = 1;     ///< Each begins at a byte of its own.
+  std::optional<int> axis = {};  ///< Of the channels.
+  Shape shape;                   ///< Of the weight.
+};
+
 /// What a file says beside the encodings.
 struct EncodingsHeader {
   EncodingsVersion version = EncodingsVersion::k1_0_0;
@@ -41,6 +52,8 @@ struct EncodingsHeader {
   /// Fingerprint of the weights that the encodings fit, where they are not those of the model quantize was given;
   /// empty: not written.
   std::string weights = {};
+  /// By name; empty: not written.
+  std::map<std::string, PackedWeight> packed = {};
 };
 
 /// Errors: kUsage naming the tensor if a grid is of a kind that `version` cannot express.
@@ -48,7 +61,7 @@ Result<void> check_version(const EncodingSet& encodings, EncodingsVersion versio
 
 /// The text of an encodings file; the same bytes for the same arguments.
 /// Biases are parameters of 32 bits. Key "halfstep" holds arithmetic, weights,
-/// options and, by tensor, where each encoding came from.
+/// options, packed weights and, by tensor, where each encoding came from.
 /// Requires: check_version(); encodings per block carry codes, whose shape says how scales nest.
 std::string write_encodings(const EncodingSet& encodings, const EncodingsHeader& header);
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <span>
 
 #include "calib/range_estimators.hpp"
 #include "encoding/range_to_encoding.hpp"
@@ -60,12 +61,29 @@ std::string trial_line(const report::Trial& trial) {
          number("  %5.1f s  ", trial.seconds) + trial.scheme + (trial.kept ? "  <- kept" : "");
 }
 
+bool is_weight_only(const QuantizationOptions& options) { return options.act_bits == 32; }
+
 std::string precision_line(const QuantizationOptions& options) {
   const bool power = options.scale == ScaleKind::kPowerOfTwo;
-  return "W" + std::to_string(options.weight_bits) + "A" + std::to_string(options.act_bits) +
-         (power ? " power-of-two" : "") + ": activations " + std::string(name_of(options.act_schema)) + ", weights " +
-         std::string(name_of(options.param_schema)) + weights_granularity(options.per_channel) + ", biases int" +
+  const std::string widths = "W" + std::to_string(options.weight_bits) + "A" + std::to_string(options.act_bits) +
+                             (power ? " power-of-two" : "");
+  const std::string weights =
+      ", weights " + std::string(name_of(options.param_schema)) + weights_granularity(options.per_channel);
+  if (is_weight_only(options)) {
+    const std::string blocks =
+        options.block_size == 0 ? "" : ", in blocks of " + std::to_string(options.block_size) + " in MatMul and Gemm";
+    return widths + ": activations and biases float32" + weights + blocks;
+  }
+  return widths + ": activations " + std::string(name_of(options.act_schema)) + weights + ", biases int" +
          std::to_string(options.bias_bits);
+}
+
+std::string calibration_line(const QuantizeRequest& request, const QuantizeStory& story) {
+  return count(static_cast<std::size_t>(story.report.num_calibration_samples), "sample") + ", " +
+         count(story.num_observed, "tensor") + " observed (" +
+         std::string(calib::name_of(request.options.act_range.method)) + "), " +
+         (story.num_statistics_files > 0 ? "from " + count(story.num_statistics_files, "file")
+                                         : count(static_cast<std::size_t>(story.num_threads), "thread"));
 }
 
 }  // namespace
@@ -90,12 +108,9 @@ std::string summary_of(const QuantizeRequest& request, const QuantizeStory& stor
   };
   line("Model", report.model + ": " + count(story.num_file_nodes, "node") + ", " + std::to_string(story.num_nodes) +
                     " after folding and fusing");
-  line("Calibrated",
-       count(static_cast<std::size_t>(report.num_calibration_samples), "sample") + ", " +
-           count(story.num_observed, "tensor") + " observed (" +
-           std::string(calib::name_of(request.options.act_range.method)) + "), " +
-           (story.num_statistics_files > 0 ? "from " + count(story.num_statistics_files, "file")
-                                           : count(static_cast<std::size_t>(story.num_threads), "thread")));
+  // Weights alone need no samples, and every layer is float then: neither is worth a line.
+  const bool weights_only = is_weight_only(request.options);
+  if (!weights_only) line("Calibrated", calibration_line(request, story));
   line("Precision", precision_line(request.options));
   line("Encodings",
        std::to_string(report.num_activation_encodings) + " activations, " +
@@ -113,7 +128,7 @@ std::string summary_of(const QuantizeRequest& request, const QuantizeStory& stor
     if (step.notes.size() > kIslandsShown)
       line("", "and " + std::to_string(step.notes.size() - kIslandsShown) + " more, see the report");
   }
-  const auto& islands = report.float_islands;
+  const std::span islands(report.float_islands.data(), weights_only ? 0 : report.float_islands.size());
   if (!islands.empty()) line("Float", count(islands.size(), "node") + " without integer form stay float:");
   for (std::size_t i = 0; i < std::min(islands.size(), kIslandsShown); ++i) {
     line("", islands[i].node + ": " + islands[i].reason);

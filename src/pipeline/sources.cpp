@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/errors.hpp"
+#include "core/text.hpp"
 #include "pipeline/observe_float.hpp"
 
 namespace halfstep::pipeline {
@@ -72,7 +73,7 @@ Result<Sources> open_sources(const QuantizeRequest& request, const RawModel& raw
   if (request.input_list.empty() && request.statistics_in.empty()) {
     for (const io::InputSpec& spec : input_specs(raw)) {
       Result<Shape> shape = io::default_shape(spec);
-      if (!shape.ok()) return shape.error();
+      if (!shape.ok()) return shape.error().at("input " + quoted(spec.name));
       sources.shapes.insert_or_assign(spec.name, *std::move(shape));
     }
   }

@@ -61,6 +61,18 @@ class WeightOnly(tool_test.ToolTest):
         program = self.assert_succeeds("quantize-inspect", "--program", "fixed", "q.onnx").stdout
         self.assertIn("weights on a grid for each block", program)
 
+    def test_the_summary_is_about_weights(self):
+        text = self.assert_succeeds("quantize", *WEIGHT_ONLY, "--weights_bitwidth", "4", "--block_size", "32", VIT).stdout
+        self.assertIn("W4A32: activations and biases float32, weights symmetric per channel, in blocks of 32", text)
+        self.assertNotIn("Calibrated", text)
+
+    def test_open_extents_need_a_shape(self):
+        model = self.write("m.onnx", wire.model(wire.graph(
+            [wire.node("MatMul", ["x", "w"], ["y"])], [wire.value_info("x", [1, "T", 4])], [wire.value_info("y")],
+            [wire.tensor("w", [4, 2], 0.5)])))
+        self.assert_fails(USAGE, ["input 'x'", "--input_dim"], "quantize", "--quiet", "--act_bitwidth", "32", model)
+        self.quantize("--input_dim", "x", "1,3,4", model=model)
+
     def test_options_that_contradict_each_other(self):
         cases = [
             (["--block_size", "32"], ["--block_size", "needs --act_bitwidth 32", "one scale"]),

@@ -75,12 +75,12 @@ std::optional<std::string> get_op_types(const Options& options) {
 }
 
 template <auto Member>
-Result<void> set_flag(Options& options, const std::string& text) {
+Result<void> set_mixed_flag(Options& options, const std::string& text) {
   options.mixed.*Member = text == "true";
   return {};
 }
 template <auto Member>
-std::optional<std::string> get_flag(const Options& options) {
+std::optional<std::string> get_mixed_flag(const Options& options) {
   if (!(options.mixed.*Member)) return std::nullopt;
   return "true";
 }
@@ -113,15 +113,15 @@ std::span<const OptionRow<QuantizationOptions>> mixed_precision_rows() {
        .values = {"false", "true"},
        .type = "true|false",
        .help = "weights of depthwise convolutions have 16 bits; TIDL's calibration option 16",
-       .set = set_flag<&MixedPrecision::depthwise_params_16bit>,
-       .get = get_flag<&MixedPrecision::depthwise_params_16bit>},
+       .set = set_mixed_flag<&MixedPrecision::depthwise_params_16bit>,
+       .get = get_mixed_flag<&MixedPrecision::depthwise_params_16bit>},
       {.name = "first_layer_params_16bit",
        .kind = OptionKind::kWord,
        .values = {"false", "true"},
        .type = "true|false",
        .help = "weights of the layers that read the model's inputs have 16 bits; TIDL's calibration option 32",
-       .set = set_flag<&MixedPrecision::first_layer_params_16bit>,
-       .get = get_flag<&MixedPrecision::first_layer_params_16bit>},
+       .set = set_mixed_flag<&MixedPrecision::first_layer_params_16bit>,
+       .get = get_mixed_flag<&MixedPrecision::first_layer_params_16bit>},
       {.name = "exclude_nodes",
        .kind = OptionKind::kList,
        .type = "NAME...",

@@ -29,6 +29,11 @@ class ConstantChooser {
         options_.per_channel == WeightsPerChannel::kAll ||
         (options_.per_channel == WeightsPerChannel::kDepthwise && is_depthwise(graph_, facts_, node));
     if (by_channel) plan->axis = ops::weight_axis(graph_, node);
+    if (const std::optional<int> summed = options_.block_size == 0 ? std::nullopt : summed_axis(node)) {
+      plan->axis.reset();
+      plan->block_axis = summed;
+      plan->block_size = options_.block_size;
+    }
   }
 
   void choose_data(const graph::Node& node) {
@@ -71,6 +76,15 @@ class ConstantChooser {
     const TensorPlan& origin = result.source == Source::kShared ? plan_.of(result.shared_with) : result;
     if (origin.source == Source::kObserved || origin.source == Source::kFixed) request.bits = origin.grid.bits;
     return request;
+  }
+
+  /// The axis of a matrix that MatMul or Gemm sums over; empty for other weights.
+  std::optional<int> summed_axis(const graph::Node& node) const {
+    if (node.op_type != "MatMul" && node.op_type != "Gemm") return std::nullopt;
+    const std::optional<int> channels = ops::weight_axis(graph_, node);
+    const int rank = graph::constant_of(graph_, ops::weight_of(graph_, node))->shape().rank();
+    if (!channels || rank < 2) return std::nullopt;
+    return *channels == rank - 1 ? rank - 2 : rank - 1;
   }
 
   bool has_grid(ValueId id) const { return plan_.of(id).source != Source::kFloat; }

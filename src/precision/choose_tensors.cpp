@@ -286,11 +286,23 @@ class Chooser {
   Plan plan_;
 };
 
+/// Activations stay float32 but for those that came with a grid.
+Plan real_activations(const graph::Graph& graph, const EncodingSet& imported) {
+  Plan plan;
+  for (const graph::Value& value : graph.values) {
+    const bool keeps = !value.constant && find_encoding(imported, value.name) != nullptr;
+    plan.tensors.push_back({.source = keeps ? Source::kImported : Source::kFloat,
+                            .why = keeps ? "came with the model" : "weights alone are quantized"});
+  }
+  return plan;
+}
+
 }  // namespace
 
 Plan choose_tensors(const graph::Graph& graph, const ops::Facts& facts, const Options& options, const Given& given) {
   const SettledOrders orders = settle(graph, facts, options, given);
-  Plan plan = Chooser(graph, facts, options, given.encodings, orders).choose();
+  Plan plan = options.act_bits == 32 ? real_activations(graph, given.encodings)
+                                     : Chooser(graph, facts, options, given.encodings, orders).choose();
   plan.align_inputs = options.align_inputs;
   plan.trim_flat = options.trim_flat;
   choose_constants(graph, facts, options, given.encodings, orders, plan);

@@ -168,6 +168,20 @@ Json quantizer_args(const EncodingsHeader& header) {
           {"per_channel_quantization", header.per_channel}, {"quant_scheme", "post_training_tf"}};
 }
 
+Json packed_index(const std::map<std::string, PackedWeight>& packed) {
+  Json index = Json::object();
+  auto& members = index.get_ref<Json::object_t&>();
+  for (const auto& [name, weight] : packed) {
+    Json shape = Json::array();
+    for (int axis = 0; axis < weight.shape.rank(); ++axis) shape.push_back(weight.shape[axis]);
+    Json entry{{"offset", weight.offset}, {"bytes", weight.bytes}, {"channels", weight.channels}};
+    if (weight.axis) entry["axis"] = *weight.axis;
+    entry["shape"] = std::move(shape);
+    members.emplace_back(name, std::move(entry));
+  }
+  return index;
+}
+
 Json our_own_key(const EncodingSet& encodings, const EncodingsHeader& header) {
   Json options = Json::object();
   for (const auto& [key, value] : header.options) options[key] = value;
@@ -183,6 +197,7 @@ Json our_own_key(const EncodingSet& encodings, const EncodingsHeader& header) {
   }
   Json own{{"arithmetic", header.arithmetic}};
   if (!header.weights.empty()) own["weights"] = header.weights;
+  if (!header.packed.empty()) own["packed_4_bit_weights"] = packed_index(header.packed);
   own["options"] = std::move(options);
   own["provenance"] = std::move(provenance);
   if (!grids.empty()) own["grids"] = std::move(grids);

@@ -102,6 +102,10 @@ Result<void> apply_overrides(const QuantizeRequest& request, const graph::Graph&
       if (context.targets.contains(name)) apply(real, context.targets, model);
     }
     for (const io::Override& override : read->overrides) apply(override, context.targets, model);
+    for (const std::string& name : io::recorded_int32(*text)) {
+      if (context.targets.contains(name))
+        model.orders[name].push_back({.bits = 32, .by = file.string() + ": halfstep, int32"});
+    }
   }
   return {};
 }

@@ -55,9 +55,11 @@ Result<void> check_weights(const std::string& text, const std::filesystem::path&
                "; write that model with quantize --float_out, or use the quantized model itself");
 }
 
-/// What the file keeps real, with the converts that asks for.
-Result<void> keep_real(const std::map<std::string, int>& reals, const ops::InputShapes& shapes, PreparedModel& model) {
+/// What the file keeps real or computes in int32, with the converts that asks for.
+Result<void> keep_real(const std::map<std::string, int>& reals, const std::set<std::string>& int32,
+                       const ops::InputShapes& shapes, PreparedModel& model) {
   precision::Given given = given_of(model);
+  for (const std::string& name : int32) given.orders[name].push_back({.bits = 32, .by = "the encodings say so"});
   for (const auto& [name, bits] : reals) {
     const auto format = bits == 16 ? graph::RealFormat::kFloat16 : graph::RealFormat::kFloat32;
     given.orders[name].push_back({.real = format, .by = "the encodings say so"});
@@ -116,7 +118,8 @@ Result<PreparedModel> prepare_with_encodings(RawModel model, const ops::InputSha
   }
   prepared->encodings = std::move(file->encodings);
   prepared->arithmetic = file->arithmetic;
-  if (Result<void> real = keep_real(file->reals, shapes, *prepared); !real.ok()) return real.error();
+  if (Result<void> real = keep_real(file->reals, io::recorded_int32(*text), shapes, *prepared); !real.ok())
+    return real.error();
   if (Result<void> shared = share_with_copies(model, shapes, keep, prepared->encodings); !shared.ok()) {
     return shared.error();
   }

@@ -176,7 +176,10 @@ Result<passes::ImportedQdq> import_encodings(RawModel model, const Observer& obs
   for (const std::string& note : imported->notes) warn(observer, path + ": " + note);
   if (model.ignore_encodings) {
     imported->encodings.clear();
-    for (graph::Value& value : imported->graph.values) value.pinned = false;
+    for (graph::Value& value : imported->graph.values) {
+      value.pinned = false;
+      value.format = graph::RealFormat::kFloat32;
+    }
   }
   return imported;
 }
@@ -231,13 +234,14 @@ precision::Given given_of(const PreparedModel& model) {
   precision::Given given(model.encodings);
   given.orders = model.orders;
   given.converts = model.converts;
+  given.int32 = model.int32;
   return given;
 }
 
 Result<std::vector<std::string>> give(precision::Given given, const ops::InputShapes& shapes,
                                       const QuantizationOptions& options, PreparedModel& model) {
   std::vector<std::string> warnings;
-  Result<graph::Graph> integers = precision::compute_in_int32(std::move(model.graph), shapes, given.orders);
+  Result<graph::Graph> integers = precision::compute_in_int32(std::move(model.graph), shapes, given);
   if (!integers.ok()) return integers.error();
   Result<graph::Graph> converted = precision::insert_converts(*std::move(integers), shapes, options, given, warnings);
   if (!converted.ok()) return converted.error();
@@ -245,6 +249,7 @@ Result<std::vector<std::string>> give(precision::Given given, const ops::InputSh
   model.encodings = std::move(given.encodings);
   model.orders = std::move(given.orders);
   model.converts = std::move(given.converts);
+  model.int32 = std::move(given.int32);
   return warnings;
 }
 

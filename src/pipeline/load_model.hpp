@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -68,10 +69,11 @@ using Renamed = std::map<std::string, std::string>;
 /// that need several encodings cloned (so that names in encodings files mean the same everywhere). The encodings are
 /// those that the file carried, frozen.
 struct PreparedModel : QuantizedGraph {
-  std::string arithmetic;         ///< The rule recorded beside the encodings; empty: none, or one we do not know.
-  OtherUnits units;               ///< What the file records of its tensors.
+  std::string arithmetic;  ///< The rule recorded beside the encodings; empty: none, or one we do not know.
+  OtherUnits units;        ///< What the file records of its tensors.
   std::map<std::string, std::string> converts = {};  ///< precision::Given::converts.
-  precision::Orders orders = {};  ///< What is asked of its tensors beside the encodings.
+  std::set<std::string> int32 = {};                  ///< precision::Given::int32.
+  precision::Orders orders = {};                     ///< What is asked of its tensors beside the encodings.
 };
 
 /// Its encodings and orders.

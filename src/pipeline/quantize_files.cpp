@@ -151,6 +151,7 @@ Result<void> write_files(const QuantizeRequest& request, io::EncodingsVersion ve
   header.weights = quantized.changed_weights;
   header.reals = reals_of(model, quantized.plan);
   header.converts = model.converts;
+  header.int32 = model.int32;
   header.rules = precision::rules_of(model.graph, quantized.facts, quantized.plan);
   std::optional<AtomicFile> packed;
   if (paths.packed) {

@@ -21,8 +21,8 @@ constexpr std::int64_t kOnnxInt32 = 6;
 
 class Int32Maker {
  public:
-  Int32Maker(graph::Graph graph, ops::Facts facts, Orders& orders)
-      : graph_(std::move(graph)), facts_(std::move(facts)), orders_(orders) {}
+  Int32Maker(graph::Graph graph, ops::Facts facts, Given& given)
+      : graph_(std::move(graph)), facts_(std::move(facts)), orders_(given.orders), taken_(given.int32) {}
 
   Result<graph::Graph> run() {
     for (Node& node : std::exchange(graph_.nodes, {})) {
@@ -70,7 +70,7 @@ class Int32Maker {
       if (!is_real(id)) continue;
       const ValueId inner = new_value(graph_.value(id).name + "_int32");
       behind.push_back(cast(inner, id, kOnnxFloat));
-      taken_.push_back(graph_.value(id).name);
+      taken_.insert(graph_.value(id).name);
       id = inner;
     }
     graph_.nodes.push_back(std::move(node));
@@ -101,7 +101,7 @@ class Int32Maker {
     if (!is_new) return at->second;
     at->second = new_value(graph_.value(id).name + "_as_int32");
     graph_.nodes.push_back(cast(id, at->second, kOnnxInt32));
-    taken_.push_back(graph_.value(id).name);
+    taken_.insert(graph_.value(id).name);
     return at->second;
   }
 
@@ -124,19 +124,19 @@ class Int32Maker {
   ops::Facts facts_;
   Orders& orders_;
   std::map<ValueId, ValueId> casts_;
-  std::vector<std::string> taken_;
+  std::set<std::string>& taken_;
 };
 
 }  // namespace
 
-Result<graph::Graph> compute_in_int32(graph::Graph graph, const ops::InputShapes& shapes, Orders& orders) {
-  const bool asked = std::ranges::any_of(orders, [](const auto& entry) {
+Result<graph::Graph> compute_in_int32(graph::Graph graph, const ops::InputShapes& shapes, Given& given) {
+  const bool asked = std::ranges::any_of(given.orders, [](const auto& entry) {
     return std::ranges::any_of(entry.second, [](const Order& order) { return order.bits == 32; });
   });
   if (!asked) return graph;
   Result<ops::Facts> facts = ops::infer_facts(graph, shapes);
   if (!facts.ok()) return facts.error();
-  Result<graph::Graph> made = Int32Maker(std::move(graph), *std::move(facts), orders).run();
+  Result<graph::Graph> made = Int32Maker(std::move(graph), *std::move(facts), given).run();
   if (!made.ok()) return made;
   // Operators that do not take int32 say so here.
   const Result<ops::Facts> checked = ops::infer_facts(*made, shapes);

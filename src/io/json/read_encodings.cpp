@@ -147,17 +147,41 @@ std::map<std::string, int> recorded_reals(std::string_view text) {
   return document.ok() && document->is_object() ? reals_of(*document) : std::map<std::string, int>();
 }
 
-std::map<std::string, std::string> recorded_converts(std::string_view text) {
-  std::map<std::string, std::string> converts;
+std::set<std::string> recorded_int32(std::string_view text) {
+  std::set<std::string> names;
   const Result<json> document = parse_json(text);
-  if (!document.ok() || !document->is_object()) return converts;
+  if (!document.ok() || !document->is_object()) return names;
   const json* ours = member_of(*document, "halfstep");
-  const json* recorded = ours == nullptr ? nullptr : member_of(*ours, "converts");
-  if (recorded == nullptr) return converts;
-  for (const auto& [name, origin] : recorded->items()) {
-    if (origin.is_string()) converts.emplace(name, origin.get<std::string>());
+  const auto recorded = ours == nullptr ? json::const_iterator() : ours->find("int32");
+  if (ours == nullptr || recorded == ours->end() || !recorded->is_array()) return names;
+  for (const json& name : *recorded) {
+    if (name.is_string()) names.insert(name.get<std::string>());
   }
-  return converts;
+  return names;
+}
+
+namespace {
+
+/// Texts by name in the object `key` under our own key.
+std::map<std::string, std::string> recorded_texts(std::string_view text, const char* key) {
+  std::map<std::string, std::string> texts;
+  const Result<json> document = parse_json(text);
+  if (!document.ok() || !document->is_object()) return texts;
+  const json* ours = member_of(*document, "halfstep");
+  const json* recorded = ours == nullptr ? nullptr : member_of(*ours, key);
+  if (recorded == nullptr) return texts;
+  for (const auto& [name, value] : recorded->items()) {
+    if (value.is_string()) texts.emplace(name, value.get<std::string>());
+  }
+  return texts;
+}
+
+}  // namespace
+
+std::map<std::string, std::string> recorded_converts(std::string_view text) { return recorded_texts(text, "converts"); }
+
+std::map<std::string, std::string> recorded_origins(std::string_view text) {
+  return recorded_texts(text, "provenance");
 }
 
 std::map<std::string, std::vector<std::string>> recorded_rules(std::string_view text) {

@@ -214,6 +214,7 @@ Json our_own_key(const EncodingSet& encodings, const EncodingsHeader& header) {
   if (!grids.empty()) own["grids"] = std::move(grids);
   if (!header.reals.empty()) own["reals"] = object_of(header.reals, [](const auto& real) { return real.bits; });
   if (!header.converts.empty()) own["converts"] = object_of(header.converts, [](const auto& from) { return from; });
+  if (!header.int32.empty()) own["int32"] = header.int32;
   if (!header.rules.empty()) own["rules"] = object_of(header.rules, [](const auto& lines) { return lines; });
   return own;
 }

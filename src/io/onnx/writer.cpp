@@ -15,6 +15,7 @@
 #include "core/text.hpp"
 #include "io/onnx/export_forms.hpp"
 #include "io/onnx/half_casts.hpp"
+#include "io/onnx/narrow_guards.hpp"
 #include "io/onnx/qdq_graph.hpp"
 
 namespace halfstep::io {
@@ -261,7 +262,7 @@ Result<PendingModel> write_onnx(const Graph& source, const EncodingSet& encoding
                                 const WriteOptions& options) {
   Result<Graph> with_pairs = insert_qdq(source, encodings);
   if (!with_pairs.ok()) return with_pairs.error();
-  Graph with_casts = insert_half_casts(*std::move(with_pairs));
+  Graph with_casts = insert_half_casts(insert_narrow_guards(*std::move(with_pairs)));
   const int opset = opset_for(with_casts);
   const Graph graph = to_export_forms(std::move(with_casts), opset);
 

@@ -102,6 +102,7 @@ class Converter {
   /// nothing else.
   Uses integer_uses() const {
     Uses uses;
+    if (options_.act_bits == 32) return uses;  // Nothing computes on integers.
     const std::vector<bool> codes = codes_by_nature();
     for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
       const graph::Node& node = graph_.nodes[n];

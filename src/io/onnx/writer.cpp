@@ -15,11 +15,8 @@
 #include "core/text.hpp"
 #include "io/onnx/export_forms.hpp"
 #include "io/onnx/half_casts.hpp"
-<<<<<<< HEAD
 #include "io/onnx/narrow_guards.hpp"
-=======
 #include "io/onnx/nbits_graph.hpp"
->>>>>>> main
 #include "io/onnx/qdq_graph.hpp"
 
 namespace halfstep::io {

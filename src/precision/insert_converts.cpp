@@ -98,17 +98,51 @@ class Converter {
     return codes;
   }
 
+  /// By ValueId: read by what computes on integers, perhaps through what only moves data.
+  std::vector<bool> needed_as_codes() const {
+    std::vector<bool> needed(graph_.values.size());
+    const auto is_needed = [&](ValueId id) { return id != graph::kNoValue && needed[static_cast<std::size_t>(id)]; };
+    for (std::size_t n = graph_.nodes.size(); n-- > 0;) {
+      const graph::Node& node = graph_.nodes[n];
+      const Part part = part_of(graph_, node, facts_);
+      if (part == Part::kFloat || is_ordered_real(node, settled_)) continue;
+      if (part != Part::kCompute && !std::ranges::any_of(node.outputs, is_needed)) continue;
+      for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+        if (node.inputs[i] != graph::kNoValue && ops::operand_role(graph_, node, i) == ops::OperandRole::kData)
+          needed[static_cast<std::size_t>(node.inputs[i])] = true;
+      }
+    }
+    return needed;
+  }
+
+  /// By NodeId: joins of which at least one operand will be on a grid. The plan wants all of them there then.
+  std::vector<bool> joins_of_codes() const {
+    const std::vector<bool> codes = codes_by_nature();
+    const std::vector<bool> needed = needed_as_codes();
+    std::vector<bool> joins(graph_.nodes.size());
+    for (std::size_t n = 0; n < joins.size(); ++n) {
+      const graph::Node& node = graph_.nodes[n];
+      if (part_of(graph_, node, facts_) != Part::kJoin) continue;
+      const auto output = static_cast<std::size_t>(node.outputs[0]);
+      const auto can_be_codes = [&](ValueId id) {
+        return id != graph::kNoValue && !order_of(id).real && graph::constant_of(graph_, id) == nullptr;
+      };
+      joins[n] = codes[output] || (needed[output] && std::ranges::any_of(node.inputs, can_be_codes));
+    }
+    return joins;
+  }
+
   /// Real operands of nodes that compute on integers. What only moves data moves real numbers; so does a Concat of
   /// nothing else.
   Uses integer_uses() const {
     Uses uses;
     if (options_.act_bits == 32) return uses;  // Nothing computes on integers.
-    const std::vector<bool> codes = codes_by_nature();
+    const std::vector<bool> joins = joins_of_codes();
     for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
       const graph::Node& node = graph_.nodes[n];
       const Part part = part_of(graph_, node, facts_);
       if ((part != Part::kCompute && part != Part::kJoin) || is_ordered_real(node, settled_)) continue;
-      if (part == Part::kJoin && !codes[static_cast<std::size_t>(node.outputs[0])]) continue;
+      if (part == Part::kJoin && !joins[n]) continue;
       for (std::size_t i = 0; i < node.inputs.size(); ++i) {
         const ValueId id = node.inputs[i];
         if (id == graph::kNoValue || !order_of(id).real) continue;

@@ -105,7 +105,8 @@ void add_model(std::string& text, const QuantizeStory& story) {
                " after folding and fusing");
 }
 
-/// What stayed float, sizes, time and files. `lead` follows the number of nodes, of which `num_islands` are worth telling.
+/// What stayed float, sizes, time and files. `lead` follows the number of nodes, of which `num_islands` are worth
+/// telling.
 void add_closing(std::string& text, const QuantizeStory& story, std::size_t num_islands, const char* lead,
                  const std::vector<std::filesystem::path>& written) {
   const report::Report& report = story.report;

@@ -35,6 +35,8 @@ struct Given {
 
   EncodingSet encodings;  ///< Frozen: came with the model, or in a file of overrides.
   Orders orders;
+  /// Tensors that insert_converts() added, and those they are converted from.
+  std::map<std::string, std::string> converts = {};
 };
 
 /// What all orders of one tensor come to.

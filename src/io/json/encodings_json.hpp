@@ -52,6 +52,14 @@ struct EncodingsHeader {
   /// Fingerprint of the weights that the encodings fit, where they are not those of the model quantize was given;
   /// empty: not written.
   std::string weights = {};
+  /// Tensors that are to be real, and what kind of numbers.
+  struct Real {
+    int bits = 32;  ///< 16 or 32.
+    bool is_parameter = false;
+  };
+  std::map<std::string, Real> reals = {};
+  /// Tensors that the float model does not have, and those they are converted from.
+  std::map<std::string, std::string> converts = {};
   /// By tensor, which rules decided about it, in their order.
   std::map<std::string, std::vector<std::string>> rules = {};
   /// By name; empty: not written.
@@ -71,7 +79,7 @@ std::string write_encodings(const EncodingSet& encodings, const EncodingsHeader&
 /// What read_encodings() found.
 struct EncodingsFile {
   EncodingSet encodings;                   ///< Origin kOverridden; detail names file and entry. Without codes.
-  std::vector<std::string> float_tensors;  ///< Entries of dtype float: to stay float.
+  std::map<std::string, int> reals;        ///< To stay real numbers of 16 or 32 bits.
   std::vector<std::string> warnings;
   std::string arithmetic;  ///< The requantization rule our own files record; empty if the file names none.
 };
@@ -79,6 +87,12 @@ struct EncodingsFile {
 /// EncodingsHeader::weights of the file with this text; empty if it has none, or is no encodings file at all, of which
 /// read_encodings() tells more.
 std::string recorded_weights(std::string_view text);
+
+/// EncodingsHeader::converts of the file with this text; empty as above.
+std::map<std::string, std::string> recorded_converts(std::string_view text);
+
+/// Bits of EncodingsHeader::reals of the file with this text; empty as above.
+std::map<std::string, int> recorded_reals(std::string_view text);
 
 /// EncodingsHeader::rules of the file with this text; empty as above.
 std::map<std::string, std::vector<std::string>> recorded_rules(std::string_view text);

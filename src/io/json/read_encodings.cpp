@@ -19,6 +19,18 @@ const json* member_of(const json& object, const char* key) {
   return at != object.end() && at->is_object() ? &*at : nullptr;
 }
 
+/// Widths of real tensors under our own key.
+std::map<std::string, int> reals_of(const json& document) {
+  std::map<std::string, int> reals;
+  const json* ours = member_of(document, "halfstep");
+  const json* recorded = ours == nullptr ? nullptr : member_of(*ours, "reals");
+  if (recorded == nullptr) return reals;
+  for (const auto& [name, bits] : recorded->items()) {
+    if (bits == 16 || bits == 32) reals.emplace(name, bits.get<int>());
+  }
+  return reals;
+}
+
 /// A text under our own key; empty if there is none.
 std::string own_text(const json& document, const char* key) {
   const json* ours = member_of(document, "halfstep");
@@ -46,6 +58,8 @@ class Reader {
       return invalid(file_ + ": none of 'activation_encodings', 'param_encodings' and 'encodings' is present");
     }
     result_.arithmetic = own_text(*document, "arithmetic");
+    // Files of version 2 have no entries for real numbers.
+    for (const auto& [name, bits] : reals_of(*document)) result_.reals.emplace(name, bits);
     return std::move(result_);
   }
 
@@ -81,7 +95,7 @@ class Reader {
     if (!raw.ok()) return raw.error().at(place);
     for (const std::string& warning : raw->warnings) result_.warnings.push_back(place + ": " + warning);
     if (raw->is_float) {
-      result_.float_tensors.push_back(name);
+      result_.reals.emplace(name, raw->float_bits);
       return {};
     }
     Result<Encoding> encoding = encoding_of(*raw, target->second);
@@ -126,6 +140,24 @@ std::string_view name_of(EncodingsVersion version) {
 std::string recorded_weights(std::string_view text) {
   const Result<json> document = parse_json(text);
   return document.ok() && document->is_object() ? own_text(*document, "weights") : "";
+}
+
+std::map<std::string, int> recorded_reals(std::string_view text) {
+  const Result<json> document = parse_json(text);
+  return document.ok() && document->is_object() ? reals_of(*document) : std::map<std::string, int>();
+}
+
+std::map<std::string, std::string> recorded_converts(std::string_view text) {
+  std::map<std::string, std::string> converts;
+  const Result<json> document = parse_json(text);
+  if (!document.ok() || !document->is_object()) return converts;
+  const json* ours = member_of(*document, "halfstep");
+  const json* recorded = ours == nullptr ? nullptr : member_of(*ours, "converts");
+  if (recorded == nullptr) return converts;
+  for (const auto& [name, origin] : recorded->items()) {
+    if (origin.is_string()) converts.emplace(name, origin.get<std::string>());
+  }
+  return converts;
 }
 
 std::map<std::string, std::vector<std::string>> recorded_rules(std::string_view text) {

@@ -4,7 +4,7 @@ from onnx_wire import FIELDS, FLOAT, FLOAT16, INT8, UINT8
 
 TYPE_NAMES = {FLOAT: "float32", FLOAT16: "float16", UINT8: "uint8", INT8: "int8", 4: "uint16", 5: "int16", 6: "int32",
               7: "int64", 21: "uint4", 22: "int4"}
-CAST_TO = {1: "float32", 10: "float16"}
+CAST_TO = {1: "float32", 6: "int32", 10: "float16"}
 
 
 def read_varint(data, at):

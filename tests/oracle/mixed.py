@@ -49,7 +49,7 @@ def draw(encodings, seed):
     lots = random.Random(seed)
     entries = encodings["activation_encodings"] + encodings["param_encodings"]
     return {entry["name"]: lots.choice(KINDS) for entry in sorted(entries, key=lambda entry: entry["name"])
-            if entry["bw"] != BIAS_BITS}
+            if entry["dtype"] == "INT" and entry["bw"] != BIAS_BITS}
 
 
 def entry_of(kind):
@@ -385,7 +385,7 @@ def real_casts(quantized):
 def check_converts(checks, tools, case, quantized, folder, encodings, uniform_islands=frozenset()):
     """The number of converts, and that none is there twice. Returns the Borders."""
     program = tools.program(quantized.path, *case.dims_options())
-    codes = {entry["name"] for entry in encodings["activation_encodings"]}
+    codes = {entry["name"] for entry in encodings["activation_encodings"] if entry["dtype"] == "INT"}
     dumped = {path.name for path in (folder / "tensors" / "Result_0").glob("*.raw")}
     names = {name for name in quantized.types if name.replace("/", "_") + ".raw" in dumped}
     borders = Borders(quantized, codes, names, uniform_islands)
@@ -444,11 +444,11 @@ def check_obeyed(checks, borders, kinds, warnings):
             checks.expect(found in allowed, f"{name} is {found}, ordered {kind}")
 
 
-def relative_error(ours, theirs):
-    """Over all outputs of all samples, the norm of the difference over that of `theirs`."""
-    a, b = (np.concatenate([sample[name].reshape(-1) for sample in outputs for name in sorted(theirs[0])])
-            .astype(np.float64) for outputs in (ours, theirs))
-    return float(np.linalg.norm(a - b) / max(np.linalg.norm(b), 1e-30))
+def relative_error(ours, theirs, reference):
+    """Over all outputs of all samples, the norm of the difference over that of `reference`."""
+    a, b, c = (np.concatenate([sample[name].reshape(-1) for sample in outputs for name in sorted(reference[0])])
+               .astype(np.float64) for outputs in (ours, theirs, reference))
+    return float(np.linalg.norm(a - b) / max(np.linalg.norm(c), 1e-30))
 
 
 def equal_top1(ours, theirs):
@@ -465,8 +465,8 @@ def check_whole(checks, tools, case, model, folder, label):
     feeds = case.feeds()
     plain = agreement.run_onnxruntime(model, feeds, False)
     optimized = agreement.run_onnxruntime(model, feeds, True)
-    lost, itself = relative_error(ours, real), relative_error(optimized, plain)
-    apart = {"plain": relative_error(ours, plain), "optimized": relative_error(ours, optimized)}
+    lost, itself = relative_error(ours, real, real), relative_error(optimized, plain, real)
+    apart = {"plain": relative_error(ours, plain, real), "optimized": relative_error(ours, optimized, real)}
     checks.note(f"{label:10} of float {lost:.3g}; of ONNX Runtime plain {apart['plain']:.2g}, optimized "
                 f"{apart['optimized']:.2g}, itself {itself:.2g}; equal top-1 {equal_top1(ours, plain):.2f}")
     limit = max(MAX_OF_QUANTIZATION_ERROR * lost, SELF_MARGIN * itself)

@@ -80,7 +80,7 @@ TEST(Orders, MovementHandsAWidthOnToBothSides) {
   EXPECT_EQ(Settled({{"c", {bits(16)}}})["m"].bits, 16);
   EXPECT_EQ(Settled({{"m", {bits(4)}}})["c"].bits, 4);
   EXPECT_EQ(Settled({{"c", {bits(16)}}, {"m", {bits(4)}}})["m"].bits, 4);
-  EXPECT_FALSE(Settled({{"c", {bits(16)}}})["s"].bits.has_value());
+  EXPECT_FALSE(Settled({{"c", {bits(4)}}})["s"].bits.has_value());
 }
 
 TEST(Orders, ConcatHandsWideWidthsOnAndNoNarrowOnes) {

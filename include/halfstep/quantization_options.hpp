@@ -106,8 +106,12 @@ struct QuantizationOptions {
   std::optional<IntGrid> restricted_steps;  ///< Replaces the signed grid of weights.
   RangeRule act_range;                      ///< Activations.
   RangeRule param_range;                    ///< Weights and other constants.
-  bool trim_flat = false;                   ///< Grids end where Swish and its like, their only readers, are flat.
-  bool align_inputs = false;                ///< Inputs of Add and Concat share a grid where that costs less error.
+  /// act_range, or act_per_channel, is good for 8 bits only: what is ordered to be wider has the whole range, or one
+  /// grid.
+  bool wide_keeps_range = false;
+  bool wide_has_one_grid = false;
+  bool trim_flat = false;     ///< Grids end where Swish and its like, their only readers, are flat.
+  bool align_inputs = false;  ///< Inputs of Add and Concat share a grid where that costs less error.
 
   MixedPrecision mixed;
 

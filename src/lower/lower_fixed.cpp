@@ -79,9 +79,11 @@ class FixedStages {
   }
 
  private:
-  /// Half precision is asked for.
+  /// Half precision is asked for, or ends here.
   bool is_half(const Node& node) const {
-    return std::ranges::any_of(node.outputs, [&](ValueId id) { return steps_.is_half(id); });
+    return std::ranges::any_of(node.outputs, [&](ValueId id) { return steps_.is_half(id); }) ||
+           (node.op_type == "Identity" && steps_.is_half(node.inputs[0]) &&
+            tensors_.own_encoding(node.outputs[0]) == nullptr);
   }
 
   /// An Identity from real numbers onto a grid.

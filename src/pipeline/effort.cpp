@@ -22,10 +22,12 @@ class EffortOptions {
     const bool by_channel = affine && request_.options.per_channel == WeightsPerChannel::kAll;
     if (undecided("act_per_channel") && suits_grids_by_channel(request_.options)) {
       request_.options.act_per_channel = ActPerChannel::kDepthwise;
+      request_.options.wide_has_one_grid = true;
     }
     if (undecided("trim_flat")) request_.options.trim_flat = true;
     if (undecided("act_quantizer_calibration")) {
       request_.options.act_range.method = activation_method();
+      request_.options.wide_keeps_range = true;
       request_.tuning.range_choices = range_choices(best);
     }
     const bool coarse = !affine || request_.options.weight_bits < 8;

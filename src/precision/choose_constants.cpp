@@ -45,9 +45,11 @@ class ConstantChooser {
       if (ops::operand_role(graph_, node, i) != OperandRole::kData) continue;
       TensorPlan* plan = undecided(id, node, OperandRole::kData);
       if (plan == nullptr) continue;
-      plan->source = joins ? Source::kShared : Source::kConstant;
-      if (joins) plan->shared_with = node.outputs[0];
-      plan->grid = ordered_grid(data_request(node), order_of(id));
+      const GridRequest request = data_request(node);
+      plan->grid = ordered_grid(request, order_of(id));
+      const bool shares = joins && plan->grid == request;  // Else it was ordered to have another precision.
+      plan->source = shares ? Source::kShared : Source::kConstant;
+      if (shares) plan->shared_with = node.outputs[0];
       plan->rule = options_.param_range;
     }
   }

@@ -36,6 +36,8 @@ class Chooser {
         grid_(activation_request(options)),
         rule_(options.act_range),
         channels_(options.act_per_channel),
+        wide_keeps_range_(options.wide_keeps_range),
+        wide_has_one_grid_(options.wide_has_one_grid),
         links_(graph::links_of(graph)),
         needed_(graph.values.size()),
         encoded_(graph.values.size()) {
@@ -146,7 +148,8 @@ class Chooser {
   /// What is rare in an output of the model, such as the logit of the right class, is what counts there: percentiles do
   /// not clip it.
   RangeRule rule_of(ValueId id) const {
-    const bool keeps_all = rule_.method == RangeMethod::kPercentile && links_.is_output[at(id)];
+    const bool keeps_all = (rule_.method == RangeMethod::kPercentile && links_.is_output[at(id)]) ||
+                           (wide_keeps_range_ && is_ordered_wide(id));
     return keeps_all ? RangeRule{} : rule_;
   }
 
@@ -184,6 +187,8 @@ class Chooser {
     }
     return observed(id, (part == Part::kFloat ? "read as integers behind " : "computed by ") + describe(node));
   }
+
+  bool is_ordered_wide(ValueId id) const { return orders_[at(id)].bits.value_or(0) > 8; }
 
   /// Nobody asked for two precisions of what moves from `from` to `to`.
   bool keeps_width(ValueId from, ValueId to) const {
@@ -254,6 +259,7 @@ class Chooser {
     for (std::size_t v = 0; v < plan_.tensors.size(); ++v) {
       const auto id = static_cast<ValueId>(v);
       if (plan_.of(id).source != Source::kObserved || shares[v] || !may_have_channels(id)) continue;
+      if (wide_has_one_grid_ && is_ordered_wide(id)) continue;
       plan_.of(id).axis = kActivationChannelAxis;
       plan_.of(id).why += ", read by depthwise convolutions only: a grid for each channel";
     }
@@ -276,6 +282,8 @@ class Chooser {
   GridRequest grid_;
   RangeRule rule_;
   ActPerChannel channels_;
+  bool wide_keeps_range_;
+  bool wide_has_one_grid_;
   graph::Links links_;
   std::vector<Part> parts_;    // By NodeId.
   std::vector<bool> needed_;   // By ValueId: an operator with integer form reads it, perhaps through data movement.

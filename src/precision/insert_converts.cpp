@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/text.hpp"
+#include "encoding/encoding_set.hpp"
 #include "ops/op_def.hpp"
 #include "ops/operands.hpp"
 #include "precision/node_parts.hpp"
@@ -79,14 +80,69 @@ class Converter {
   const SettledOrder& order_of(ValueId id) const { return settled_[static_cast<std::size_t>(id)]; }
   bool is_half(ValueId id) const { return order_of(id).real == RealFormat::kFloat16; }
 
-  /// Real operands of nodes that compute on integers. What only moves data moves real numbers.
+  /// By ValueId: what will be on a grid whoever reads it, because integers are computed, or moved, into it.
+  std::vector<bool> codes_by_nature() const {
+    std::vector<bool> codes(graph_.values.size());
+    for (std::size_t v = 0; v < codes.size(); ++v) {
+      codes[v] = !settled_[v].real && find_encoding(given_.encodings, graph_.values[v].name) != nullptr;
+    }
+    for (const graph::Node& node : graph_.nodes) {
+      const Part part = part_of(graph_, node, facts_);
+      if (part == Part::kFloat || is_ordered_real(node, settled_)) continue;
+      const auto is_codes = [&](ValueId id) { return id != graph::kNoValue && codes[static_cast<std::size_t>(id)]; };
+      if (part != Part::kCompute && !std::ranges::any_of(node.inputs, is_codes)) continue;
+      for (const ValueId id : node.outputs) {
+        if (id != graph::kNoValue && !order_of(id).real) codes[static_cast<std::size_t>(id)] = true;
+      }
+    }
+    return codes;
+  }
+
+  /// By ValueId: read by what computes on integers, perhaps through what only moves data.
+  std::vector<bool> needed_as_codes() const {
+    std::vector<bool> needed(graph_.values.size());
+    const auto is_needed = [&](ValueId id) { return id != graph::kNoValue && needed[static_cast<std::size_t>(id)]; };
+    for (std::size_t n = graph_.nodes.size(); n-- > 0;) {
+      const graph::Node& node = graph_.nodes[n];
+      const Part part = part_of(graph_, node, facts_);
+      if (part == Part::kFloat || is_ordered_real(node, settled_)) continue;
+      if (part != Part::kCompute && !std::ranges::any_of(node.outputs, is_needed)) continue;
+      for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+        if (node.inputs[i] != graph::kNoValue && ops::operand_role(graph_, node, i) == ops::OperandRole::kData)
+          needed[static_cast<std::size_t>(node.inputs[i])] = true;
+      }
+    }
+    return needed;
+  }
+
+  /// By NodeId: joins of which at least one operand will be on a grid. The plan wants all of them there then.
+  std::vector<bool> joins_of_codes() const {
+    const std::vector<bool> codes = codes_by_nature();
+    const std::vector<bool> needed = needed_as_codes();
+    std::vector<bool> joins(graph_.nodes.size());
+    for (std::size_t n = 0; n < joins.size(); ++n) {
+      const graph::Node& node = graph_.nodes[n];
+      if (part_of(graph_, node, facts_) != Part::kJoin) continue;
+      const auto output = static_cast<std::size_t>(node.outputs[0]);
+      const auto can_be_codes = [&](ValueId id) {
+        return id != graph::kNoValue && !order_of(id).real && graph::constant_of(graph_, id) == nullptr;
+      };
+      joins[n] = codes[output] || (needed[output] && std::ranges::any_of(node.inputs, can_be_codes));
+    }
+    return joins;
+  }
+
+  /// Real operands of nodes that compute on integers. What only moves data moves real numbers; so does a Concat of
+  /// nothing else.
   Uses integer_uses() const {
     Uses uses;
     if (options_.act_bits == 32) return uses;  // Nothing computes on integers.
+    const std::vector<bool> joins = joins_of_codes();
     for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
       const graph::Node& node = graph_.nodes[n];
       const Part part = part_of(graph_, node, facts_);
       if ((part != Part::kCompute && part != Part::kJoin) || is_ordered_real(node, settled_)) continue;
+      if (part == Part::kJoin && !joins[n]) continue;
       for (std::size_t i = 0; i < node.inputs.size(); ++i) {
         const ValueId id = node.inputs[i];
         if (id == graph::kNoValue || !order_of(id).real) continue;

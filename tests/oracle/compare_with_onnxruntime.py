@@ -25,6 +25,7 @@ import formulas
 import gemm_biases
 import imported_qdq
 import layers
+import mixed
 import qdq_file
 import range_leavers
 import weight_only
@@ -248,6 +249,7 @@ def run_all(checks, tools, work, shared, only):
         folder = work / case.name
         checks.run(case.name, check_float, tools, case, folder)
         checks.run(case.name, check_quantized, tools, case, folder / "default")
+        checks.run(f"{case.name} mixed", mixed.check, tools, case, folder / "mixed")
         if shared:
             for variant in SHARED_IMPORTS.get(case.name, ()):
                 checks.run(f"{case.name} from ORT", imported_qdq.check_fixed, tools, case, variant, folder / "imported")

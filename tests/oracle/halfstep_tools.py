@@ -59,9 +59,9 @@ class Tools:
         threads = [] if "--threads" in options else ["--threads", self.num_threads]
         return self._stdout(tool, [*options, *threads, "--quiet", *models])
 
-    def program(self, model):
+    def program(self, model, *options):
         """The fixed-point Program of `model` in print."""
-        return self._stdout("quantize-inspect", ["--program", "fixed", model])
+        return self._stdout("quantize-inspect", ["--program", "fixed", *options, model])
 
     def _stdout(self, tool, arguments):
         command = [str(part) for part in (self.folder / tool, *arguments)]

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <utility>
+#include <vector>
 
 namespace halfstep::io {
 namespace {
@@ -20,12 +21,24 @@ constexpr std::int64_t kCastToHalf = 10;
 
 class HalfCasts {
  public:
-  explicit HalfCasts(Graph graph) : graph_(std::move(graph)) {}
+  explicit HalfCasts(Graph graph) : graph_(std::move(graph)), read_as_float32_(graph_.values.size()) {
+    for (const Node& node : graph_.nodes) {
+      const bool computes_half = std::ranges::any_of(node.outputs, [&](ValueId id) { return is_half(id); });
+      if (computes_half || node.op_type == "Identity") continue;
+      for (const ValueId id : node.inputs) {
+        if (is_half(id)) read_as_float32_[static_cast<std::size_t>(id)] = true;
+      }
+    }
+    for (const graph::GraphOutput& output : graph_.outputs) {
+      read_as_float32_[static_cast<std::size_t>(output.value)] = true;
+    }
+  }
 
   Graph run() {
     for (Node& node : std::exchange(graph_.nodes, {})) {
       const bool computes_half = std::ranges::any_of(node.outputs, [&](ValueId id) { return is_half(id); });
-      if (node.op_type == "Identity" && is_half(node.inputs[0]) != computes_half) {
+      const bool converts = node.op_type == "Identity" && is_half(node.inputs[0]) != computes_half;
+      if (converts && (computes_half || !is_read_as_float32(node.inputs[0]))) {
         node.op_type = "Cast";
         node.attributes.set("to", computes_half ? kCastToHalf : kCastToFloat);
       } else if (!computes_half) {
@@ -37,14 +50,19 @@ class HalfCasts {
     }
     for (graph::GraphOutput& output : graph_.outputs) {
       if (!is_half(output.value)) continue;
-      const ValueId real = as_float32(output.value);
-      std::swap(graph_.value(real).name, graph_.value(output.value).name);
-      output.value = real;
+      const ValueId half = std::exchange(output.value, as_float32(output.value));
+      std::string name = graph_.value(half).name;
+      std::string name_of_half = name + "_float16";
+      while (graph::find_value(graph_, name_of_half) != kNoValue) name_of_half += "_";
+      graph_.value(half).name = std::move(name_of_half);
+      graph_.value(output.value).name = std::move(name);
     }
     return std::move(graph_);
   }
 
  private:
+  /// By what needs a Cast of its own, which converts then share.
+  bool is_read_as_float32(ValueId id) const { return read_as_float32_[static_cast<std::size_t>(id)]; }
   bool is_half(ValueId id) const { return id != kNoValue && graph_.value(id).format == RealFormat::kFloat16; }
 
   ValueId as_float32(ValueId id) {
@@ -62,6 +80,7 @@ class HalfCasts {
   }
 
   Graph graph_;
+  std::vector<bool> read_as_float32_;  // By ValueId of the graph without Casts.
   std::map<ValueId, ValueId> casts_;
 };
 

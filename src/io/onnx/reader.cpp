@@ -14,6 +14,7 @@
 #include "io/onnx/graph_builder.hpp"
 #include "io/onnx/half_casts.hpp"
 #include "io/onnx/mapped_file.hpp"
+#include "io/onnx/narrow_guards.hpp"
 #include "io/onnx/opsets.hpp"
 #include "io/onnx/tensor_proto.hpp"
 
@@ -60,6 +61,7 @@ Result<ReadModel> read_model(std::span<const std::byte> bytes, ExternalSource& e
       static_cast<int>(std::min<std::int64_t>(proto.ir_version(), std::numeric_limits<int>::max()));
   for (const auto& entry : proto.metadata_props()) model.graph.metadata.emplace_back(entry.key(), entry.value());
   if (proto.producer_name() == kProducer) {
+    remove_narrow_guards(model.graph);
     restore_halves(model.graph);
   } else {
     for (graph::Value& value : model.graph.values) value.format = graph::RealFormat::kFloat32;

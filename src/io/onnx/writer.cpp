@@ -15,6 +15,7 @@
 #include "core/text.hpp"
 #include "io/onnx/export_forms.hpp"
 #include "io/onnx/half_casts.hpp"
+#include "io/onnx/narrow_guards.hpp"
 #include "io/onnx/nbits_graph.hpp"
 #include "io/onnx/qdq_graph.hpp"
 
@@ -264,7 +265,7 @@ Result<PendingModel> write_onnx(const Graph& source, const EncodingSet& encoding
   if (!products.ok()) return products.error();
   Result<Graph> with_pairs = insert_qdq(*products, encodings);
   if (!with_pairs.ok()) return with_pairs.error();
-  Graph with_casts = insert_half_casts(*std::move(with_pairs));
+  Graph with_casts = insert_half_casts(insert_narrow_guards(*std::move(with_pairs)));
   const int opset = opset_for(with_casts);
   const Graph graph = to_export_forms(std::move(with_casts), opset);
 

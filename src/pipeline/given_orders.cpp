@@ -6,11 +6,14 @@
 
 #include "io/json/overrides_json.hpp"
 #include "ops/operands.hpp"
+#include "pipeline/target.hpp"
 #include "precision/choose_tensors.hpp"
 #include "precision/encoding_targets.hpp"
 #include "precision/insert_converts.hpp"
 #include "precision/mixed_orders.hpp"
 #include "precision/moved_names.hpp"
+#include "precision/target_converts.hpp"
+#include "precision/target_orders.hpp"
 
 namespace halfstep::pipeline {
 namespace {
@@ -96,26 +99,22 @@ Result<void> apply_overrides(const QuantizeRequest& request, const graph::Graph&
   return {};
 }
 
-}  // namespace
-
-bool may_need_no_samples(const QuantizeRequest& request) {
-  return !request.quantization_overrides.empty() || request.float_fallback || is_float_model(request);
-}
-
-Result<void> give_orders(const QuantizeRequest& request, const graph::Graph& as_read, const ops::InputShapes& shapes,
-                         PreparedModel& model, const std::function<void(const std::string&)>& warn) {
+/// Below everything else.
+Result<void> order_for_target(const QuantizeRequest& request, const TargetProfile& target,
+                              const ops::InputShapes& shapes, PreparedModel& model,
+                              const std::function<void(const std::string&)>& warn) {
+  model.graph = precision::split_clamps(std::move(model.graph), target);
   const Result<ops::Facts> facts = ops::infer_facts(model.graph, shapes);
   if (!facts.ok()) return facts.error();
-  Result<precision::MixedOrders> mixed = precision::mixed_orders(model.graph, *facts, request.options);
-  if (!mixed.ok()) return mixed.error();
-  std::ranges::for_each(mixed->warnings, warn);
-  model.orders = std::move(mixed->orders);
-  if (auto done = apply_overrides(request, as_read, model, warn); !done.ok()) return done;
-  if (is_float_model(request)) keep_all_real(model, *facts, request.options);
-  if (request.float_fallback) {
-    const graph::RealFormat format = real_format(request.options);
-    if (auto done = fall_back_to_float(shapes, request, model, format); !done.ok()) return done;
-  }
+  std::vector<std::string> warnings;
+  model.orders = precision::target_orders(model.graph, *facts, request.options, target, warnings);
+  std::ranges::for_each(warnings, warn);
+  return {};
+}
+
+/// With the converts that `given` and `target` need.
+Result<void> convert(const QuantizeRequest& request, const ops::InputShapes& shapes, const TargetProfile* target,
+                     PreparedModel& model, const std::function<void(const std::string&)>& warn) {
   Given given(std::move(model.encodings));
   given.orders = std::move(model.orders);
   std::vector<std::string> warnings;
@@ -123,12 +122,57 @@ Result<void> give_orders(const QuantizeRequest& request, const graph::Graph& as_
       precision::insert_converts(std::move(model.graph), shapes, request.options, given, warnings);
   if (!converted.ok()) return converted.error();
   std::ranges::for_each(warnings, warn);
+  if (target != nullptr) {
+    converted = precision::convert_widths(*std::move(converted), shapes, request.options, *target, given);
+    if (!converted.ok()) return converted.error();
+  }
   model.graph = *std::move(converted);
   model.encodings = std::move(given.encodings);
   model.orders = std::move(given.orders);
-  // Converts into integers would need a range, too.
-  if (request.float_fallback) return fall_back_to_float(shapes, request, model, graph::RealFormat::kFloat32);
   return {};
+}
+
+/// What follows from everything that was asked for.
+void follow(const QuantizeRequest& request, const TargetProfile& target, const ops::Facts& facts,
+            PreparedModel& model) {
+  Given given(std::move(model.encodings));
+  given.orders = std::move(model.orders);
+  precision::follow_target(model.graph, facts, request.options, target, given);
+  model.encodings = std::move(given.encodings);
+  model.orders = std::move(given.orders);
+}
+
+}  // namespace
+
+bool may_need_no_samples(const QuantizeRequest& request) {
+  return !request.quantization_overrides.empty() || request.float_fallback || is_float_model(request);
+}
+
+Result<void> give_orders(const QuantizeRequest& request, const graph::Graph& as_read, const ops::InputShapes& shapes,
+                         const TargetProfile* target, PreparedModel& model,
+                         const std::function<void(const std::string&)>& warn) {
+  if (target != nullptr) {
+    if (auto done = order_for_target(request, *target, shapes, model, warn); !done.ok()) return done;
+  }
+  const Result<ops::Facts> facts = ops::infer_facts(model.graph, shapes);
+  if (!facts.ok()) return facts.error();
+  Result<precision::MixedOrders> mixed = precision::mixed_orders(model.graph, *facts, request.options);
+  if (!mixed.ok()) return mixed.error();
+  std::ranges::for_each(mixed->warnings, warn);
+  for (auto& [name, orders] : mixed->orders) std::ranges::move(orders, std::back_inserter(model.orders[name]));
+  if (auto done = apply_overrides(request, as_read, model, warn); !done.ok()) return done;
+  if (target != nullptr) follow(request, *target, *facts, model);
+  if (is_float_model(request)) keep_all_real(model, *facts, request.options);
+  if (request.float_fallback) {
+    const graph::RealFormat format = real_format(request.options);
+    if (auto done = fall_back_to_float(shapes, request, model, format); !done.ok()) return done;
+  }
+  if (auto done = convert(request, shapes, target, model, warn); !done.ok()) return done;
+  // Converts into integers would need a range, too.
+  if (request.float_fallback) {
+    if (auto done = fall_back_to_float(shapes, request, model, graph::RealFormat::kFloat32); !done.ok()) return done;
+  }
+  return target == nullptr ? Result<void>() : check_target_plan(*target, model, shapes, request.options);
 }
 
 std::string reason_to_be_real(const graph::Node& node, const precision::Plan& plan) {

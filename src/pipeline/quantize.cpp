@@ -21,6 +21,7 @@
 #include "pipeline/quantize_summary.hpp"
 #include "pipeline/range_report.hpp"
 #include "pipeline/sources.hpp"
+#include "pipeline/target.hpp"
 #include "precision/check_constants.hpp"
 #include "precision/choose_tensors.hpp"
 #include "precision/coverage.hpp"
@@ -80,6 +81,9 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   if (Result<void> sensible = pipeline::check_sources(request); !sensible.ok()) return sensible.error();
   const Result<io::EncodingsVersion> version = io::encodings_version(request.encodings_version);
   if (!version.ok()) return version.error();
+  const Result<std::optional<TargetProfile>> found = pipeline::target_of(request);
+  if (!found.ok()) return found.error();
+  const TargetProfile* target = *found ? &**found : nullptr;
   Result<OutputPaths> paths = pipeline::output_paths(request);
   if (!paths.ok()) return paths.error();
   const auto warn = [&](const std::string& text) {
@@ -106,7 +110,7 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   PreparedModel model = *std::move(prepared);
   const std::string place = request.model.model.string();
   story.num_nodes = model.graph.nodes.size();
-  if (auto done = pipeline::give_orders(request, as_read, sources->shapes, model, warn); !done.ok())
+  if (auto done = pipeline::give_orders(request, as_read, sources->shapes, target, model, warn); !done.ok())
     return done.error().at(place);
   if (request.shard) return observe_shard(request, *sources, model, observer, story);
 
@@ -139,10 +143,14 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   story.report.input_list = request.input_list.string();
   story.report.mode = "fixed";
   story.report.arithmetic = name_of(story.fixed.arithmetic);
-  story.report.options = settings_of(made.options, made.tuning);
+  story.report.options = settings_of(made);
   const Result<lower::Program> program =
       lower::fixed_program(model.graph, sources->shapes, model.encodings, story.fixed);
   if (!program.ok()) return program.error().at(place);
+  if (target != nullptr) {
+    const auto legal = pipeline::check_target_result(*target, model, quantized->facts, quantized->plan, *program);
+    if (!legal.ok()) return legal.error().at(place);
+  }
   for (const lower::Island& island : program->islands) {
     const graph::Node& node = model.graph.node(island.node);
     const std::string asked = pipeline::reason_to_be_real(node, quantized->plan);

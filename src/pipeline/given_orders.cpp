@@ -151,8 +151,10 @@ bool may_need_no_samples(const QuantizeRequest& request) {
 Result<void> give_orders(const QuantizeRequest& request, const graph::Graph& as_read, const ops::InputShapes& shapes,
                          const TargetProfile* target, PreparedModel& model,
                          const std::function<void(const std::string&)>& warn) {
-  if (target != nullptr) {
-    if (auto done = order_for_target(request, *target, shapes, model, warn); !done.ok()) return done;
+  // With weights alone on integers there are no widths of data to follow.
+  const TargetProfile* widths_of = request.options.act_bits == 32 ? nullptr : target;
+  if (widths_of != nullptr) {
+    if (auto done = order_for_target(request, *widths_of, shapes, model, warn); !done.ok()) return done;
   }
   const Result<ops::Facts> facts = ops::infer_facts(model.graph, shapes);
   if (!facts.ok()) return facts.error();
@@ -161,13 +163,13 @@ Result<void> give_orders(const QuantizeRequest& request, const graph::Graph& as_
   std::ranges::for_each(mixed->warnings, warn);
   for (auto& [name, orders] : mixed->orders) std::ranges::move(orders, std::back_inserter(model.orders[name]));
   if (auto done = apply_overrides(request, as_read, model, warn); !done.ok()) return done;
-  if (target != nullptr) follow(request, *target, *facts, model);
+  if (widths_of != nullptr) follow(request, *widths_of, *facts, model);
   if (is_float_model(request)) keep_all_real(model, *facts, request.options);
   if (request.float_fallback) {
     const graph::RealFormat format = real_format(request.options);
     if (auto done = fall_back_to_float(shapes, request, model, format); !done.ok()) return done;
   }
-  if (auto done = convert(request, shapes, target, model, warn); !done.ok()) return done;
+  if (auto done = convert(request, shapes, widths_of, model, warn); !done.ok()) return done;
   // Converts into integers would need a range, too.
   if (request.float_fallback) {
     if (auto done = fall_back_to_float(shapes, request, model, graph::RealFormat::kFloat32); !done.ok()) return done;

@@ -61,6 +61,8 @@ class OptionJudge {
   void check_width(const char* option, int bits, Kinds OperatorRule::*member, const std::string& what) {
     const Kinds kinds = all_of(target_, member);
     const std::optional<int> best = legal_bits(kinds, bits);
+    // Activations of 32 bits are those of weights alone on integers.
+    if (member == &OperatorRule::activations && bits == 32 && has(kinds, {32, true})) return;
     if (!best || *best == bits || has(kinds, {bits, false})) return;
     refuse(option, std::to_string(bits), "has " + what + " of " + text_of(kinds) + " only",
            "use " + std::to_string(*best));

@@ -189,7 +189,7 @@ TEST(Recipes, ErrorsNameFileAndKeyWithoutDashes) {
   };
   check({{"act_bitwith", "8"}}, "recipes have no option 'act_bitwith', did you mean 'act_bitwidth'?");
   check({{"validate", "8"}}, "recipes have no option 'validate'");
-  check({{"act_bitwidth", "7"}}, "act_bitwidth: 7 is not one of 8, 16");
+  check({{"act_bitwidth", "7"}}, "act_bitwidth: 7 is not one of 8, 16, 32");
   check({{"arithmetic", "q31"}},
         "arithmetic: q31 is not one of float_half_even, q31_single, q31_double, shift_half_up, "
         "shift_half_even, shift_half_away");

@@ -119,7 +119,8 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   if (request.shard) return observe_shard(request, *sources, model, observer, story);
 
   // Observe, decide, and change what algorithms change.
-  story.num_imported = model.encodings.size();
+  story.num_imported = static_cast<std::size_t>(std::ranges::count_if(
+      model.encodings, [](const auto& named) { return named.second.provenance.origin != Origin::kFixed; }));
   QuantizeRequest made = request;  // With what a search decides.
   Result<pipeline::Quantized> quantized = pipeline::make_quantized(made, *sources, model, observer, story);
   if (!quantized.ok()) return quantized.error().at(place);
@@ -135,6 +136,10 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
                                               "data and has an integer form; see quantize-inspect"};
   }
 
+  if (target != nullptr) {
+    const auto legal = pipeline::check_target_grids(*target, model, quantized->facts, quantized->plan);
+    if (!legal.ok()) return legal.error().at(place);
+  }
   const Result<FixedPointOptions> fixed = pipeline::fixed_options_for(model, request.fixed);
   if (!fixed.ok()) return fixed.error();
   story.fixed = *fixed;
@@ -152,7 +157,7 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
       lower::fixed_program(model.graph, sources->shapes, model.encodings, story.fixed);
   if (!program.ok()) return program.error().at(place);
   if (target != nullptr) {
-    const auto legal = pipeline::check_target_result(*target, model, quantized->facts, quantized->plan, *program);
+    const Result<void> legal = pipeline::check_target_program(*target, model.graph, *program);
     if (!legal.ok()) return legal.error().at(place);
   }
   for (const lower::Island& island : program->islands) {

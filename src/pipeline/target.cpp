@@ -14,27 +14,6 @@
 #include "precision/target_checks.hpp"
 
 namespace halfstep::pipeline {
-namespace {
-
-/// Sums of products with weights; what Add and its like sum is scaled to fit.
-Result<void> check_accumulators(const TargetProfile& target, const graph::Graph& graph, const lower::Program& program) {
-  if (!target.accumulator_bits || *target.accumulator_bits >= 64) return {};
-  const std::uint64_t largest = (std::uint64_t{1} << (*target.accumulator_bits - 1)) - 1;
-  for (const lower::Step& step : program.steps) {
-    const ops::AccumulatorProof& proof = step.facts.accumulator;
-    if (proof.bits == 0 || proof.worst_case <= largest || step.node == graph::kNoNode) continue;
-    if (ops::weight_of(graph, graph.node(step.node)) == graph::kNoValue) continue;
-    const bool raised = *target.accumulator_bits == 32;
-    return usage(step.label + ": its sums may reach " + std::to_string(proof.worst_case) + ", and target " +
-                 target.name + " has accumulators of " + std::to_string(*target.accumulator_bits) + " bits; " +
-                 (raised ? "use --accumulator_bits 32, which raises the scale of the weight"
-                         : "override the weight with fewer bits"));
-  }
-  return {};
-}
-
-}  // namespace
-
 std::filesystem::path target_folder() { return recipe_folder() / "targets"; }
 
 Result<TargetProfile> find_target(const std::string& name_or_file, const std::filesystem::path& folder) {
@@ -65,12 +44,29 @@ Result<void> check_target_plan(const TargetProfile& target, const PreparedModel&
                                 precision::kinds_of(model.graph, *facts, plan, model.encodings), plan);
 }
 
-Result<void> check_target_result(const TargetProfile& target, const PreparedModel& model, const ops::Facts& facts,
-                                 const precision::Plan& plan, const lower::Program& program) {
+Result<void> check_target_grids(const TargetProfile& target, const PreparedModel& model, const ops::Facts& facts,
+                                const precision::Plan& plan) {
   const precision::TensorKinds kinds = precision::kinds_of(model.graph, facts, model.encodings);
   if (auto legal = precision::check_kinds(model.graph, facts, target, kinds, plan); !legal.ok()) return legal;
-  if (auto legal = precision::check_grids(model.graph, facts, target, model.encodings); !legal.ok()) return legal;
-  return check_accumulators(target, model.graph, program);
+  return precision::check_grids(model.graph, facts, target, model.encodings);
+}
+
+// Sums of products with weights: what Add and its like sum is scaled to fit.
+Result<void> check_target_program(const TargetProfile& target, const graph::Graph& graph,
+                                  const lower::Program& program) {
+  if (!target.accumulator_bits || *target.accumulator_bits >= 64) return {};
+  const std::uint64_t largest = (std::uint64_t{1} << (*target.accumulator_bits - 1)) - 1;
+  for (const lower::Step& step : program.steps) {
+    const ops::AccumulatorProof& proof = step.facts.accumulator;
+    if (proof.bits == 0 || proof.worst_case <= largest || step.node == graph::kNoNode) continue;
+    if (ops::weight_of(graph, graph.node(step.node)) == graph::kNoValue) continue;
+    const bool raised = *target.accumulator_bits == 32;
+    return usage(step.label + ": its sums may reach " + std::to_string(proof.worst_case) + ", and target " +
+                 target.name + " has accumulators of " + std::to_string(*target.accumulator_bits) + " bits; " +
+                 (raised ? "use --accumulator_bits 32, which raises the scale of the weight"
+                         : "override the weight with fewer bits"));
+  }
+  return {};
 }
 
 }  // namespace halfstep::pipeline

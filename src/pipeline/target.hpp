@@ -30,9 +30,12 @@ Result<std::optional<TargetProfile>> target_of(const QuantizeRequest& request);
 Result<void> check_target_plan(const TargetProfile& target, const PreparedModel& model, const ops::InputShapes& shapes,
                                const QuantizationOptions& options);
 
-/// The finished model: kinds, grids, and the accumulators of `program`, its fixed-point Program. Errors: kUsage naming
-/// the node, the target's rule and a remedy.
-Result<void> check_target_result(const TargetProfile& target, const PreparedModel& model, const ops::Facts& facts,
-                                 const precision::Plan& plan, const lower::Program& program);
+/// The kinds and grids of the finished model. Errors: kUsage naming the node, the target's rule and a remedy.
+Result<void> check_target_grids(const TargetProfile& target, const PreparedModel& model, const ops::Facts& facts,
+                                const precision::Plan& plan);
+
+/// The accumulators of `program`, the fixed-point Program of `graph`. Errors: likewise.
+Result<void> check_target_program(const TargetProfile& target, const graph::Graph& graph,
+                                  const lower::Program& program);
 
 }  // namespace halfstep::pipeline

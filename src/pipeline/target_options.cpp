@@ -34,7 +34,10 @@ Result<void> check_target_options(const TargetProfile& target, const QuantizeReq
   if (origin.source == OptionSource::kRecipe) {
     return usage("the recipe sets " + option + ": " + rule + "; leave the recipe out, or " + refusal->remedy);
   }
-  const std::string through = origin.through.empty() ? "" : " (by --" + origin.through + ")";
+  const bool implied = origin.source == OptionSource::kScale;
+  const std::string through = implied                  ? " (implied by --scale)"
+                              : origin.through.empty() ? ""
+                                                       : " (by --" + origin.through + ")";
   return usage(option + through + ": " + rule + "; leave it out, or " + refusal->remedy);
 }
 

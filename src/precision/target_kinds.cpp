@@ -45,6 +45,8 @@ class KindJudge {
 
   Result<void> judge(const graph::Node& node) const {
     if (node.outputs.empty() || !kind_of(node.outputs[0])) return {};
+    // A convert, or nothing at all: what reads it judges its two sides.
+    if (node.op_type == "Identity") return {};
     if (kind_of(node.outputs[0])->real) return judge_real(node);
     const OperatorRule* rule = target_.rule_of(node.op_type);
     if (rule == nullptr) {
@@ -56,9 +58,7 @@ class KindJudge {
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       if (auto legal = judge_operand(node, i, *rule); !legal.ok()) return legal;
     }
-    // An Identity may be a convert.
-    if ((rule->one_width || rule->keeps_precision) && node.op_type != "Identity") return judge_one_width(node);
-    return {};
+    return rule->one_width || rule->keeps_precision ? judge_one_width(node) : Result<void>();
   }
 
  private:

@@ -83,10 +83,12 @@ class Refusals(TargetTest):
     def test_options(self):
         self.refuse(["--act_bitwidth 16: target generic-int8 has activations of 8 bits only; leave it out, or use 8"],
                     "--target", "generic-int8", "--act_bitwidth", 16)
-        self.refuse(["--act_quantizer_schema asymmetric (by --act_quantizer): target tidl"], "--target", "tidl",
-                    "--act_quantizer", "tf")
-        self.refuse(["the recipe sets --act_quantizer_schema asymmetric: target esp-dl"], "--target", "esp-dl",
-                    "--config", "int8-affine", "--scale", "power_of_two", "--act_quantizer_calibration", "mse")
+        self.refuse(["--scale power_of_two (by --calibration_option): target tflite has scales of kind affine only"],
+                    "--target", "tflite", "--calibration_option", 1)
+        self.refuse(["the recipe sets --scale affine: target esp-dl has scales of kind power_of_two only"], "--target",
+                    "esp-dl", "--config", "tflite-int8")
+        self.refuse(["--act_quantizer_schema unsignedsymmetric (implied by --scale): target esp-dl"], "--target",
+                    "esp-dl", "--config", "int8-affine", "--scale", "power_of_two")
         self.refuse(["--target has no effect with --dynamic"], "--target", "tflite", "--dynamic")
 
     def test_names_and_files(self):
@@ -175,7 +177,7 @@ class Effects(TargetTest):
                                         "--output_path", "h.onnx", "--target", path, MODEL)
         self.assertIn("(Add) stays float: target", finished.stderr)
         report = json.loads((self.work / "h.report.json").read_text())
-        self.assertEqual({island["operator"] for island in report["float_islands"]}, {"Add"})
+        self.assertEqual({island["op"] for island in report["float_islands"]}, {"Add"})
 
     def test_explain(self):
         finished = self.assert_succeeds("quantize", "--explain", "--target", "tidl", MODEL)

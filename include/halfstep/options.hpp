@@ -82,6 +82,9 @@ Result<void> check_tuning(const TuningOptions& options, const GivenNames& given)
 /// (name, value) of every option of precision and of algorithms with a value, in the order of the rows.
 GivenOptions settings_of(const QuantizationOptions& options, const TuningOptions& tuning);
 
+/// The same with the name of the target, if there is one.
+GivenOptions settings_of(const QuantizeRequest& request);
+
 /// README's table of quantize's options, in Markdown.
 std::string options_markdown();
 

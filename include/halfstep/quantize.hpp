@@ -33,6 +33,9 @@ struct QuantizeRequest {
   /// Weights to integers, activations onto grids that each run finds: no samples, and of `options` what is about
   /// weights only (docs/encodings.md: Dynamic quantization).
   bool dynamic = false;
+  /// Name or file of a profile of what the device can do (docs/targets.md), whose options resolve_options() has set and
+  /// whose rules quantize() obeys; empty: none.
+  std::string target;
   QuantizationOptions options;
   TuningOptions tuning;
   bool search = false;  ///< Try several schemes and keep the best; what they vary must be left open.
@@ -66,8 +69,8 @@ Result<QuantizeOutcome> strip(const QuantizeRequest& request, const Observer& ob
 /// With request.shard, only observes and writes statistics_out; with request.statistics_in, observes nothing.
 /// With request.dynamic, only weights get encodings, and nothing is compared.
 /// Errors: those of reading; kCalibration for NaN or infinity in a weight or an
-/// activation, and for statistics that lack what the options read; kUsage for options that contradict each other, and
-/// for statistics of another model or version.
+/// activation, and for statistics that lack what the options read; kUsage for options that contradict each other, for
+/// statistics of another model or version, and for nodes that request.target cannot compute.
 Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer& observer = {});
 
 }  // namespace halfstep

@@ -22,7 +22,7 @@ struct Line {
   std::string origin;
 };
 
-std::string text_of(const OptionOrigin& origin, const std::optional<Recipe>& recipe) {
+std::string text_of(const OptionOrigin& origin, const std::optional<Recipe>& recipe, const std::string& target) {
   std::string text;
   switch (origin.source) {
     case OptionSource::kDefault:
@@ -31,6 +31,9 @@ std::string text_of(const OptionOrigin& origin, const std::optional<Recipe>& rec
       return "effort";
     case OptionSource::kScale:
       return "implied by scale";
+    case OptionSource::kTarget:
+      text = "target " + target;
+      break;
     case OptionSource::kRecipe:
       text = "recipe " + (recipe ? recipe->name : std::string());
       break;
@@ -72,7 +75,7 @@ Result<Line> explain_arithmetic(const QuantizeRequest& request, Line line, const
     }
   } else if (carried->encodings.empty()) {
     rule = power_of_two ? Arithmetic::kShiftHalfUp : Arithmetic::kQ31Single;
-    if (power_of_two) line.origin = text_of({OptionSource::kScale, ""}, {});
+    if (power_of_two) line.origin = text_of({OptionSource::kScale, ""}, {}, "");
   } else if (needs_power_of_two(rule) || name_of(rule) == carried->arithmetic) {
     line.origin = "model";
   }
@@ -101,8 +104,8 @@ std::string in_columns(const std::vector<Line>& lines) {
 Result<std::string> explain_options(const QuantizeRequest& request, const std::optional<Recipe>& recipe,
                                     const OptionOrigins& origins, const Observer& observer) {
   if (Result<void> legal = precision::check(request.options); !legal.ok()) return legal.error();
-  Result<Line> arithmetic =
-      explain_arithmetic(request, {"arithmetic", "", text_of(origin_of(origins, "arithmetic"), recipe)}, observer);
+  Result<Line> arithmetic = explain_arithmetic(
+      request, {"arithmetic", "", text_of(origin_of(origins, "arithmetic"), recipe, request.target)}, observer);
   if (!arithmetic.ok()) return arithmetic.error();
   std::vector<Line> lines{{"option", "value", "from"}};
   pipeline::for_each_row(request, [&](const auto& row, const auto& part) {
@@ -111,7 +114,8 @@ Result<std::string> explain_options(const QuantizeRequest& request, const std::o
     } else if (request.search && std::ranges::count(pipeline::kSearched, row.name) > 0) {
       if (row.name != "effort") lines.push_back({std::string(row.name), "several", "search"});
     } else if (std::optional<std::string> value = value_of(row, part)) {
-      lines.push_back({std::string(row.name), *std::move(value), text_of(origin_of(origins, row.name), recipe)});
+      lines.push_back(
+          {std::string(row.name), *std::move(value), text_of(origin_of(origins, row.name), recipe, request.target)});
     }
   });
   std::string heading;

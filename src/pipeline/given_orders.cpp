@@ -8,10 +8,13 @@
 #include "io/json/overrides_json.hpp"
 #include "ops/operands.hpp"
 #include "pipeline/load_encodings.hpp"
+#include "pipeline/target.hpp"
 #include "precision/choose_tensors.hpp"
 #include "precision/encoding_targets.hpp"
 #include "precision/mixed_orders.hpp"
 #include "precision/moved_names.hpp"
+#include "precision/target_converts.hpp"
+#include "precision/target_orders.hpp"
 
 namespace halfstep::pipeline {
 namespace {
@@ -110,6 +113,43 @@ Result<void> apply_overrides(const QuantizeRequest& request, const graph::Graph&
   return {};
 }
 
+/// Below everything else.
+Result<void> order_for_target(const QuantizeRequest& request, const TargetProfile& target,
+                              const ops::InputShapes& shapes, PreparedModel& model,
+                              const std::function<void(const std::string&)>& warn) {
+  model.graph = precision::split_clamps(std::move(model.graph), target);
+  const Result<ops::Facts> facts = ops::infer_facts(model.graph, shapes);
+  if (!facts.ok()) return facts.error();
+  std::vector<std::string> warnings;
+  model.orders = precision::target_orders(model.graph, *facts, request.options, target, warnings);
+  std::ranges::for_each(warnings, warn);
+  return {};
+}
+
+/// With the converts that `given` and `target` need.
+Result<void> convert(const QuantizeRequest& request, const ops::InputShapes& shapes, const TargetProfile* target,
+                     PreparedModel& model, const std::function<void(const std::string&)>& warn) {
+  const Result<std::vector<std::string>> warnings = give(given_of(model), shapes, request.options, model);
+  if (!warnings.ok()) return warnings.error();
+  std::ranges::for_each(*warnings, warn);
+  if (target == nullptr) return {};
+  Given given = given_of(model);
+  Result<graph::Graph> converted =
+      precision::convert_widths(std::move(model.graph), shapes, request.options, *target, given);
+  if (!converted.ok()) return converted.error();
+  model.graph = *std::move(converted);
+  take(std::move(given), model);
+  return {};
+}
+
+/// What follows from everything that was asked for.
+void follow(const QuantizeRequest& request, const TargetProfile& target, const ops::Facts& facts,
+            PreparedModel& model) {
+  Given given = given_of(model);
+  precision::follow_target(model.graph, facts, request.options, target, given);
+  take(std::move(given), model);
+}
+
 }  // namespace
 
 bool may_need_no_samples(const QuantizeRequest& request) {
@@ -117,25 +157,32 @@ bool may_need_no_samples(const QuantizeRequest& request) {
 }
 
 Result<void> give_orders(const QuantizeRequest& request, const graph::Graph& as_read, const ops::InputShapes& shapes,
-                         PreparedModel& model, const std::function<void(const std::string&)>& warn) {
+                         const TargetProfile* target, PreparedModel& model,
+                         const std::function<void(const std::string&)>& warn) {
+  // With weights alone on integers there are no widths of data to follow.
+  const TargetProfile* widths_of = request.options.act_bits == 32 ? nullptr : target;
+  if (widths_of != nullptr) {
+    if (auto done = order_for_target(request, *widths_of, shapes, model, warn); !done.ok()) return done;
+  }
   const Result<ops::Facts> facts = ops::infer_facts(model.graph, shapes);
   if (!facts.ok()) return facts.error();
   Result<precision::MixedOrders> mixed = precision::mixed_orders(model.graph, *facts, request.options);
   if (!mixed.ok()) return mixed.error();
   std::ranges::for_each(mixed->warnings, warn);
-  model.orders = std::move(mixed->orders);
+  for (auto& [name, orders] : mixed->orders) std::ranges::move(orders, std::back_inserter(model.orders[name]));
   if (auto done = apply_overrides(request, as_read, model, warn); !done.ok()) return done;
+  if (widths_of != nullptr) follow(request, *widths_of, *facts, model);
   if (is_float_model(request)) keep_all_real(model, *facts, request.options);
   if (request.float_fallback) {
     const graph::RealFormat format = real_format(request.options);
     if (auto done = fall_back_to_float(shapes, request, model, format); !done.ok()) return done;
   }
-  const Result<std::vector<std::string>> warnings = give(given_of(model), shapes, request.options, model);
-  if (!warnings.ok()) return warnings.error();
-  std::ranges::for_each(*warnings, warn);
+  if (auto done = convert(request, shapes, widths_of, model, warn); !done.ok()) return done;
   // Converts into integers would need a range, too.
-  if (request.float_fallback) return fall_back_to_float(shapes, request, model, graph::RealFormat::kFloat32);
-  return {};
+  if (request.float_fallback) {
+    if (auto done = fall_back_to_float(shapes, request, model, graph::RealFormat::kFloat32); !done.ok()) return done;
+  }
+  return target == nullptr ? Result<void>() : check_target_plan(*target, model, shapes, request.options);
 }
 
 std::string reason_to_be_real(const graph::Node& node, const precision::Plan& plan) {

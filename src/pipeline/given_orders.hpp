@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "encoding/target_profile.hpp"
 #include "halfstep/quantize.hpp"
 #include "halfstep/result.hpp"
 #include "ops/infer_graph.hpp"
@@ -17,10 +18,12 @@ bool may_need_no_samples(const QuantizeRequest& request);
 
 /// Puts what options.mixed and the override files say into model.orders and model.encodings, the strongest last, and
 /// the converts they need into model.graph. With request.float_fallback what is left without encoding becomes real.
-/// `as_read`: the graph of the file, whose names users know. Errors: those of precision::mixed_orders() and of reading
-/// overrides.
+/// `as_read`: the graph of the file, whose names users know. `target`, unless nullptr: what its rules ask for stands
+/// below all of that. Errors: those of precision::mixed_orders() and of reading overrides; kUsage for a node that the
+/// target cannot compute as planned.
 Result<void> give_orders(const QuantizeRequest& request, const graph::Graph& as_read, const ops::InputShapes& shapes,
-                         PreparedModel& model, const std::function<void(const std::string&)>& warn);
+                         const TargetProfile* target, PreparedModel& model,
+                         const std::function<void(const std::string&)>& warn);
 
 /// Which order keeps `node` real; empty if none does.
 std::string reason_to_be_real(const graph::Node& node, const precision::Plan& plan);

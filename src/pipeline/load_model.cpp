@@ -238,6 +238,13 @@ precision::Given given_of(const PreparedModel& model) {
   return given;
 }
 
+void take(precision::Given given, PreparedModel& model) {
+  model.encodings = std::move(given.encodings);
+  model.orders = std::move(given.orders);
+  model.converts = std::move(given.converts);
+  model.int32 = std::move(given.int32);
+}
+
 Result<std::vector<std::string>> give(precision::Given given, const ops::InputShapes& shapes,
                                       const QuantizationOptions& options, PreparedModel& model) {
   std::vector<std::string> warnings;
@@ -246,10 +253,7 @@ Result<std::vector<std::string>> give(precision::Given given, const ops::InputSh
   Result<graph::Graph> converted = precision::insert_converts(*std::move(integers), shapes, options, given, warnings);
   if (!converted.ok()) return converted.error();
   model.graph = *std::move(converted);
-  model.encodings = std::move(given.encodings);
-  model.orders = std::move(given.orders);
-  model.converts = std::move(given.converts);
-  model.int32 = std::move(given.int32);
+  take(std::move(given), model);
   return warnings;
 }
 

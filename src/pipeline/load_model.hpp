@@ -78,6 +78,8 @@ struct PreparedModel : QuantizedGraph {
 
 /// Its encodings and orders.
 precision::Given given_of(const PreparedModel& model);
+/// The other way.
+void take(precision::Given given, PreparedModel& model);
 
 /// Puts what converts `given`, orders and encodings of the model, ask for into model.graph.
 /// Errors: those of precision::insert_converts(). Returns a line for each encoding that has no effect.

@@ -371,6 +371,12 @@ GivenOptions settings_of(const QuantizationOptions& options, const TuningOptions
   return settings;
 }
 
+GivenOptions settings_of(const QuantizeRequest& request) {
+  GivenOptions settings = settings_of(request.options, request.tuning);
+  if (!request.target.empty()) settings.emplace_back("target", request.target);
+  return settings;
+}
+
 std::string options_markdown() {
   std::string text = "| option | values, default first | |\n|---|---|---|\n";
   for (const auto& row : quantize_options()) text += markdown_line(row);

@@ -1,4 +1,4 @@
-// override_option_rows.cpp: the rows about encodings that come from elsewhere.
+// override_option_rows.cpp: the rows about encodings that come from elsewhere, and about the device they are for.
 #include <array>
 
 #include "pipeline/option_parts.hpp"
@@ -20,6 +20,16 @@ std::optional<std::string> get_overrides(const Request& request) {
   return files;
 }
 
+Result<void> set_target(Request& request, const std::string& text) {
+  if (text.empty()) return illegal("target", "''", "a name or a file");
+  request.target = text;
+  return {};
+}
+std::optional<std::string> get_target(const Request& request) {
+  if (request.target.empty()) return std::nullopt;
+  return request.target;
+}
+
 constexpr char kLenient[] = "overrides_lenient";
 constexpr char kFallback[] = "float_fallback";
 constexpr char kIgnore[] = "ignore_encodings";
@@ -28,7 +38,15 @@ constexpr char kStrip[] = "strip";
 }  // namespace
 
 std::span<const OptionRow<QuantizeRequest>> override_rows() {
-  static const std::array<OptionRow<Request>, 5> kRows{{
+  static const std::array<OptionRow<Request>, 6> kRows{{
+      {.name = "target",
+       .type = "NAME|FILE",
+       .default_text = "none",
+       .help =
+           "obey the profile of a device: options that nobody gave follow from it, and what the device cannot do is "
+           "refused (docs/targets.md)",
+       .set = set_target,
+       .get = get_target},
       {.name = "quantization_overrides",
        .kind = OptionKind::kList,
        .type = "FILE",

@@ -21,6 +21,7 @@
 #include "pipeline/quantize_summary.hpp"
 #include "pipeline/range_report.hpp"
 #include "pipeline/sources.hpp"
+#include "pipeline/target.hpp"
 #include "precision/check_constants.hpp"
 #include "precision/choose_tensors.hpp"
 #include "precision/coverage.hpp"
@@ -82,6 +83,9 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   if (Result<void> sensible = pipeline::check_sources(request); !sensible.ok()) return sensible.error();
   const Result<io::EncodingsVersion> version = io::encodings_version(request.encodings_version);
   if (!version.ok()) return version.error();
+  const Result<std::optional<TargetProfile>> found = pipeline::target_of(request);
+  if (!found.ok()) return found.error();
+  const TargetProfile* target = *found ? &**found : nullptr;
   if (request.options.block_size != 0 && *version == io::EncodingsVersion::k0_6_1) {
     return usage("--encodings_version 0.6.1 has no grids for each block: leave --block_size out or use 1.0.0 or 2.0.0");
   }
@@ -112,12 +116,13 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   if (Result<void> sayable = io::check_version(model.encodings, *version); !sayable.ok()) return sayable.error();
   const std::string place = request.model.model.string();
   story.num_nodes = model.graph.nodes.size();
-  if (auto done = pipeline::give_orders(request, as_read, sources->shapes, model, warn); !done.ok())
+  if (auto done = pipeline::give_orders(request, as_read, sources->shapes, target, model, warn); !done.ok())
     return done.error().at(place);
   if (request.shard) return observe_shard(request, *sources, model, observer, story);
 
   // Observe, decide, and change what algorithms change.
-  story.num_imported = model.encodings.size();
+  story.num_imported = static_cast<std::size_t>(std::ranges::count_if(
+      model.encodings, [](const auto& named) { return named.second.provenance.origin != Origin::kFixed; }));
   QuantizeRequest made = request;  // With what a search decides.
   Result<pipeline::Quantized> quantized = pipeline::make_quantized(made, *sources, model, observer, story);
   if (!quantized.ok()) return quantized.error().at(place);
@@ -134,6 +139,10 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
                                               "data and has an integer form; see quantize-inspect"};
   }
 
+  if (target != nullptr) {
+    const auto legal = pipeline::check_target_grids(*target, model, quantized->facts, quantized->plan);
+    if (!legal.ok()) return legal.error().at(place);
+  }
   const Result<FixedPointOptions> fixed = pipeline::fixed_options_for(model, request.fixed);
   if (!fixed.ok()) return fixed.error();
   story.fixed = *fixed;
@@ -146,10 +155,14 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   story.report.input_list = request.input_list.string();
   story.report.mode = "fixed";
   story.report.arithmetic = name_of(story.fixed.arithmetic);
-  story.report.options = settings_of(made.options, made.tuning);
+  story.report.options = settings_of(made);
   const Result<lower::Program> program =
       lower::fixed_program(model.graph, sources->shapes, model.encodings, story.fixed);
   if (!program.ok()) return program.error().at(place);
+  if (target != nullptr) {
+    const Result<void> legal = pipeline::check_target_program(*target, model.graph, *program);
+    if (!legal.ok()) return legal.error().at(place);
+  }
   for (const lower::Island& island : program->islands) {
     const graph::Node& node = model.graph.node(island.node);
     if (node.op_type == "Identity") continue;  // A convert that turned out to be between real numbers.

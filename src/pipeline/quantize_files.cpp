@@ -27,7 +27,7 @@ io::EncodingsHeader header_of(const QuantizeRequest& request, io::EncodingsVersi
   header.weight_bits = request.options.weight_bits;
   header.symmetric_params = request.options.param_schema == Schema::kSymmetric;
   header.per_channel = request.options.per_channel == WeightsPerChannel::kAll;
-  header.options = settings_of(request.options, request.tuning);
+  header.options = settings_of(request);
   return header;
 }
 
@@ -57,7 +57,7 @@ Result<io::PendingModel> write_quantized(const QuantizeRequest& request, const O
       .tool_version = kVersion, .metadata = common_metadata(model), .matmul_nbits = request.matmul_nbits};
   options.metadata.emplace_back(kArithmeticKey, std::string(name_of(story.fixed.arithmetic)));
   std::string settings;
-  for (const auto& [name, value] : settings_of(request.options, request.tuning)) {
+  for (const auto& [name, value] : settings_of(request)) {
     settings += (settings.empty() ? "" : " ") + name + "=" + value;
   }
   options.metadata.emplace_back("halfstep.options", settings);

@@ -11,7 +11,9 @@
 #include "io/json/recipe_json.hpp"
 #include "pipeline/effort.hpp"
 #include "pipeline/load_model.hpp"
+#include "pipeline/named_files.hpp"
 #include "pipeline/quantize_dynamic.hpp"
+#include "pipeline/target_options.hpp"
 #include "precision/options.hpp"
 
 namespace halfstep {
@@ -32,32 +34,6 @@ using std::filesystem::path;
 
 constexpr std::string_view kSchemaOfActivations = "act_quantizer_schema";
 
-bool is_file(const std::string& name) {
-  std::error_code failure;
-  const bool exists = std::filesystem::exists(name, failure) && !std::filesystem::is_directory(name, failure);
-  return exists || name.find('/') != std::string::npos || name.ends_with(".json");
-}
-
-/// The names of the recipes in a folder, sorted.
-std::vector<std::string> names_in(const path& folder) {
-  std::vector<std::string> names;
-  std::error_code failure;
-  for (std::filesystem::directory_iterator at(folder, failure), end; !failure && at != end; at.increment(failure)) {
-    if (at->path().extension() == ".json") names.push_back(at->path().stem().string());
-  }
-  std::ranges::sort(names);
-  return names;
-}
-
-Error no_such_recipe(const std::string& name, const std::vector<std::string>& names, const path& folder) {
-  const std::string start = "there is no recipe " + quoted(name);
-  if (names.empty()) return {ErrorCode::kUsage, start + ": " + folder.string() + " holds none"};
-  std::string list;
-  for (const std::string& known : names) list += (list.empty() ? "" : ", ") + known;
-  const std::string hint = did_you_mean(name, names);
-  return {ErrorCode::kUsage, start + (hint.empty() ? "." : hint) + " Recipes: " + list};
-}
-
 /// Options of a file have no dashes.
 std::string without_dashes(std::string message) {
   if (message.starts_with("--")) message.erase(0, 2);
@@ -74,7 +50,7 @@ bool is_for_recipes(const OptionRow<Request>& row) {
          row.name == "calibration_option";
 }
 
-Result<void> check_recipe_names(const Recipe& recipe) {
+Result<void> check_recipe_names(const Recipe& recipe, OptionSource source) {
   std::vector<std::string> known;
   QuantizeRequest any;
   for_each_row(any, [&](const auto& row, const auto&) {
@@ -84,7 +60,8 @@ Result<void> check_recipe_names(const Recipe& recipe) {
   for (const auto& [name, text] : recipe.options) {
     own.push_back(name);
     if (std::ranges::find(known, name) != known.end()) continue;
-    return invalid("recipes have no option " + quoted(name) + did_you_mean(name, known));
+    return invalid(std::string(source == OptionSource::kTarget ? "targets" : "recipes") + " have no option " +
+                   quoted(name) + did_you_mean(name, known));
   }
   // Otherwise --effort or --search might choose what the recipe forbids.
   for (const auto& [name, reason] : recipe.forbids) {
@@ -160,10 +137,10 @@ Result<void> check_forbidden(const Recipe& recipe, const GivenOptions& command_l
   return {};
 }
 
-/// A recipe is judged by itself, whatever the command line changes.
-Result<void> apply_recipe(QuantizeRequest& request, const Recipe& recipe, OptionOrigins& origins) {
-  if (Result<void> known = check_recipe_names(recipe); !known.ok()) return known;
-  if (Result<void> done = apply(request, recipe.options, OptionSource::kRecipe, origins); !done.ok()) return done;
+/// A recipe is judged by itself, whatever the command line changes. `source`: the options of a target are one, too.
+Result<void> apply_recipe(QuantizeRequest& request, const Recipe& recipe, OptionSource source, OptionOrigins& origins) {
+  if (Result<void> known = check_recipe_names(recipe, source); !known.ok()) return known;
+  if (Result<void> done = apply(request, recipe.options, source, origins); !done.ok()) return done;
   QuantizeRequest alone = request;
   OptionOrigins settled = origins;
   settle(alone, settled);
@@ -171,6 +148,17 @@ Result<void> apply_recipe(QuantizeRequest& request, const Recipe& recipe, Option
   if (Result<void> sensible = check_given(alone.options, names_of(recipe.options)); !sensible.ok()) return sensible;
   if (Result<void> sensible = check_tuning(alone.tuning, names_of(recipe.options)); !sensible.ok()) return sensible;
   return precision::check(alone.options);
+}
+
+/// The options of a target must be within its own rules.
+Result<void> apply_target(QuantizeRequest& request, const TargetProfile& target, OptionOrigins& origins) {
+  const Recipe recipe{.name = target.name, .file = {}, .description = {}, .options = target.options, .forbids = {}};
+  if (auto done = apply_recipe(request, recipe, OptionSource::kTarget, origins); !done.ok()) return done;
+  QuantizeRequest alone = request;
+  OptionOrigins settled = origins;
+  settle(alone, settled);
+  pipeline::apply_effort(alone, settled);
+  return pipeline::check_target_options(target, alone, settled);
 }
 
 }  // namespace
@@ -183,11 +171,9 @@ path recipe_folder() {
 
 Result<Recipe> find_recipe(const std::string& name_or_file, const path& folder) {
   Recipe recipe{.name = name_or_file, .file = name_or_file, .description = {}, .options = {}, .forbids = {}};
-  if (!is_file(name_or_file)) {
-    const std::vector<std::string> names = names_in(folder);
-    if (std::ranges::find(names, name_or_file) == names.end()) return no_such_recipe(name_or_file, names, folder);
-    recipe.file = folder / (name_or_file + ".json");
-  }
+  Result<path> file = pipeline::find_named_file("recipe", name_or_file, folder);
+  if (!file.ok()) return file.error();
+  recipe.file = *std::move(file);
   const Result<std::string> text = pipeline::read_text(recipe.file);
   if (!text.ok()) return text.error();
   Result<io::RecipeText> read = io::read_recipe(*text, recipe.file.string());
@@ -201,8 +187,15 @@ Result<Recipe> find_recipe(const std::string& name_or_file, const path& folder) 
 Result<OptionOrigins> resolve_options(QuantizeRequest& request, const std::optional<Recipe>& recipe,
                                       const GivenOptions& command_line) {
   OptionOrigins origins;
+  const Result<std::optional<TargetProfile>> target = pipeline::target_on(command_line);
+  if (!target.ok()) return target.error();
+  if (*target) {
+    if (Result<void> done = apply_target(request, **target, origins); !done.ok()) {
+      return invalid("target " + (*target)->name + ": options: " + without_dashes(done.error().message));
+    }
+  }
   if (recipe) {
-    if (Result<void> done = apply_recipe(request, *recipe, origins); !done.ok()) {
+    if (Result<void> done = apply_recipe(request, *recipe, OptionSource::kRecipe, origins); !done.ok()) {
       return invalid(recipe->file.string() + ": " + without_dashes(done.error().message));
     }
   }
@@ -214,6 +207,7 @@ Result<OptionOrigins> resolve_options(QuantizeRequest& request, const std::optio
   }
   settle(request, origins);
   if (request.dynamic) {
+    if (*target) return usage("--target has no effect with --dynamic: it is about grids that are found beforehand");
     if (auto useful = pipeline::check_dynamic_options(origins); !useful.ok()) return useful.error();
     if (auto sensible = check_given(request.options, names_of(command_line)); !sensible.ok()) return sensible.error();
     return origins;
@@ -226,6 +220,9 @@ Result<OptionOrigins> resolve_options(QuantizeRequest& request, const std::optio
   pipeline::apply_effort(request, origins);
   if (auto sensible = check_given(request.options, names_of(command_line)); !sensible.ok()) return sensible.error();
   if (auto legal = check_tuning(request.tuning, names_of(command_line)); !legal.ok()) return legal.error();
+  if (*target) {
+    if (auto legal = pipeline::check_target_options(**target, request, origins); !legal.ok()) return legal.error();
+  }
   return origins;
 }
 

@@ -43,8 +43,9 @@ Result<void> keep_imported(Draft& draft, const EncodingSet& imported) {
         kept.codes = quantize(*constant, kept.encoding);
       }
     }
+    const bool fixed = kept.provenance.origin == Origin::kFixed;
     draft.result.encodings.insert_or_assign(name, std::move(kept));
-    ++draft.result.counts.imported;
+    ++(fixed ? draft.result.counts.fixed : draft.result.counts.imported);
   }
   return {};
 }

@@ -194,7 +194,9 @@ class Chooser {
   bool keeps_width(ValueId from, ValueId to) const {
     const SettledOrder& a = orders_[at(from)];
     const SettledOrder& b = orders_[at(to)];
-    return ordered_grid(grid_, a) == ordered_grid(grid_, b) || is_imported(from);
+    const TensorEncoding* entry = find_encoding(imported_, graph_.value(from).name);
+    if (entry != nullptr) return !b.bits || *b.bits == storage_bits(entry->encoding.grid());
+    return ordered_grid(grid_, a) == ordered_grid(grid_, b);
   }
 
   std::string describe(const graph::Node& node) const { return graph::describe(graph_, node); }

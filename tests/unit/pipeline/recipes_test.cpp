@@ -18,7 +18,9 @@ const std::filesystem::path kConfigs = std::string(HALFSTEP_TEST_DATA) + "/../..
 /// The recipes of this repository.
 std::vector<std::string> shipped() {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(kConfigs)) names.push_back(entry.path().stem().string());
+  for (const auto& entry : std::filesystem::directory_iterator(kConfigs)) {
+    if (entry.path().extension() == ".json") names.push_back(entry.path().stem().string());
+  }
   std::ranges::sort(names);
   return names;
 }

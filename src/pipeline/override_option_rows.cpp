@@ -20,6 +20,16 @@ std::optional<std::string> get_overrides(const Request& request) {
   return files;
 }
 
+Result<void> set_aimet_config(Request& request, const std::string& text) {
+  if (text.empty()) return illegal("aimet_config", text, "the name of a file");
+  request.aimet_config = text;
+  return {};
+}
+std::optional<std::string> get_aimet_config(const Request& request) {
+  if (request.aimet_config.empty()) return std::nullopt;
+  return request.aimet_config.string();
+}
+
 template <auto Member, const char* Name>
 Result<void> set_switch(Request& request, const std::string& text) {
   if (text != "true" && text != "false") return illegal(Name, text, "true or false");
@@ -40,7 +50,7 @@ constexpr char kStrip[] = "strip";
 }  // namespace
 
 std::span<const OptionRow<QuantizeRequest>> override_rows() {
-  static const std::array<OptionRow<Request>, 5> kRows{{
+  static const std::array<OptionRow<Request>, 6> kRows{{
       {.name = "quantization_overrides",
        .kind = OptionKind::kList,
        .type = "FILE",
@@ -55,6 +65,13 @@ std::span<const OptionRow<QuantizeRequest>> override_rows() {
        .help = "entries of overrides with mistakes, such as unknown names, are left out with a warning",
        .set = set_switch<&Request::overrides_lenient, kLenient>,
        .get = get_switch<&Request::overrides_lenient>},
+      {.name = "aimet_config",
+       .type = "FILE",
+       .default_text = "none",
+       .help = "AIMET's quantsim configuration, JSON: what is quantized, and how; other options and overrides win over "
+               "it (docs/overrides.md)",
+       .set = set_aimet_config,
+       .get = get_aimet_config},
       {.name = kFallback,
        .kind = OptionKind::kBoolean,
        .default_text = "false",

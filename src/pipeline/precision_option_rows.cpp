@@ -36,6 +36,7 @@ std::optional<std::string> get_named(const Options& options) {
 
 constexpr std::array kSchemas{Schema::kAsymmetric, Schema::kSymmetric, Schema::kUnsignedSymmetric};
 constexpr std::array kScales{ScaleKind::kAffine, ScaleKind::kPowerOfTwo};
+constexpr std::array kStrict{StrictSymmetric::kWeights, StrictSymmetric::kAll, StrictSymmetric::kNone};
 constexpr std::array kActPerChannel{ActPerChannel::kNone, ActPerChannel::kDepthwise};
 constexpr std::array kMethods{RangeMethod::kMinMax,  RangeMethod::kMovingAverage, RangeMethod::kMeanMinMax,
                               RangeMethod::kMeanStd, RangeMethod::kPercentile,    RangeMethod::kEntropy,
@@ -50,6 +51,10 @@ std::vector<std::string_view> method_names(bool for_weights) {
   return names;
 }
 
+std::optional<std::string> get_strict(const Options& options) {
+  if (options.strict_symmetric == StrictSymmetric::kWeights) return std::nullopt;
+  return get_named<&Options::strict_symmetric>(options);
+}
 std::optional<std::string> get_act_per_channel(const Options& options) {
   if (options.act_per_channel == ActPerChannel::kNone) return std::nullopt;
   return get_named<&Options::act_per_channel>(options);
@@ -183,27 +188,20 @@ std::optional<std::string> get_per_channel(const Options& options) {
   return std::nullopt;
 }
 
-Result<void> set_trim_flat(Options& options, const std::string& text) {
+template <auto Member, const char* Name>
+Result<void> set_boolean(Options& options, const std::string& text) {
   const std::optional<bool> value = boolean_of(text);
-  if (!value) return illegal("trim_flat", text, "true or false");
-  options.trim_flat = *value;
+  if (!value) return illegal(Name, text, "true or false");
+  options.*Member = *value;
   return {};
 }
-std::optional<std::string> get_trim_flat(const Options& options) {
-  if (!options.trim_flat) return std::nullopt;
+template <auto Member>
+std::optional<std::string> get_boolean(const Options& options) {
+  if (!(options.*Member)) return std::nullopt;
   return "true";
 }
-
-Result<void> set_align_inputs(Options& options, const std::string& text) {
-  const std::optional<bool> value = boolean_of(text);
-  if (!value) return illegal("align_inputs", text, "true or false");
-  options.align_inputs = *value;
-  return {};
-}
-std::optional<std::string> get_align_inputs(const Options& options) {
-  if (!options.align_inputs) return std::nullopt;
-  return "true";
-}
+constexpr char kTrimFlat[] = "trim_flat";
+constexpr char kAlignInputs[] = "align_inputs";
 
 /// "-0x80": a decimal or hexadecimal number that fits a grid's end.
 std::optional<std::int32_t> grid_end(std::string_view word) {
@@ -238,7 +236,7 @@ std::optional<std::string> get_steps(const Options& options) {
 }  // namespace
 
 std::span<const OptionRow<QuantizationOptions>> grid_rows() {
-  static const std::array<OptionRow<Options>, 20> kRows{{
+  static const std::array<OptionRow<Options>, 21> kRows{{
       {.name = "act_bitwidth",
        .kind = OptionKind::kWord,
        .values = {"8", "16"},
@@ -275,6 +273,13 @@ std::span<const OptionRow<QuantizationOptions>> grid_rows() {
        .help = "grid of weights",
        .set = set_named<&Options::param_schema, kSchemas>,
        .get = get_named<&Options::param_schema>},
+      {.name = "strict_symmetric",
+       .kind = OptionKind::kWord,
+       .values = {"weights", "all", "none"},
+       .type = "WHICH",
+       .help = "symmetric signed grids that leave out their lowest integer; weights: of affine scales; AIMET's key",
+       .set = set_named<&Options::strict_symmetric, kStrict>,
+       .get = get_strict},
       {.name = "use_per_channel_quantization",
        .kind = OptionKind::kBoolean,
        .type = "true|false|depthwise",
@@ -364,19 +369,19 @@ std::span<const OptionRow<QuantizationOptions>> grid_rows() {
                "nothing there; not given: by `--effort`",
        .set = set_named<&Options::act_per_channel, kActPerChannel>,
        .get = get_act_per_channel},
-      {.name = "trim_flat",
+      {.name = kTrimFlat,
        .kind = OptionKind::kBoolean,
        .default_text = "false",
        .help = "the grid of what only Swish, HardSwish, Sigmoid and their like read ends where these become flat; true "
                "by `--effort default` and best",
-       .set = set_trim_flat,
-       .get = get_trim_flat},
-      {.name = "align_inputs",
+       .set = set_boolean<&Options::trim_flat, kTrimFlat>,
+       .get = get_boolean<&Options::trim_flat>},
+      {.name = kAlignInputs,
        .kind = OptionKind::kBoolean,
        .default_text = "false",
        .help = "inputs of Add and Concat share a grid where that costs less error than putting them on another one",
-       .set = set_align_inputs,
-       .get = get_align_inputs},
+       .set = set_boolean<&Options::align_inputs, kAlignInputs>,
+       .get = get_boolean<&Options::align_inputs>},
       {.name = "restrict_quantization_steps",
        .type = "\"MIN MAX\"",
        .default_text = "`\"-0x7F 0x7F\"` at 8 bits",

@@ -101,7 +101,7 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   // Fold and fuse.
   const graph::Graph as_read = raw->graph;
   raw->ignore_encodings = request.ignore_encodings;
-  Result<PreparedModel> prepared = pipeline::prepare_model(*std::move(raw), sources->shapes, {}, observer);
+  Result<PreparedModel> prepared = pipeline::prepare_for_overrides(request, *raw, sources->shapes, observer, warn);
   if (!prepared.ok()) return prepared.error();
   PreparedModel model = *std::move(prepared);
   const std::string place = request.model.model.string();

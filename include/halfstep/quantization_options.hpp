@@ -99,7 +99,7 @@ struct MixedPrecision {
 
 /// The defaults are those of the quantize tool.
 struct QuantizationOptions {
-  int act_bits = 8;     ///< 8 or 16.
+  int act_bits = 8;     ///< 8, 16, or 32: activations and biases stay float32, weights alone are quantized.
   int weight_bits = 8;  ///< 4, 8 or 16.
   int bias_bits = 32;   ///< 8 or 32.
   Schema act_schema = Schema::kAsymmetric;
@@ -107,6 +107,9 @@ struct QuantizationOptions {
   WeightsPerChannel per_channel = WeightsPerChannel::kAll;
   ActPerChannel act_per_channel = ActPerChannel::kNone;
   StrictSymmetric strict_symmetric = StrictSymmetric::kWeights;
+  /// Not 0: weights of MatMul and Gemm have a grid for each block of this many along the axis they sum over. A power of
+  /// two from 16 to 256, with act_bits 32 and weights of 4 or 8 bits.
+  int block_size = 0;
   ScaleKind scale = ScaleKind::kAffine;
   std::optional<IntGrid> restricted_steps;  ///< Replaces the signed grid of weights.
   RangeRule act_range;                      ///< Activations.

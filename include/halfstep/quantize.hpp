@@ -19,7 +19,8 @@ namespace halfstep {
 
 struct QuantizeRequest {
   ModelSource model;
-  std::filesystem::path input_list;  ///< May be empty with statistics_in; there it is used to validate only.
+  /// May be empty with statistics_in and with options.act_bits 32; there it is used to validate only.
+  std::filesystem::path input_list;
   /// Not empty: what calibration saw before, instead of running the samples (docs/statistics.md).
   std::vector<std::filesystem::path> statistics_in;
   std::optional<std::filesystem::path> statistics_out;  ///< What calibration saw, for statistics_in.
@@ -43,8 +44,10 @@ struct QuantizeRequest {
   std::optional<std::filesystem::path> float_out;      ///< Float, as algorithms left it. Default: not written.
   std::optional<std::filesystem::path> report;  ///< .json, .md, .xml, .html. Default: the output's stem + .report.json.
   std::string encodings_version = "1.0.0";      ///< AIMET's: 0.6.1, 1.0.0 or 2.0.0.
-  std::int64_t num_validation_samples = 8;      ///< Compared with float at the end; 0: none.
-  int num_threads = 0;                          ///< 0: one for each processor.
+  bool matmul_nbits = false;                    ///< 4-bit weights in blocks are written as com.microsoft MatMulNBits.
+  bool pack_4_bit_weights = false;  ///< 4-bit weights also go, two codes a byte, to the output's stem + .packed4.bin.
+  std::int64_t num_validation_samples = 8;  ///< Compared with float at the end; 0: none.
+  int num_threads = 0;                      ///< 0: one for each processor.
 };
 
 struct QuantizeOutcome {

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "encoding/encoding_set.hpp"
+#include "encoding/grid_runs.hpp"
 
 namespace halfstep::compare {
 namespace {
@@ -41,14 +42,10 @@ std::int64_t count_clipped(const ConstView& real, const Encoding& encoding) {
     return count_outside(values, encoding.real_min(channel) - half_step, encoding.real_max(channel) + half_step);
   };
   const std::span<const float> values = real.values<float>();
-  if (!encoding.axis()) return outside(values, 0);
-  const int axis = *encoding.axis();
-  const auto channels = static_cast<std::size_t>(real.shape()[axis]);
-  const auto inner = static_cast<std::size_t>(real.shape().num_elements(axis + 1, real.shape().rank()));
   std::int64_t count = 0;
-  for (std::size_t run = 0; run * inner < values.size(); ++run) {
-    count += outside(values.subspan(run * inner, inner), run % channels);
-  }
+  for_each_grid_run(real.shape(), encoding, [&](std::int64_t offset, std::int64_t run, std::size_t channel) {
+    count += outside(values.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(run)), channel);
+  });
   return count;
 }
 

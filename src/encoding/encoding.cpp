@@ -15,14 +15,15 @@ double steps_to_farther_end(IntGrid grid, std::int32_t zero_point) {
   return std::max(static_cast<double>(zero_point) - grid.q_min, static_cast<double>(grid.q_max) - zero_point);
 }
 
-Result<void> check_and_round(IntGrid grid, std::vector<QuantParams>& params) {
+/// `part`: what each entry of `params` is for, in messages.
+Result<void> check_and_round(IntGrid grid, std::vector<QuantParams>& params, const std::string& part = "channel") {
   if (grid.q_min >= grid.q_max) {
     return Error{ErrorCode::kInvalidInput, "the integer grid [" + std::to_string(grid.q_min) + ", " +
                                                std::to_string(grid.q_max) + "] has fewer than two steps"};
   }
   if (params.empty()) return Error{ErrorCode::kInvalidInput, "an encoding needs at least one scale"};
   for (std::size_t i = 0; i < params.size(); ++i) {
-    const std::string where = params.size() == 1 ? "" : " of channel " + std::to_string(i);
+    const std::string where = params.size() == 1 ? "" : " of " + part + " " + std::to_string(i);
     params[i].scale = numerics::to_float32(params[i].scale);
     if (!std::isfinite(params[i].scale) || params[i].scale <= 0.0) {
       return Error{ErrorCode::kInvalidInput, "the scale" + where + " is not a finite positive float32"};
@@ -96,6 +97,18 @@ Result<Encoding> Encoding::per_channel(IntGrid grid, int axis, std::vector<Quant
   if (axis < 0) return Error{ErrorCode::kInvalidInput, "the channel axis " + std::to_string(axis) + " is negative"};
   if (Result<void> checked = check_and_round(grid, params); !checked.ok()) return checked.error();
   return Encoding(grid, axis, std::move(params));
+}
+
+Result<Encoding> Encoding::per_block(IntGrid grid, int axis, std::int64_t block_size, std::vector<QuantParams> params) {
+  if (axis < 0) return Error{ErrorCode::kInvalidInput, "the block axis " + std::to_string(axis) + " is negative"};
+  if (block_size < 1) {
+    return Error{ErrorCode::kInvalidInput, "the block size " + std::to_string(block_size) + " is not positive"};
+  }
+  if (Result<void> checked = check_and_round(grid, params, "block"); !checked.ok()) return checked.error();
+  Encoding encoding(grid, std::nullopt, std::move(params));
+  encoding.block_axis_ = axis;
+  encoding.block_size_ = block_size;
+  return encoding;
 }
 
 double Encoding::real_min(std::size_t channel) const {

@@ -43,7 +43,7 @@ struct QuantParams {
 /// Requires: the zero point is on the grid.
 double largest_scale(IntGrid grid, std::int32_t zero_point);
 
-/// The encoding of one tensor. A value of this type is always valid: the two
+/// The encoding of one tensor. A value of this type is always valid: the
 /// factories are the only way to make one, and no member can be changed.
 class Encoding {
  public:
@@ -61,8 +61,18 @@ class Encoding {
   /// `params` is empty. That C matches a tensor is checked where both are seen.
   static Result<Encoding> per_channel(IntGrid grid, int axis, std::vector<QuantParams> params);
 
+  /// One (scale, zero_point) for each block of `block_size` elements along `axis` (the last block may be shorter), at
+  /// each place along the other axes. Only constants have such encodings; no integer form reads them.
+  /// Shape: params in row-major order of the tensor's shape with extent E of `axis` replaced by ceil(E / block_size).
+  /// Errors: as per_channel; also if `block_size` < 1. That the count matches a tensor is checked where both are seen.
+  /// Source: ONNX operator DequantizeLinear, opset 21.
+  static Result<Encoding> per_block(IntGrid grid, int axis, std::int64_t block_size, std::vector<QuantParams> params);
+
   IntGrid grid() const { return grid_; }
-  std::optional<int> axis() const { return axis_; }                   ///< Empty: per tensor.
+  std::optional<int> axis() const { return axis_; }              ///< Of channels; empty if not per channel.
+  std::optional<int> block_axis() const { return block_axis_; }  ///< Empty if not per block.
+  std::int64_t block_size() const { return block_size_; }        ///< 0 if not per block.
+  bool is_per_tensor() const { return !axis_ && !block_axis_; }
   const std::vector<QuantParams>& params() const { return params_; }  ///< Size 1 if per tensor.
 
   /// The real numbers at the ends of the grid of params()[channel].
@@ -80,6 +90,8 @@ class Encoding {
 
   IntGrid grid_;
   std::optional<int> axis_;
+  std::optional<int> block_axis_ = std::nullopt;
+  std::int64_t block_size_ = 0;
   std::vector<QuantParams> params_;
 };
 

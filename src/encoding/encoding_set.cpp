@@ -1,6 +1,7 @@
 // encoding_set.cpp: real tensors to stored integers and back, per (E1).
 #include "encoding/encoding_set.hpp"
 
+#include "encoding/grid_runs.hpp"
 #include "numerics/rounding.hpp"
 
 namespace halfstep {
@@ -48,24 +49,6 @@ void dequantize_run(const T* q_x, std::int64_t count, QuantParams p, float* real
   }
 }
 
-/// Calls f(offset, count, params) for every run of elements that share one channel.
-template <class F>
-void for_each_run(const Shape& shape, const Encoding& encoding, F&& f) {
-  if (!encoding.axis()) {
-    f(std::int64_t{0}, shape.num_elements(), encoding.params()[0]);
-    return;
-  }
-  const int axis = *encoding.axis();
-  const std::int64_t outer = shape.num_elements(0, axis);
-  const std::int64_t channels = shape[axis];
-  const std::int64_t inner = shape.num_elements(axis + 1, shape.rank());
-  for (std::int64_t o = 0; o < outer; ++o) {
-    for (std::int64_t c = 0; c < channels; ++c) {
-      f((o * channels + c) * inner, inner, encoding.params()[static_cast<std::size_t>(c)]);
-    }
-  }
-}
-
 std::string origin_text(const Provenance& provenance) {
   const std::string& detail = provenance.detail;
   const std::string in_brackets = detail.empty() ? "" : " (" + detail + ")";
@@ -108,7 +91,8 @@ void quantize_into(const ConstView& real, const Encoding& encoding, const Mutabl
   visit_dtype(codes.dtype(), [&]<class T>() {
     if constexpr (std::is_integral_v<T> && sizeof(T) <= 4 && !std::is_same_v<T, bool>) {
       T* to = codes.data<T>();
-      for_each_run(real.shape(), encoding, [&](std::int64_t offset, std::int64_t count, QuantParams p) {
+      for_each_grid_run(real.shape(), encoding, [&](std::int64_t offset, std::int64_t count, std::size_t i) {
+        const QuantParams& p = encoding.params()[i];
         if constexpr (std::is_same_v<T, std::int32_t>) {
           quantize_run_wide(from + offset, count, grid, p, to + offset);
         } else {
@@ -130,24 +114,46 @@ void dequantize_into(const ConstView& codes, const Encoding& encoding, const Mut
   visit_dtype(codes.dtype(), [&]<class T>() {
     if constexpr (std::is_integral_v<T>) {
       const T* from = codes.data<T>();
-      for_each_run(codes.shape(), encoding, [&](std::int64_t offset, std::int64_t count, QuantParams p) {
-        dequantize_run(from + offset, count, p, to + offset);
+      for_each_grid_run(codes.shape(), encoding, [&](std::int64_t offset, std::int64_t count, std::size_t i) {
+        dequantize_run(from + offset, count, encoding.params()[i], to + offset);
       });
     }
   });
 }
 
-Result<void> check_fits(const Encoding& encoding, const Shape& shape) {
-  if (!encoding.axis()) return {};
-  const int axis = *encoding.axis();
-  if (axis >= shape.rank()) {
-    return Error{ErrorCode::kInvalidInput,
-                 "the encoding's channel axis is " + std::to_string(axis) + ", the tensor's shape " + to_string(shape)};
+Shape scale_shape(const Encoding& encoding, const Shape& shape) {
+  if (encoding.is_per_tensor()) return {};
+  if (encoding.axis()) return {static_cast<std::int64_t>(encoding.params().size())};
+  Shape scales;
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    const bool blocked = axis == *encoding.block_axis();
+    scales.push_back(blocked ? (shape[axis] + encoding.block_size() - 1) / encoding.block_size() : shape[axis]);
   }
-  if (shape[axis] != static_cast<std::int64_t>(encoding.params().size())) {
-    return Error{ErrorCode::kInvalidInput, "the encoding has " + std::to_string(encoding.params().size()) +
-                                               " channels, axis " + std::to_string(axis) + " of " + to_string(shape) +
-                                               " has " + std::to_string(shape[axis])};
+  return scales;
+}
+
+Result<void> check_fits(const Encoding& encoding, const Shape& shape) {
+  if (encoding.is_per_tensor()) return {};
+  const bool blocked = encoding.block_axis().has_value();
+  const int axis = blocked ? *encoding.block_axis() : *encoding.axis();
+  if (axis >= shape.rank()) {
+    return Error{ErrorCode::kInvalidInput, std::string("the encoding's ") + (blocked ? "block" : "channel") +
+                                               " axis is " + std::to_string(axis) + ", the tensor's shape " +
+                                               to_string(shape)};
+  }
+  const auto found = static_cast<std::int64_t>(encoding.params().size());
+  if (blocked) {
+    const std::int64_t needed = scale_shape(encoding, shape).num_elements();
+    if (found == needed) return {};
+    return Error{ErrorCode::kInvalidInput, "the encoding has " + std::to_string(found) + " scales, blocks of " +
+                                               std::to_string(encoding.block_size()) + " along axis " +
+                                               std::to_string(axis) + " of " + to_string(shape) + " need " +
+                                               std::to_string(needed)};
+  }
+  if (shape[axis] != found) {
+    return Error{ErrorCode::kInvalidInput, "the encoding has " + std::to_string(found) + " channels, axis " +
+                                               std::to_string(axis) + " of " + to_string(shape) + " has " +
+                                               std::to_string(shape[axis])};
   }
   return {};
 }

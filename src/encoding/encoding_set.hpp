@@ -70,8 +70,12 @@ Tensor dequantize(const Tensor& codes, const Encoding& encoding);
 /// The same into existing float32 storage of the same shape.
 void dequantize_into(const ConstView& codes, const Encoding& encoding, const MutableView& real);
 
-/// Errors: kInvalidInput if `encoding` is per channel and its axis or channel
-/// count does not fit `shape`.
+/// The shape of the tensor of scales that ONNX stores: [] per tensor, [C] per channel, per block `shape` with its
+/// block axis' extent in blocks. Requires: the axis is one of `shape`'s.
+Shape scale_shape(const Encoding& encoding, const Shape& shape);
+
+/// Errors: kInvalidInput if `encoding` is per channel or per block and its axis
+/// or its number of scales does not fit `shape`.
 Result<void> check_fits(const Encoding& encoding, const Shape& shape);
 
 }  // namespace halfstep

@@ -23,6 +23,7 @@ FixedTensors::FixedTensors(const graph::Graph& graph, ops::Facts facts, const En
 SharedEncoding FixedTensors::own_encoding(ValueId id) {
   const Encoding* encoding = steps_.encoding_of(id);
   if (encoding == nullptr || !steps_.fact(id).type || !steps_.is_float32(id)) return nullptr;
+  if (encoding->block_axis()) return nullptr;
   SharedEncoding& shared = shared_encodings_[id];
   if (shared == nullptr) shared = std::make_shared<const Encoding>(*encoding);
   return shared;

@@ -41,7 +41,8 @@ class FixedTensors {
   Result<Tensor> codes_of_known(graph::ValueId id);
 
   /// The grid the encodings give `id`, shared by all slots that lie on it; nullptr if it has none,
-  /// is no float32 tensor or has a type that is decided while running.
+  /// is no float32 tensor, has a type that is decided while running or a grid for each block, on which nothing
+  /// computes.
   SharedEncoding own_encoding(graph::ValueId id);
   /// The grid on which codes of `id` exist or can be had; nullptr if there is none.
   SharedEncoding grid_of(graph::ValueId id);

@@ -56,7 +56,9 @@ class FixedStages {
     if (is_half(node)) return lower_real(context_, op, n);
     if (is_convert(op, node)) return lower_convert(n);
     std::string reason = "shapes depend on the data";
-    if (steps_.all_typed(node)) {
+    if (reads_blocks(node)) {
+      reason = "weights on a grid for each block";
+    } else if (steps_.all_typed(node)) {
       Result<void> lowered = op.lower_fixed != nullptr ? lower_integer(context_, op, n)
                              : moves_codes(op, node)   ? lower_move(context_, op, n)
                              : op.compares_values      ? lower_comparison(context_, op, n)
@@ -90,6 +92,13 @@ class FixedStages {
     const Result<SlotId> real = tensors_.real_slot(node.inputs[0]);
     if (!real.ok()) return real.error();
     return tensors_.complete_real(node.outputs[0], *real, graph::describe(graph_, node), n);
+  }
+
+  bool reads_blocks(const Node& node) const {
+    return std::ranges::any_of(node.inputs, [&](ValueId id) {
+      const Encoding* encoding = steps_.encoding_of(id);
+      return encoding != nullptr && encoding->block_axis();
+    });
   }
 
   /// Nodes on plain integers (shapes) are no islands.

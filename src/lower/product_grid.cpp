@@ -13,7 +13,9 @@ std::optional<Encoding> accumulator_grid(const ops::OpDef& op, const graph::Node
     if (id == graph::kNoValue || !steps.is_float32(id)) return std::nullopt;
   }
   const Encoding* w = steps.encoding_of(node.inputs[1]);
-  if (x == nullptr || w == nullptr || !steps.fact(node.inputs[1]).value) return std::nullopt;
+  if (x == nullptr || w == nullptr || !steps.fact(node.inputs[1]).value || w->block_axis()) {
+    return std::nullopt;
+  }
   const Shape& output = steps.fact(node.outputs[0]).type->shape;
   const int axis = ops::output_channel_axis(op, output.rank());
   if (axis < 0) return std::nullopt;

@@ -6,6 +6,7 @@
 
 #include "core/half.hpp"
 #include "encoding/encoding_set.hpp"
+#include "encoding/grid_runs.hpp"
 #include "kernels/quantize.hpp"
 #include "numerics/factor.hpp"
 
@@ -13,28 +14,24 @@ namespace halfstep::lower {
 
 namespace {
 
-/// Any rule but halves to even, for which there are vector kernels.
+/// Any rule but halves to even, for which there are vector kernels, and grids by block, which no activation has.
 ops::Kernel plain_kernel(const Encoding& encoding, numerics::Rounding rounding) {
   return [encoding, rounding](const ops::KernelIo& io) -> Result<void> {
     const MutableView& x = io.outputs[0];
     if (Result<void> fits = check_fits(encoding, x.shape()); !fits.ok()) return fits;
-    const int axis = encoding.axis().value_or(0);
-    const std::int64_t channels = encoding.axis() ? x.shape()[axis] : 1;
-    const std::int64_t inner = encoding.axis() ? x.shape().num_elements(axis + 1, x.shape().rank()) : x.num_elements();
-    const std::int64_t outer = encoding.axis() ? x.shape().num_elements(0, axis) : 1;
-    float* at = x.data<float>();
-    for (std::int64_t run = 0; run < outer * channels; ++run) {
-      const QuantParams& p = encoding.params()[static_cast<std::size_t>(run % channels)];
+    float* values = x.data<float>();
+    for_each_grid_run(x.shape(), encoding, [&](std::int64_t offset, std::int64_t count, std::size_t channel) {
+      const QuantParams& p = encoding.params()[channel];
       const auto scale = static_cast<float>(p.scale);
       const auto low = static_cast<float>(encoding.grid().q_min - p.zero_point);
       const auto high = static_cast<float>(encoding.grid().q_max - p.zero_point);
-      for (std::int64_t i = 0; i < inner; ++i, ++at) {
+      for (float* at = values + offset; at < values + offset + count; ++at) {
         float steps = *at / scale;
         steps = steps > low ? steps : low;
         steps = steps < high ? steps : high;
         *at = numerics::round_by(steps, rounding) * scale;
       }
-    }
+    });
     return {};
   };
 }
@@ -42,7 +39,7 @@ ops::Kernel plain_kernel(const Encoding& encoding, numerics::Rounding rounding) 
 }  // namespace
 
 ops::Kernel round_to_grid_kernel(const Encoding& encoding, numerics::Rounding rounding) {
-  if (rounding != numerics::Rounding::kHalfEven && storage_bits(encoding.grid()) <= 16) {
+  if (encoding.block_axis() || (rounding != numerics::Rounding::kHalfEven && storage_bits(encoding.grid()) <= 16)) {
     return plain_kernel(encoding, rounding);
   }
   std::vector<float> scales;

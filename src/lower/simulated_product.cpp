@@ -148,7 +148,7 @@ void steps_of(std::span<const float> reals, const std::vector<double>& inv_scale
 }
 
 bool fits_channels(const Encoding& encoding, std::optional<int> axis, std::int64_t channels) {
-  if (!encoding.axis()) return true;
+  if (encoding.is_per_tensor()) return true;
   return encoding.axis() == axis && static_cast<std::int64_t>(encoding.params().size()) == channels;
 }
 

@@ -9,6 +9,7 @@
 
 #include "core/text.hpp"
 #include "ops/op_def.hpp"
+#include "passes/import_matmul_nbits.hpp"
 #include "passes/qdq_import.hpp"
 
 namespace halfstep::passes {
@@ -92,7 +93,10 @@ std::vector<ValueId> dequantized_values(const QdqImport& import, NodeId quantize
   return values;
 }
 
-Result<ImportedQdq> import_qdq(Graph graph) {
+Result<ImportedQdq> import_qdq(Graph source) {
+  Result<Graph> products = import_matmul_nbits(std::move(source));
+  if (!products.ok()) return products.error();
+  Graph graph = *std::move(products);
   for (Node& node : graph.nodes) {
     // The contributed operators mean the same.
     if (node.domain == "com.microsoft" && (node.op_type == "QuantizeLinear" || node.op_type == "DequantizeLinear")) {

@@ -18,9 +18,9 @@ struct ImportedQdq : QuantizedGraph {
 };
 
 /// Takes the pairs of QuantizeLinear and DequantizeLinear out of the graph and
-/// into encodings. A graph without any comes back as it is.
+/// into encodings; import_matmul_nbits() comes first. A graph without any comes back as it is.
 /// Errors: kInvalidInput, the node named, for grids that make no sense;
-/// kUnsupported for blocked scales.
+/// kUnsupported for blocked scales of activations, and those of import_matmul_nbits().
 Result<ImportedQdq> import_qdq(graph::Graph graph);
 
 /// Errors: kInvalidInput naming a tensor whose encoding is per channel and does

@@ -72,8 +72,12 @@ int rank_of(const Edit& edit, ValueId id) {
   }
 }
 
-/// Empty: per channel, counted from the end, of a tensor of unknown rank.
+/// Empty: per channel, counted from the end, of a tensor of unknown rank. Errors: kUnsupported for blocks.
 Result<std::optional<Encoding>> activation_encoding(const Edit& edit, const QdqGrid& grid, ValueId id) {
+  if (grid.per_block()) {
+    return Error{ErrorCode::kUnsupported,
+                 "scales of an activation are blocked; quantize activations per tensor or per channel"};
+  }
   int rank = rank_of(edit, id);
   if (rank < 0 && grid.per_channel()) {
     if (grid.axis < 0 || grid.axis > 64) return std::optional<Encoding>();

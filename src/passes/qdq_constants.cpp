@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <string>
 #include <string_view>
 
@@ -57,9 +58,8 @@ void restore_name(graph::Graph& graph, ValueId id) {
 
 Result<void> set_encoded_constant(QdqImport& import, ValueId target, const Tensor& codes, const QdqGrid& grid,
                                   const Node& source) {
-  const Result<Encoding> encoding = encoding_of(grid, codes.shape().rank());
+  const Result<Encoding> encoding = constant_encoding_of(grid, codes.shape());
   if (!encoding.ok()) return encoding.error();
-  if (const Result<void> fits = check_fits(*encoding, codes.shape()); !fits.ok()) return fits.error();
   graph::Value& value = import.edit.graph.value(target);
   value.constant = dequantize(codes, *encoding);
   value.narrow_bits = 0;
@@ -104,9 +104,8 @@ Result<void> import_reals(QdqImport& import, NodeId n) {
   if (std::ranges::any_of(reals.values<float>(), [](float value) { return std::isnan(value); })) {
     return Error{ErrorCode::kInvalidInput, "constant " + quoted(edit.graph.value(real).name) + " contains NaN"};
   }
-  const Result<Encoding> encoding = encoding_of(*import.grid(n), reals.shape().rank());
+  const Result<Encoding> encoding = constant_encoding_of(*import.grid(n), reals.shape());
   if (!encoding.ok()) return encoding.error();
-  if (const Result<void> fits = check_fits(*encoding, reals.shape()); !fits.ok()) return fits.error();
   const auto known = import.encodings.find(real);
   const bool encoded_before = known != import.encodings.end();
   const bool on_itself =
@@ -120,6 +119,28 @@ Result<void> import_reals(QdqImport& import, NodeId n) {
   edit.refresh();
   if (on_itself && encoded_before) return {};
   return set_encoded_constant(import, target, quantize(reals, *encoding), *import.grid(n), node);
+}
+
+/// The encoding of what Transpose `node` makes of a constant with codes.
+Result<Encoding> transposed_encoding(const graph::Graph& graph, const Node& node, const TensorEncoding& before) {
+  const Encoding& encoding = before.encoding;
+  if (encoding.is_per_tensor()) return encoding;
+  const Shape& shape = before.codes->shape();
+  std::vector<std::int64_t> perm = node.attributes.get_ints("perm");
+  for (int i = shape.rank(); perm.size() < static_cast<std::size_t>(shape.rank());) perm.push_back(--i);
+  const auto moved = [&](int axis) { return static_cast<int>(std::ranges::find(perm, axis) - perm.begin()); };
+  if (encoding.axis()) return Encoding::per_channel(encoding.grid(), moved(*encoding.axis()), encoding.params());
+  // Scales of blocks lie as the tensor does: what Transpose does to their positions says which goes where.
+  Tensor positions(TensorType{DType::kInt64, scale_shape(encoding, shape)});
+  std::iota(positions.mutable_data<std::int64_t>(), positions.mutable_data<std::int64_t>() + positions.num_elements(),
+            std::int64_t{0});
+  const Result<std::vector<Tensor>> from = ops::evaluate_node(graph, node, {&positions});
+  if (!from.ok()) return from.error();
+  std::vector<QuantParams> params;
+  for (const std::int64_t i : from->front().values<std::int64_t>()) {
+    params.push_back(encoding.params()[static_cast<std::size_t>(i)]);
+  }
+  return Encoding::per_block(encoding.grid(), moved(*encoding.block_axis()), encoding.block_size(), std::move(params));
 }
 
 /// v = Transpose(w): a quantized weight on its way to a MatMul.
@@ -136,16 +157,8 @@ Result<void> import_transpose(QdqImport& import, NodeId n) {
   const Result<std::vector<Tensor>> reals =
       ops::evaluate_node(edit.graph, node, {graph::constant_of(edit.graph, node.inputs[0])});
   if (!codes.ok() || !reals.ok()) return {};  // Not a type Transpose takes: it stays a node.
-  std::optional<Encoding> encoding = before.encoding;
-  if (const std::optional<int> axis = before.encoding.axis()) {
-    const int rank = before.codes->shape().rank();
-    std::vector<std::int64_t> perm = node.attributes.get_ints("perm");
-    for (int i = rank; perm.size() < static_cast<std::size_t>(rank);) perm.push_back(--i);
-    const auto at = static_cast<int>(std::ranges::find(perm, *axis) - perm.begin());
-    const Result<Encoding> moved = Encoding::per_channel(encoding->grid(), at, encoding->params());
-    if (!moved.ok()) return moved.error();
-    encoding = *moved;
-  }
+  const Result<Encoding> encoding = transposed_encoding(import.edit.graph, node, before);
+  if (!encoding.ok()) return encoding.error();
   edit.graph.value(node.outputs[0]).constant = reals->front();
   import.encode(node.outputs[0], *encoding, node, codes->front());
   import.encodings.at(node.outputs[0]).provenance = before.provenance;

@@ -6,6 +6,7 @@
 
 #include "core/errors.hpp"
 #include "core/text.hpp"
+#include "encoding/encoding_set.hpp"
 #include "passes/edit.hpp"
 
 namespace halfstep::passes {
@@ -101,8 +102,11 @@ Result<std::optional<QdqGrid>> read_grid(const Graph& graph, const Node& node, c
     return invalid("scale is " + std::string(name_of(scale->dtype())) + ", expected float32");
   }
   const std::int64_t count = scale->num_elements();
-  if (node.attributes.get_int("block_size", 0) != 0 || (scale->shape().rank() > 1 && count != 1)) {
-    return Error{ErrorCode::kUnsupported, "blocked scales are not supported; quantize per tensor or per channel"};
+  const std::int64_t block_size = node.attributes.get_int("block_size", 0);
+  if (block_size < 0) return invalid("block_size is " + std::to_string(block_size) + ", expected 0 or more");
+  if (block_size == 0 && scale->shape().rank() > 1 && count != 1) {
+    return Error{ErrorCode::kUnsupported, "scale has shape " + to_string(scale->shape()) +
+                                              " but there is no block_size; quantize per tensor, channel or block"};
   }
   if (count == 0) return invalid("scale is empty");
   if (zero_point != nullptr && zero_point->num_elements() != count) {
@@ -120,7 +124,8 @@ Result<std::optional<QdqGrid>> read_grid(const Graph& graph, const Node& node, c
     return invalid("scale" + (count > 1 ? " of channel " + std::to_string(c) : std::string()) + " is " + shown(value) +
                    ", expected a positive finite number; calibrate this tensor again");
   }
-  QdqGrid result{*stored, *grid, {}, node.attributes.get_int("axis", 1)};
+  QdqGrid result{*stored, *grid, {}, node.attributes.get_int("axis", 1), block_size};
+  if (block_size != 0) result.scale_shape = scale->shape();
   const std::vector<std::int64_t> zero_points =
       zero_point == nullptr ? std::vector<std::int64_t>(static_cast<std::size_t>(count), 0) : to_int64s(*zero_point);
   for (std::int64_t c = 0; c < count; ++c) {
@@ -152,10 +157,23 @@ Result<std::optional<QdqGrid>> qdq_grid_of(const Graph& graph, const Node& node,
 }
 
 Result<Encoding> encoding_of(const QdqGrid& grid, int rank) {
-  if (!grid.per_channel()) return Encoding::per_tensor(grid.grid, grid.params[0]);
+  if (!grid.per_channel() && !grid.per_block()) return Encoding::per_tensor(grid.grid, grid.params[0]);
   const Result<int> axis = normalize_axis(grid.axis, rank);
   if (!axis.ok()) return axis.error();
+  if (grid.per_block()) return Encoding::per_block(grid.grid, *axis, grid.block_size, grid.params);
   return Encoding::per_channel(grid.grid, *axis, grid.params);
+}
+
+Result<Encoding> constant_encoding_of(const QdqGrid& grid, const Shape& shape) {
+  Result<Encoding> encoding = encoding_of(grid, shape.rank());
+  if (!encoding.ok()) return encoding;
+  if (grid.per_block() && *grid.scale_shape != scale_shape(*encoding, shape)) {
+    return invalid("scale has shape " + to_string(*grid.scale_shape) + ", blocks of " +
+                   std::to_string(grid.block_size) + " along axis " + std::to_string(*encoding->block_axis()) + " of " +
+                   to_string(shape) + " need " + to_string(scale_shape(*encoding, shape)));
+  }
+  if (const Result<void> fits = check_fits(*encoding, shape); !fits.ok()) return fits.error();
+  return encoding;
 }
 
 }  // namespace halfstep::passes

@@ -15,14 +15,15 @@ constexpr std::int64_t kActivationRange = 1;
 constexpr std::int64_t kWeightRange = 2;
 constexpr std::int64_t kBiasCalibration = 4;
 constexpr std::int64_t kDepthwisePerChannel = 8;
+constexpr std::int64_t kDepthwise16 = 16;
+constexpr std::int64_t kFirstLayer16 = 32;
 constexpr double kShrinkPercent = 0.01;  // TIDL's default of percentileActRangeShrink and percentileWtRangeShrink.
 
 struct MissingBit {
   std::int64_t bit;
   std::string_view what;
 };
-constexpr std::array<MissingBit, 3> kMissing{
-    {{16, "mixed precision for depthwise layers"}, {32, "16-bit weights of the first layer"}, {64, "bias range"}}};
+constexpr std::array<MissingBit, 1> kMissing{{{64, "bias range"}}};
 
 RangeRule rule_of(bool percentile) {
   RangeRule rule;
@@ -38,8 +39,9 @@ Result<void> set_calibration_option(QuantizeRequest& request, const std::string&
   const std::optional<std::int64_t> bits = number_of<std::int64_t>(text);
   if (!bits || *bits < 0 || *bits > 127) {
     return illegal("calibration_option", text,
-                   "a sum of TIDL's 1 (activation range), 2 (weight range), 4 (bias calibration) and 8 (per-channel "
-                   "weights of depthwise convolutions), or 0");
+                   "a sum of TIDL's 1 (activation range), 2 (weight range), 4 (bias calibration), 8 (per-channel "
+                   "weights of depthwise convolutions), 16 (their weights in 16 bits) and 32 (those of the first layer "
+                   "in 16 bits), or 0");
   }
   std::string asked;
   std::int64_t supported = *bits;
@@ -59,6 +61,8 @@ Result<void> set_calibration_option(QuantizeRequest& request, const std::string&
   options.trim_flat = false;
   const bool depthwise = (*bits & kDepthwisePerChannel) != 0;
   options.per_channel = depthwise ? WeightsPerChannel::kDepthwise : WeightsPerChannel::kNone;
+  options.mixed.depthwise_params_16bit |= (*bits & kDepthwise16) != 0;
+  options.mixed.first_layer_params_16bit |= (*bits & kFirstLayer16) != 0;
   options.act_range = rule_of((*bits & kActivationRange) != 0);
   options.param_range = rule_of((*bits & kWeightRange) != 0);
   request.tuning.algorithms.clear();

@@ -37,7 +37,7 @@ ChannelBox box_of(std::vector<float> values) {
 
 std::vector<ChannelBox> boxes_of(const Tensor& weight, const Encoding& encoding) {
   const std::span<const float> values = weight.values<float>();
-  std::vector<std::vector<float>> channels(encoding.params().size());
+  std::vector<std::vector<float>> channels(encoding.axis() ? encoding.params().size() : 1);
   if (!encoding.axis()) {
     channels[0].assign(values.begin(), values.end());
   } else {

@@ -16,6 +16,7 @@ class EffortOptions {
   EffortOptions(QuantizeRequest& request, OptionOrigins& origins) : request_(request), origins_(origins) {}
 
   void apply() {
+    const bool weights_only = request_.options.act_bits == 32;
     const bool best = request_.tuning.effort == Effort::kBest;
     const bool affine = request_.options.scale == ScaleKind::kAffine;
     const bool by_channel = affine && request_.options.per_channel == WeightsPerChannel::kAll;
@@ -32,7 +33,8 @@ class EffortOptions {
     // Who wants no algorithms gets what statistics of the same samples would give: nothing is judged.
     const bool judges = !request_.tuning.asked_for || !request_.tuning.algorithms.empty();
     if (!judges) request_.tuning.range_choices.clear();
-    if (undecided("algorithms")) request_.tuning.algorithms = algorithms(best || !by_channel || coarse);
+    if (undecided("algorithms") && !weights_only)
+      request_.tuning.algorithms = algorithms(best || !by_channel || coarse);
     if (undecided("tuning_samples")) request_.tuning.num_samples = best ? kBestSamples : kDefaultSamples;
   }
 

@@ -54,6 +54,10 @@ std::string describe_encoding(const TensorEncoding& entry) {
     const auto [low, high] = std::ranges::minmax(e.params(), {}, &QuantParams::scale);
     text += " axis " + std::to_string(*e.axis()) + ", " + std::to_string(e.params().size()) + " scales " +
             number(low.scale) + " to " + number(high.scale);
+  } else if (e.block_axis()) {
+    const auto [low, high] = std::ranges::minmax(e.params(), {}, &QuantParams::scale);
+    text += " blocks of " + std::to_string(e.block_size()) + " along axis " + std::to_string(*e.block_axis()) + ", " +
+            std::to_string(e.params().size()) + " scales " + number(low.scale) + " to " + number(high.scale);
   } else {
     text += " scale " + number(e.params()[0].scale) + " zero point " + std::to_string(e.params()[0].zero_point) +
             ", real " + number(e.real_min()) + " to " + number(e.real_max());

@@ -18,6 +18,7 @@ Result<Quantized> choose_ranges(const QuantizeRequest& request, Sources& sources
                                 const Observer& observer, QuantizeStory& story) {
   Quantized quantized;
   const auto look = [&](const ops::Facts& facts, const precision::Plan& plan) -> Result<calib::Observations> {
+    if (request.options.act_bits == 32) return calib::Observations{};
     Result<io::Statistics> seen = observe(request, sources, model.graph, facts, plan, observer, story);
     if (!seen.ok()) return seen.error();
     quantized.seen = *std::move(seen);
@@ -87,10 +88,12 @@ Result<Quantized> make_quantized(QuantizeRequest& request, Sources& sources, Pre
                                  const Observer& observer, QuantizeStory& story) {
   const bool has_samples = request.statistics_in.empty() && !request.statistics_out && sources.reader;
   const bool wants = request.search || !request.tuning.algorithms.empty() || request.tuning.range_choices.size() > 1;
+  const bool weights_only = request.options.act_bits == 32;  // No algorithm was asked for: check_sources().
   const bool can = has_samples && (sources.reader->num_samples() > 1 || request.tuning.asked_for || request.search);
-  if (!wants || !can) {
+  if (!wants || !can || weights_only) {
     request.tuning.algorithms.clear();
-    if (wants && has_samples) story.untuned = "one sample leaves none to judge algorithms by: ranges alone decide";
+    if (wants && has_samples && !weights_only)
+      story.untuned = "one sample leaves none to judge algorithms by: ranges alone decide";
     return choose_ranges(request, sources, model, observer, story);
   }
   const precision::Given given = given_of(model);

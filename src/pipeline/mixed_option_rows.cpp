@@ -29,9 +29,13 @@ std::optional<std::string> get_names(const Options& options) {
   return all;
 }
 
-template <auto Member>
-Result<void> set_real_bits(Options& options, const std::string& text) {
-  options.mixed.*Member = text == "16" ? 16 : 32;
+Result<void> set_float_bits(Options& options, const std::string& text) {
+  if (text != "16" && text != "32") return illegal("float_bitwidth", text, "16 or 32");
+  options.mixed.float_bits = text == "16" ? 16 : 32;
+  return {};
+}
+Result<void> set_float_bias_bits(Options& options, const std::string& text) {
+  options.mixed.float_bias_bits = text == "16" ? 16 : 32;
   return {};
 }
 std::optional<std::string> get_float_bits(const Options& options) {
@@ -71,12 +75,12 @@ std::optional<std::string> get_op_types(const Options& options) {
 }
 
 template <auto Member>
-Result<void> set_flag(Options& options, const std::string& text) {
+Result<void> set_mixed_flag(Options& options, const std::string& text) {
   options.mixed.*Member = text == "true";
   return {};
 }
 template <auto Member>
-std::optional<std::string> get_flag(const Options& options) {
+std::optional<std::string> get_mixed_flag(const Options& options) {
   if (!(options.mixed.*Member)) return std::nullopt;
   return "true";
 }
@@ -109,15 +113,15 @@ std::span<const OptionRow<QuantizationOptions>> mixed_precision_rows() {
        .values = {"false", "true"},
        .type = "true|false",
        .help = "weights of depthwise convolutions have 16 bits; TIDL's calibration option 16",
-       .set = set_flag<&MixedPrecision::depthwise_params_16bit>,
-       .get = get_flag<&MixedPrecision::depthwise_params_16bit>},
+       .set = set_mixed_flag<&MixedPrecision::depthwise_params_16bit>,
+       .get = get_mixed_flag<&MixedPrecision::depthwise_params_16bit>},
       {.name = "first_layer_params_16bit",
        .kind = OptionKind::kWord,
        .values = {"false", "true"},
        .type = "true|false",
        .help = "weights of the layers that read the model's inputs have 16 bits; TIDL's calibration option 32",
-       .set = set_flag<&MixedPrecision::first_layer_params_16bit>,
-       .get = get_flag<&MixedPrecision::first_layer_params_16bit>},
+       .set = set_mixed_flag<&MixedPrecision::first_layer_params_16bit>,
+       .get = get_mixed_flag<&MixedPrecision::first_layer_params_16bit>},
       {.name = "exclude_nodes",
        .kind = OptionKind::kList,
        .type = "NAME...",
@@ -133,18 +137,17 @@ std::span<const OptionRow<QuantizationOptions>> mixed_precision_rows() {
        .set = add_names<&MixedPrecision::exclude_op_types>,
        .get = get_names<&MixedPrecision::exclude_op_types>},
       {.name = "float_bitwidth",
-       .kind = OptionKind::kWord,
-       .values = {"32", "16"},
-       .type = "N",
+       .type = "16|32",
+       .default_text = "32",
        .help = "bits of tensors that stay float; alone, without input list and overrides, of the whole model",
-       .set = set_real_bits<&MixedPrecision::float_bits>,
+       .set = set_float_bits,
        .get = get_float_bits},
       {.name = "float_bias_bitwidth",
        .kind = OptionKind::kWord,
        .values = {"32", "16"},
        .type = "N",
        .help = "bits of biases of nodes with weights that stay float",
-       .set = set_real_bits<&MixedPrecision::float_bias_bits>,
+       .set = set_float_bias_bits,
        .get = get_float_bias_bits},
   }};
   return kRows;

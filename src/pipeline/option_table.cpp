@@ -10,13 +10,19 @@
 
 namespace halfstep {
 
+using pipeline::get_flag;
 using pipeline::get_int;
 using pipeline::illegal;
 using pipeline::number_of;
+using pipeline::set_flag;
 using pipeline::set_int;
 using pipeline::shown_number;
 
 namespace {
+
+constexpr char kSearch[] = "search";
+constexpr char kMatmulNbits[] = "matmul_nbits";
+constexpr char kPack[] = "pack_4_bit_weights";
 
 template <auto Member, class Request>
 Result<void> set_path(Request& request, const std::string& text) {
@@ -27,11 +33,6 @@ template <auto Member, class Request>
 std::optional<std::string> get_path(const Request& request) {
   if (!(request.*Member)) return std::nullopt;
   return (request.*Member)->string();
-}
-Result<void> set_search(QuantizeRequest& request, const std::string& text) {
-  if (text != "true" && text != "false") return illegal("search", text, "true or false");
-  request.search = text == "true";
-  return {};
 }
 Result<void> set_budget(QuantizeRequest& request, const std::string& text) {
   const std::optional<double> seconds = number_of<double>(text);
@@ -46,10 +47,6 @@ Result<void> set_dynamic(QuantizeRequest& request, const std::string& text) {
 }
 std::optional<std::string> get_dynamic(const QuantizeRequest& request) {
   if (!request.dynamic) return std::nullopt;
-  return "true";
-}
-std::optional<std::string> get_search(const QuantizeRequest& request) {
-  if (!request.search) return std::nullopt;
   return "true";
 }
 std::optional<std::string> get_budget(const QuantizeRequest& request) {
@@ -142,7 +139,7 @@ namespace {
 /// Files and what is done with them.
 std::span<const OptionRow<QuantizeRequest>> file_rows() {
   using Request = QuantizeRequest;
-  static const std::array<OptionRow<Request>, 13> kRows{{
+  static const std::array<OptionRow<Request>, 15> kRows{{
       // First, so that every other option of the same source wins over it.
       {.name = "calibration_option",
        .type = "N",
@@ -150,8 +147,8 @@ std::span<const OptionRow<QuantizeRequest>> file_rows() {
        .help =
            "TIDL's calibrationOption, a sum: 0, scales 2^n, one a tensor, min-max; 1, activations by percentile; 2, "
            "weights by percentile; 4, iterative bias correction, and clipped weights without 8; 8, weights of "
-           "depthwise "
-           "convolutions by channel. Other options win over it",
+           "depthwise convolutions by channel; 16, their weights in 16 bits; 32, those of the first layer. Other "
+           "options win over it",
        .decides = {"act_quantizer_schema", "param_quantizer_schema", "use_per_channel_quantization", "scale",
                    "act_quantizer_calibration", "param_quantizer_calibration", "percentile_calibration_value",
                    "percentile_act_range_shrink", "percentile_wt_range_shrink", "trim_flat", "algorithms",
@@ -218,12 +215,26 @@ std::span<const OptionRow<QuantizeRequest>> file_rows() {
            "(docs/encodings.md)",
        .set = set_dynamic,
        .get = get_dynamic},
+      {.name = "matmul_nbits",
+       .kind = OptionKind::kBoolean,
+       .default_text = "false",
+       .help =
+           "write 4-bit weights in blocks (`--block_size`) as com.microsoft MatMulNBits rather than DequantizeLinear",
+       .set = set_flag<&Request::matmul_nbits, kMatmulNbits>,
+       .get = get_flag<&Request::matmul_nbits>},
+      {.name = "pack_4_bit_weights",
+       .kind = OptionKind::kBoolean,
+       .default_text = "false",
+       .help = "write 4-bit weights, two codes a byte and each channel from a byte of its own, to <output "
+               "stem>.packed4.bin",
+       .set = set_flag<&Request::pack_4_bit_weights, kPack>,
+       .get = get_flag<&Request::pack_4_bit_weights>},
       {.name = "search",
        .kind = OptionKind::kBoolean,
        .default_text = "false",
        .help = "try a ladder of ranges, grids and algorithms on part of the samples, and keep what is best on the rest",
-       .set = set_search,
-       .get = get_search},
+       .set = set_flag<&Request::search, kSearch>,
+       .get = get_flag<&Request::search>},
       {.name = "time_budget",
        .type = "SECONDS",
        .default_text = "none",

@@ -43,4 +43,29 @@ std::optional<std::string> get_int(const Request& request) {
   return std::to_string(request.*Member);
 }
 
+inline std::optional<bool> boolean_of(std::string_view text) {
+  for (const std::string_view yes : {"true", "on", "yes", "1"}) {
+    if (text == yes) return true;
+  }
+  for (const std::string_view no : {"false", "off", "no", "0"}) {
+    if (text == no) return false;
+  }
+  return std::nullopt;
+}
+
+/// `Name` of the option, for the message.
+template <auto Member, const auto& Name, class Request>
+Result<void> set_flag(Request& request, const std::string& text) {
+  const std::optional<bool> value = boolean_of(text);
+  if (!value) return illegal(Name, text, "true or false");
+  request.*Member = *value;
+  return {};
+}
+/// Says something only where the option is on.
+template <auto Member, class Request>
+std::optional<std::string> get_flag(const Request& request) {
+  if (!(request.*Member)) return std::nullopt;
+  return "true";
+}
+
 }  // namespace halfstep::pipeline

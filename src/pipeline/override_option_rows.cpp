@@ -30,18 +30,6 @@ std::optional<std::string> get_aimet_config(const Request& request) {
   return request.aimet_config.string();
 }
 
-template <auto Member, const char* Name>
-Result<void> set_switch(Request& request, const std::string& text) {
-  if (text != "true" && text != "false") return illegal(Name, text, "true or false");
-  request.*Member = text == "true";
-  return {};
-}
-template <auto Member>
-std::optional<std::string> get_switch(const Request& request) {
-  if (!(request.*Member)) return std::nullopt;
-  return "true";
-}
-
 constexpr char kLenient[] = "overrides_lenient";
 constexpr char kFallback[] = "float_fallback";
 constexpr char kIgnore[] = "ignore_encodings";
@@ -63,8 +51,8 @@ std::span<const OptionRow<QuantizeRequest>> override_rows() {
        .kind = OptionKind::kBoolean,
        .default_text = "false",
        .help = "entries of overrides with mistakes, such as unknown names, are left out with a warning",
-       .set = set_switch<&Request::overrides_lenient, kLenient>,
-       .get = get_switch<&Request::overrides_lenient>},
+       .set = set_flag<&Request::overrides_lenient, kLenient>,
+       .get = get_flag<&Request::overrides_lenient>},
       {.name = "aimet_config",
        .type = "FILE",
        .default_text = "none",
@@ -76,21 +64,21 @@ std::span<const OptionRow<QuantizeRequest>> override_rows() {
        .kind = OptionKind::kBoolean,
        .default_text = "false",
        .help = "what no override gives an encoding stays float; needs no input list",
-       .set = set_switch<&Request::float_fallback, kFallback>,
-       .get = get_switch<&Request::float_fallback>},
+       .set = set_flag<&Request::float_fallback, kFallback>,
+       .get = get_flag<&Request::float_fallback>},
       {.name = kIgnore,
        .kind = OptionKind::kBoolean,
        .default_text = "false",
        .help = "encodings that the model carries count for nothing: it is calibrated anew",
-       .set = set_switch<&Request::ignore_encodings, kIgnore>,
-       .get = get_switch<&Request::ignore_encodings>},
+       .set = set_flag<&Request::ignore_encodings, kIgnore>,
+       .get = get_flag<&Request::ignore_encodings>},
       {.name = kStrip,
        .kind = OptionKind::kBoolean,
        .default_text = "false",
        .help = "write the float model that is left without the encodings of the model, and nothing else; default of "
                "`--output_path`: `<model>.float.onnx`",
-       .set = set_switch<&Request::strip, kStrip>,
-       .get = get_switch<&Request::strip>},
+       .set = set_flag<&Request::strip, kStrip>,
+       .get = get_flag<&Request::strip>},
   }};
   return kRows;
 }

@@ -34,6 +34,8 @@ std::optional<std::string> get_named(const Options& options) {
   return std::string(name_of(options.*Member));
 }
 
+constexpr char kTrimFlat[] = "trim_flat";
+constexpr char kAlignInputs[] = "align_inputs";
 constexpr std::array kSchemas{Schema::kAsymmetric, Schema::kSymmetric, Schema::kUnsignedSymmetric};
 constexpr std::array kScales{ScaleKind::kAffine, ScaleKind::kPowerOfTwo};
 constexpr std::array kStrict{StrictSymmetric::kWeights, StrictSymmetric::kAll, StrictSymmetric::kNone};
@@ -156,16 +158,6 @@ std::optional<std::string> get_mean_std(const Options& options) {
 
 // Granularity.
 
-std::optional<bool> boolean_of(std::string_view text) {
-  for (const std::string_view yes : {"true", "on", "yes", "1"}) {
-    if (text == yes) return true;
-  }
-  for (const std::string_view no : {"false", "off", "no", "0"}) {
-    if (text == no) return false;
-  }
-  return std::nullopt;
-}
-
 Result<void> set_per_channel(Options& options, const std::string& text) {
   if (text == "depthwise") {
     options.per_channel = WeightsPerChannel::kDepthwise;
@@ -188,21 +180,6 @@ std::optional<std::string> get_per_channel(const Options& options) {
   return std::nullopt;
 }
 
-template <auto Member, const char* Name>
-Result<void> set_boolean(Options& options, const std::string& text) {
-  const std::optional<bool> value = boolean_of(text);
-  if (!value) return illegal(Name, text, "true or false");
-  options.*Member = *value;
-  return {};
-}
-template <auto Member>
-std::optional<std::string> get_boolean(const Options& options) {
-  if (!(options.*Member)) return std::nullopt;
-  return "true";
-}
-constexpr char kTrimFlat[] = "trim_flat";
-constexpr char kAlignInputs[] = "align_inputs";
-
 /// "-0x80": a decimal or hexadecimal number that fits a grid's end.
 std::optional<std::int32_t> grid_end(std::string_view word) {
   const bool negative = word.starts_with('-');
@@ -214,6 +191,17 @@ std::optional<std::int32_t> grid_end(std::string_view word) {
   const auto read = std::from_chars(word.data(), end, magnitude, hexadecimal ? 16 : 10);
   if (read.ec != std::errc() || read.ptr != end || magnitude < 0 || magnitude > INT32_MAX) return std::nullopt;
   return static_cast<std::int32_t>(negative ? -magnitude : magnitude);
+}
+
+Result<void> set_block_size(Options& options, const std::string& text) {
+  const std::optional<int> value = number_of<int>(text);
+  if (!value) return illegal("block_size", text, "0, 16, 32, 64, 128 or 256");
+  options.block_size = *value;
+  return {};
+}
+std::optional<std::string> get_block_size(const Options& options) {
+  if (options.block_size == 0) return std::nullopt;
+  return std::to_string(options.block_size);
 }
 
 Result<void> set_steps(Options& options, const std::string& text) {
@@ -239,9 +227,9 @@ std::span<const OptionRow<QuantizationOptions>> grid_rows() {
   static const std::array<OptionRow<Options>, 21> kRows{{
       {.name = "act_bitwidth",
        .kind = OptionKind::kWord,
-       .values = {"8", "16"},
+       .values = {"8", "16", "32"},
        .type = "N",
-       .help = "bits of activations",
+       .help = "bits of activations; 32: they stay float32, weights alone are quantized and no samples are needed",
        .set = set_int<&Options::act_bits>,
        .get = get_int<&Options::act_bits>},
       {.name = "weights_bitwidth",
@@ -288,6 +276,14 @@ std::span<const OptionRow<QuantizationOptions>> grid_rows() {
                "depthwise convolutions",
        .set = set_per_channel,
        .get = get_per_channel},
+      {.name = "block_size",
+       .type = "N",
+       .default_text = "0",
+       .help =
+           "weights of MatMul and Gemm get a scale for each block of N (16, 32, 64, 128 or 256) along the axis they "
+           "sum over; needs `--act_bitwidth 32`; 0: none",
+       .set = set_block_size,
+       .get = get_block_size},
       {.name = "scale",
        .kind = OptionKind::kWord,
        .values = {"affine", "power_of_two"},
@@ -369,19 +365,19 @@ std::span<const OptionRow<QuantizationOptions>> grid_rows() {
                "nothing there; not given: by `--effort`",
        .set = set_named<&Options::act_per_channel, kActPerChannel>,
        .get = get_act_per_channel},
-      {.name = kTrimFlat,
+      {.name = "trim_flat",
        .kind = OptionKind::kBoolean,
        .default_text = "false",
        .help = "the grid of what only Swish, HardSwish, Sigmoid and their like read ends where these become flat; true "
                "by `--effort default` and best",
-       .set = set_boolean<&Options::trim_flat, kTrimFlat>,
-       .get = get_boolean<&Options::trim_flat>},
-      {.name = kAlignInputs,
+       .set = set_flag<&Options::trim_flat, kTrimFlat>,
+       .get = get_flag<&Options::trim_flat>},
+      {.name = "align_inputs",
        .kind = OptionKind::kBoolean,
        .default_text = "false",
        .help = "inputs of Add and Concat share a grid where that costs less error than putting them on another one",
-       .set = set_boolean<&Options::align_inputs, kAlignInputs>,
-       .get = get_boolean<&Options::align_inputs>},
+       .set = set_flag<&Options::align_inputs, kAlignInputs>,
+       .get = get_flag<&Options::align_inputs>},
       {.name = "restrict_quantization_steps",
        .type = "\"MIN MAX\"",
        .default_text = "`\"-0x7F 0x7F\"` at 8 bits",

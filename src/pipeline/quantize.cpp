@@ -80,6 +80,9 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   if (Result<void> sensible = pipeline::check_sources(request); !sensible.ok()) return sensible.error();
   const Result<io::EncodingsVersion> version = io::encodings_version(request.encodings_version);
   if (!version.ok()) return version.error();
+  if (request.options.block_size != 0 && *version == io::EncodingsVersion::k0_6_1) {
+    return usage("--encodings_version 0.6.1 has no grids for each block: leave --block_size out or use 1.0.0 or 2.0.0");
+  }
   Result<OutputPaths> paths = pipeline::output_paths(request);
   if (!paths.ok()) return paths.error();
   const auto warn = [&](const std::string& text) {
@@ -104,6 +107,7 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   Result<PreparedModel> prepared = pipeline::prepare_for_overrides(request, *raw, sources->shapes, observer, warn);
   if (!prepared.ok()) return prepared.error();
   PreparedModel model = *std::move(prepared);
+  if (Result<void> sayable = io::check_version(model.encodings, *version); !sayable.ok()) return sayable.error();
   const std::string place = request.model.model.string();
   story.num_nodes = model.graph.nodes.size();
   if (auto done = pipeline::give_orders(request, as_read, sources->shapes, model, warn); !done.ok())
@@ -161,6 +165,7 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   }
   std::vector<std::filesystem::path> files{paths->model, paths->encodings, paths->report};
   if (paths->float_model) files.push_back(*paths->float_model);
+  if (paths->packed) files.push_back(*paths->packed);
   if (request.statistics_out) files.push_back(*request.statistics_out);
   return QuantizeOutcome{paths->model, paths->encodings, paths->report, pipeline::summary_of(made, story, files)};
 }

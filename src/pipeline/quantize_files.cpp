@@ -1,11 +1,13 @@
 // quantize_files.cpp: all files of a run, or none.
 #include "pipeline/quantize_files.hpp"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/atomic_file.hpp"
+#include "encoding/packed_codes.hpp"
 #include "halfstep/options.hpp"
 #include "halfstep/version.hpp"
 #include "io/onnx/writer.hpp"
@@ -38,7 +40,8 @@ std::vector<std::pair<std::string, std::string>> common_metadata(const PreparedM
 
 Result<io::PendingModel> write_quantized(const QuantizeRequest& request, const OutputPaths& paths,
                                          const PreparedModel& model, const QuantizeStory& story) {
-  io::WriteOptions options{.tool_version = kVersion, .metadata = common_metadata(model)};
+  io::WriteOptions options{
+      .tool_version = kVersion, .metadata = common_metadata(model), .matmul_nbits = request.matmul_nbits};
   options.metadata.emplace_back(kArithmeticKey, std::string(name_of(story.fixed.arithmetic)));
   std::string settings;
   for (const auto& [name, value] : settings_of(request.options, request.tuning)) {
@@ -61,6 +64,24 @@ Result<std::optional<io::PendingModel>> write_float(const OutputPaths& paths, co
   return pending;
 }
 
+/// All weights of 4 bits one after the other, in the order of names; `index` says where each lies.
+Result<std::string> packed_weights(const PreparedModel& model, std::map<std::string, io::PackedWeight>& index) {
+  std::string bytes;
+  for (const auto& [name, entry] : model.encodings) {
+    if (entry.role != TensorRole::kWeight || !entry.codes || storage_bits(entry.encoding.grid()) != 4) continue;
+    const std::optional<int> axis = entry.encoding.axis();
+    const std::string packed = pack_4_bits(*entry.codes, axis);
+    index[name] = {.offset = static_cast<std::int64_t>(bytes.size()),
+                   .bytes = static_cast<std::int64_t>(packed.size()),
+                   .channels = axis ? entry.codes->shape()[*axis] : 1,
+                   .axis = axis,
+                   .shape = entry.codes->shape()};
+    bytes += packed;
+  }
+  if (!index.empty()) return bytes;
+  return Error{ErrorCode::kUsage, "--pack_4_bit_weights has no effect: no weight has 4 bits, see --weights_bitwidth 4"};
+}
+
 }  // namespace
 
 Result<OutputPaths> output_paths(const QuantizeRequest& request) {
@@ -75,6 +96,7 @@ Result<OutputPaths> output_paths(const QuantizeRequest& request) {
   paths.encodings = request.encodings_out.value_or(folder / (stem + ".encodings.json"));
   paths.report = request.report.value_or(folder / (stem + ".report.json"));
   paths.float_model = request.float_out;
+  if (request.pack_4_bit_weights) paths.packed = folder / (stem + ".packed4.bin");
   if (Result<void> known = check_report_format(paths.report); !known.ok()) return known.error();
   std::vector<NamedPath> inputs{{"the model", request.model.model}};
   if (!request.input_list.empty()) inputs.push_back({"the input list", request.input_list});
@@ -83,6 +105,7 @@ Result<OutputPaths> output_paths(const QuantizeRequest& request) {
   if (!request.shard) {
     outputs = {{"the quantized model", paths.model}, {"the encodings", paths.encodings}, {"the report", paths.report}};
   }
+  if (paths.packed) outputs.push_back({"packed weights", *paths.packed});
   if (paths.float_model) outputs.push_back({"the float model", *paths.float_model});
   if (request.statistics_out) outputs.push_back({"the statistics", *request.statistics_out});
   if (Result<void> fit = check_outputs(inputs, outputs); !fit.ok()) return fit.error();
@@ -114,6 +137,16 @@ Result<void> write_files(const QuantizeRequest& request, io::EncodingsVersion ve
   io::EncodingsHeader header = header_of(request, version, story.fixed.arithmetic);
   header.weights = quantized.changed_weights;
   header.rules = precision::rules_of(model.graph, quantized.facts, quantized.plan);
+  std::optional<AtomicFile> packed;
+  if (paths.packed) {
+    Result<std::string> bytes = packed_weights(model, header.packed);
+    if (!bytes.ok()) return bytes.error();
+    Result<AtomicFile> file = AtomicFile::create(*paths.packed);
+    if (!file.ok()) return file.error();
+    packed.emplace(*std::move(file));
+    if (auto written = packed->write(*bytes); !written.ok()) return written;
+    if (auto finished = packed->finish(); !finished.ok()) return finished;
+  }
   const std::string encodings_text = io::write_encodings(model.encodings, header);
   if (Result<void> written = encodings->write(encodings_text); !written.ok()) return written;
   if (Result<void> written = report->write(report_format_of(paths.report)->write(story.report)); !written.ok())
@@ -123,6 +156,9 @@ Result<void> write_files(const QuantizeRequest& request, io::EncodingsVersion ve
   if (Result<void> committed = pending->commit(); !committed.ok()) return committed;
   if (*float_model) {
     if (Result<void> committed = (*float_model)->commit(); !committed.ok()) return committed;
+  }
+  if (packed) {
+    if (Result<void> committed = packed->commit(); !committed.ok()) return committed;
   }
   if (Result<void> committed = encodings->commit(); !committed.ok()) return committed;
   if (seen) {

@@ -19,14 +19,15 @@ struct OutputPaths {
   std::filesystem::path encodings;
   std::filesystem::path report;
   std::optional<std::filesystem::path> float_model;  ///< Not written if empty.
+  std::optional<std::filesystem::path> packed;       ///< 4-bit weights; not written if empty.
 };
 
 /// As asked for, or beside each other by the model's name.
 /// Errors: those of check_report_format() and check_outputs().
 Result<OutputPaths> output_paths(const QuantizeRequest& request);
 
-/// The three files and, if asked for, the float model and the statistics: all, or none.
-/// Errors: those of AtomicFile and io::write_onnx().
+/// The three files and, if asked for, the float model, the statistics and packed weights: all, or none.
+/// Errors: kUsage if weights shall be packed and none has 4 bits; those of AtomicFile and io::write_onnx().
 Result<void> write_files(const QuantizeRequest& request, io::EncodingsVersion version, const OutputPaths& paths,
                          const PreparedModel& model, const Quantized& quantized, QuantizeStory& story);
 

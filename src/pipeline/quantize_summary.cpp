@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <span>
 
 #include "calib/range_estimators.hpp"
 #include "encoding/range_to_encoding.hpp"
@@ -75,11 +76,20 @@ std::string coverage_line(const std::vector<std::pair<std::string, std::int64_t>
   return text;
 }
 
+bool is_weight_only(const QuantizationOptions& options) { return options.act_bits == 32; }
+
 std::string precision_line(const QuantizationOptions& options) {
   const bool power = options.scale == ScaleKind::kPowerOfTwo;
-  return "W" + std::to_string(options.weight_bits) + "A" + std::to_string(options.act_bits) +
-         (power ? " power-of-two" : "") + ": activations " + std::string(name_of(options.act_schema)) + ", weights " +
-         std::string(name_of(options.param_schema)) + weights_granularity(options.per_channel) + ", biases int" +
+  const std::string widths = "W" + std::to_string(options.weight_bits) + "A" + std::to_string(options.act_bits) +
+                             (power ? " power-of-two" : "");
+  const std::string weights =
+      ", weights " + std::string(name_of(options.param_schema)) + weights_granularity(options.per_channel);
+  if (is_weight_only(options)) {
+    const std::string blocks =
+        options.block_size == 0 ? "" : ", in blocks of " + std::to_string(options.block_size) + " in MatMul and Gemm";
+    return widths + ": activations and biases float32" + weights + blocks;
+  }
+  return widths + ": activations " + std::string(name_of(options.act_schema)) + weights + ", biases int" +
          std::to_string(options.bias_bits);
 }
 
@@ -95,11 +105,12 @@ void add_model(std::string& text, const QuantizeStory& story) {
                " after folding and fusing");
 }
 
-/// What stayed float, sizes, time and files. `lead` follows the number of nodes.
-void add_closing(std::string& text, const QuantizeStory& story, const char* lead,
+/// What stayed float, sizes, time and files. `lead` follows the number of nodes, of which `num_islands` are worth
+/// telling.
+void add_closing(std::string& text, const QuantizeStory& story, std::size_t num_islands, const char* lead,
                  const std::vector<std::filesystem::path>& written) {
   const report::Report& report = story.report;
-  const auto& islands = report.float_islands;
+  const std::span islands(report.float_islands.data(), num_islands);
   if (!islands.empty()) add_line(text, "Float", count(islands.size(), "node") + lead);
   for (std::size_t i = 0; i < std::min(islands.size(), kIslandsShown); ++i) {
     add_line(text, "", islands[i].node + ": " + islands[i].reason);
@@ -115,6 +126,14 @@ void add_closing(std::string& text, const QuantizeStory& story, const char* lead
   std::string files;
   for (const std::filesystem::path& path : written) files += (files.empty() ? "" : ", ") + path.string();
   add_line(text, "Wrote", files);
+}
+
+std::string calibration_line(const QuantizeRequest& request, const QuantizeStory& story) {
+  return count(static_cast<std::size_t>(story.report.num_calibration_samples), "sample") + ", " +
+         count(story.num_observed, "tensor") + " observed (" +
+         std::string(calib::name_of(request.options.act_range.method)) + "), " +
+         (story.num_statistics_files > 0 ? "from " + count(story.num_statistics_files, "file")
+                                         : count(static_cast<std::size_t>(story.num_threads), "thread"));
 }
 
 }  // namespace
@@ -134,12 +153,9 @@ std::string summary_of(const QuantizeRequest& request, const QuantizeStory& stor
   std::string text;
   const auto line = [&](const char* label, const std::string& content) { add_line(text, label, content); };
   add_model(text, story);
-  line("Calibrated",
-       count(static_cast<std::size_t>(report.num_calibration_samples), "sample") + ", " +
-           count(story.num_observed, "tensor") + " observed (" +
-           std::string(calib::name_of(request.options.act_range.method)) + "), " +
-           (story.num_statistics_files > 0 ? "from " + count(story.num_statistics_files, "file")
-                                           : count(static_cast<std::size_t>(story.num_threads), "thread")));
+  // Weights alone need no samples, and every layer is float then: neither is worth a line.
+  const bool weights_only = is_weight_only(request.options);
+  if (report.num_calibration_samples > 0 && !weights_only) line("Calibrated", calibration_line(request, story));
   line("Precision", precision_line(request.options));
   line("Encodings",
        std::to_string(report.num_activation_encodings) + " activations, " +
@@ -158,7 +174,7 @@ std::string summary_of(const QuantizeRequest& request, const QuantizeStory& stor
     if (step.notes.size() > kIslandsShown)
       line("", "and " + std::to_string(step.notes.size() - kIslandsShown) + " more, see the report");
   }
-  add_closing(text, story, " stay float:", written);
+  add_closing(text, story, weights_only ? 0 : report.float_islands.size(), " stay float:", written);
   if (report.comparison) {
     text += "\nCost (float against fixed point, the first calibration samples)\n";
     text += report::to_table(*report.comparison, kWorstLayersShown);
@@ -176,7 +192,7 @@ std::string dynamic_summary(const QuantizeRequest& request, const QuantizeStory&
   add_line(text, "Integers",
            std::to_string(counts.conv) + " Conv, " + std::to_string(counts.gemm) + " Gemm, " +
                std::to_string(counts.matmul) + " MatMul, which read " + count(counts.inputs, "tensor"));
-  add_closing(text, story, " with weights stay float:", written);
+  add_closing(text, story, story.report.float_islands.size(), " with weights stay float:", written);
   return text;
 }
 

@@ -34,7 +34,7 @@ struct SharedGrid {
 /// The tensor, or its channels where the encoding has one grid for each. Empty if channels were not observed apart;
 /// those of another origin than calibration may lie along another axis.
 std::vector<SharedGrid> parts_of(const Observation& observation, const TensorEncoding& entry) {
-  if (!entry.encoding.axis()) return {{&observation, 0}};
+  if (entry.encoding.is_per_tensor()) return {{&observation, 0}};
   std::vector<SharedGrid> parts;
   if (entry.provenance.origin != Origin::kCalibrated) return parts;
   if (observation.channels.size() != entry.encoding.params().size()) return parts;

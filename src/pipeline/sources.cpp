@@ -26,10 +26,27 @@ Result<void> check_complete(const graph::Graph& graph, const precision::Plan& pl
                ": calibrate them with --input_list FILE, or let them stay float with --float_fallback");
 }
 
+/// Weights have ranges of their own: samples serve the comparison at the end and nothing else.
+Result<void> check_weight_only(const QuantizeRequest& request) {
+  const std::string reason = "--act_bitwidth 32 quantizes weights alone, by their values: ";
+  if (!request.statistics_in.empty() || request.statistics_out) {
+    return usage(reason + "--statistics_in and --statistics_out have no effect");
+  }
+  if (request.search || (request.tuning.asked_for && !request.tuning.algorithms.empty())) {
+    return usage(reason + (request.search ? "--search" : "--algorithms") + " has no activations to judge by");
+  }
+  if (request.matmul_nbits && (request.options.block_size == 0 || request.options.weight_bits != 4)) {
+    return usage("--matmul_nbits needs --block_size and --weights_bitwidth 4");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void> check_sources(const QuantizeRequest& request) {
   const bool reads = !request.statistics_in.empty();
+  if (request.options.act_bits == 32) return check_weight_only(request);
+  if (request.matmul_nbits) return usage("--matmul_nbits needs --act_bitwidth 32 and --block_size");
   if (request.input_list.empty() && !reads && !may_need_no_samples(request)) {
     return usage("nothing to calibrate with: give --input_list FILE (docs/input-list.md), or --statistics_in FILE...");
   }
@@ -77,7 +94,7 @@ Result<Sources> open_sources(const QuantizeRequest& request, const RawModel& raw
   if (request.input_list.empty() && request.statistics_in.empty()) {
     for (const io::InputSpec& spec : input_specs(raw)) {
       Result<Shape> shape = io::default_shape(spec);
-      if (!shape.ok()) return shape.error().at(raw.path);
+      if (!shape.ok()) return shape.error().at("input " + quoted(spec.name));
       sources.shapes.insert_or_assign(spec.name, *std::move(shape));
     }
   }

@@ -36,6 +36,9 @@ Tensor raised_to(const Tensor& values, double floor) {
 Result<ParameterGrid> fit_constant(const Draft& draft, ValueId id) {
   const TensorPlan& plan = draft.plan.of(id);
   const Tensor values = raised_to(constant(draft, id), draft.floor_of(id));
+  if (plan.block_axis) {
+    return fit_blocks(values, *plan.block_axis, plan.block_size, plan.grid, plan.rule, draft.name_of(id));
+  }
   return plan.axis ? fit_channels(values, *plan.axis, plan.grid, plan.rule, draft.name_of(id))
                    : fit_tensor(values, plan.grid, plan.rule, draft.name_of(id));
 }

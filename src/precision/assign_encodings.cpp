@@ -158,7 +158,7 @@ Result<void> assign_shared(Draft& draft) {
       const Tensor* constant = graph::constant_of(draft.graph, id);
       if (plan.source != Source::kShared || (constant != nullptr) != constants) continue;
       const TensorEncoding* origin = draft.encoding_of(plan.shared_with);
-      if (origin == nullptr || (constants && origin->encoding.axis())) continue;
+      if (origin == nullptr || (constants && !origin->encoding.is_per_tensor())) continue;
       if (constants) {
         if (auto ok = largest_magnitude(*constant, draft.name_of(id)); !ok.ok()) return ok.error();
       }

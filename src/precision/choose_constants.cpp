@@ -29,6 +29,11 @@ class ConstantChooser {
         options_.per_channel == WeightsPerChannel::kAll ||
         (options_.per_channel == WeightsPerChannel::kDepthwise && is_depthwise(graph_, facts_, node));
     if (order_of(weight).per_channel.value_or(by_channel)) plan->axis = ops::weight_axis(graph_, node);
+    if (const std::optional<int> summed = options_.block_size == 0 ? std::nullopt : summed_axis(node)) {
+      plan->axis.reset();
+      plan->block_axis = summed;
+      plan->block_size = options_.block_size;
+    }
   }
 
   void choose_data(const graph::Node& node) {
@@ -51,7 +56,7 @@ class ConstantChooser {
     const ValueId bias = ops::bias_of(graph_, node);
     const ValueId weight = ops::weight_of(graph_, node);
     if (bias == graph::kNoValue || weight == graph::kNoValue) return;
-    if (!has_grid(weight) || !has_grid(node.inputs[0])) return;
+    if (!has_grid(weight) || !has_grid(node.inputs[0]) || has_blocks(weight)) return;
     TensorPlan* plan = undecided(bias, node, OperandRole::kBias);
     if (plan_.of(bias).node == graph::kNoNode) plan_.of(bias).node = id;
     if (plan == nullptr) return;
@@ -73,7 +78,22 @@ class ConstantChooser {
     return request;
   }
 
+  /// The axis of a matrix that MatMul or Gemm sums over; empty for other weights.
+  std::optional<int> summed_axis(const graph::Node& node) const {
+    if (node.op_type != "MatMul" && node.op_type != "Gemm") return std::nullopt;
+    const std::optional<int> channels = ops::weight_axis(graph_, node);
+    const int rank = graph::constant_of(graph_, ops::weight_of(graph_, node))->shape().rank();
+    if (!channels || rank < 2) return std::nullopt;
+    return *channels == rank - 1 ? rank - 2 : rank - 1;
+  }
+
   bool has_grid(ValueId id) const { return plan_.of(id).source != Source::kFloat; }
+
+  /// No sum of integers behind it that a bias could join.
+  bool has_blocks(ValueId weight) const {
+    const TensorEncoding* entry = find_encoding(imported_, graph_.value(weight).name);
+    return entry != nullptr && entry->encoding.block_axis();
+  }
 
   /// The entry of `id` if nothing decided about it yet; what came with the model is marked on the way.
   TensorPlan* undecided(ValueId id, const graph::Node& reader, OperandRole role) {

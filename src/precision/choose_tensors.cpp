@@ -98,7 +98,7 @@ class Chooser {
   }
   bool is_imported_per_channel(ValueId id) const {
     const TensorEncoding* entry = find_encoding(imported_, graph_.value(id).name);
-    return entry != nullptr && entry->encoding.axis();
+    return entry != nullptr && !entry->encoding.is_per_tensor();
   }
   bool encoded(ValueId id) const { return id != graph::kNoValue && encoded_[at(id)]; }
   bool needed(ValueId id) const { return id != graph::kNoValue && needed_[at(id)]; }
@@ -294,11 +294,23 @@ class Chooser {
   Plan plan_;
 };
 
+/// Activations stay float32 but for those that came with a grid.
+Plan real_activations(const graph::Graph& graph, const EncodingSet& imported) {
+  Plan plan;
+  for (const graph::Value& value : graph.values) {
+    const bool keeps = !value.constant && find_encoding(imported, value.name) != nullptr;
+    plan.tensors.push_back({.source = keeps ? Source::kImported : Source::kFloat,
+                            .why = keeps ? "came with the model" : "weights alone are quantized"});
+  }
+  return plan;
+}
+
 }  // namespace
 
 Plan choose_tensors(const graph::Graph& graph, const ops::Facts& facts, const Options& options, const Given& given) {
   const SettledOrders orders = settle(graph, facts, options, given);
-  Plan plan = Chooser(graph, facts, options, given.encodings, orders).choose();
+  Plan plan = options.act_bits == 32 ? real_activations(graph, given.encodings)
+                                     : Chooser(graph, facts, options, given.encodings, orders).choose();
   plan.align_inputs = options.align_inputs;
   plan.trim_flat = options.trim_flat;
   choose_constants(graph, facts, options, given.encodings, orders, plan);

@@ -57,7 +57,7 @@ class Losses {
 
   void vanishing_operands(const graph::Node& node) {
     const TensorEncoding* output = entry_of(node.outputs[0]);
-    if (output == nullptr || output->encoding.axis()) return;
+    if (output == nullptr || !output->encoding.is_per_tensor()) return;
     const double half_step = output->encoding.params()[0].scale / 2.0;
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       if (ops::operand_role(graph_, node, i) != ops::OperandRole::kData) continue;
@@ -73,7 +73,7 @@ class Losses {
 
   void wide_steps(const graph::Node& node) {
     const TensorEncoding* input = entry_of(node.inputs[0]);
-    if (input == nullptr || input->encoding.axis()) return;
+    if (input == nullptr || !input->encoding.is_per_tensor()) return;
     const double step = input->encoding.params()[0].scale;
     if (step <= kWidestStep) return;
     add(node, "one step of its input " + quoted(name_of(node.inputs[0])) + " is " + shown(step) +
@@ -85,7 +85,7 @@ class Losses {
   void zero_divisors(const graph::Node& node, std::size_t operand) {
     const graph::ValueId id = node.inputs[operand];
     const TensorEncoding* entry = entry_of(id);
-    if (entry == nullptr || entry->encoding.axis()) return;
+    if (entry == nullptr || !entry->encoding.is_per_tensor()) return;
     const double half_step = entry->encoding.params()[0].scale / 2.0;
     const std::int64_t count = count_below(id, half_step);
     if (count == 0) return;

@@ -82,6 +82,7 @@ class Converter {
   /// Real operands of nodes that compute on integers. What only moves data moves real numbers.
   Uses integer_uses() const {
     Uses uses;
+    if (options_.act_bits == 32) return uses;  // Nothing computes on integers.
     for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
       const graph::Node& node = graph_.nodes[n];
       const Part part = part_of(graph_, node, facts_);

@@ -22,6 +22,20 @@ bool weights_are_strict(const Options& options) {
          (options.strict_symmetric == StrictSymmetric::kWeights && options.scale == ScaleKind::kAffine);
 }
 
+Result<void> check_blocks(const Options& options) {
+  const int size = options.block_size;
+  if (size == 0) return {};
+  const auto refused = [](const std::string& why) { return Error{ErrorCode::kUsage, "--block_size " + why}; };
+  if (size < 16 || size > 256 || (size & (size - 1)) != 0) {
+    return refused(std::to_string(size) + " is not 0, 16, 32, 64, 128 or 256");
+  }
+  if (options.act_bits != 32) {
+    return refused("needs --act_bitwidth 32: sums of integers have one scale for each output channel, not several");
+  }
+  if (options.weight_bits == 16) return refused("needs --weights_bitwidth 4 or 8");
+  return {};
+}
+
 }  // namespace
 
 std::string_view name_of(ActPerChannel choice) { return choice == ActPerChannel::kDepthwise ? "depthwise" : "none"; }
@@ -54,10 +68,13 @@ GridRequest weight_request(const Options& options) {
 }
 
 Result<void> check(const Options& options) {
-  if (auto ok = check_width("activations", options.act_bits, {8, 16}); !ok.ok()) return ok;
+  if (auto ok = check_width("activations", options.act_bits, {8, 16, 32}); !ok.ok()) return ok;
   if (auto ok = check_width("weights", options.weight_bits, {4, 8, 16}); !ok.ok()) return ok;
   if (auto ok = check_width("biases", options.bias_bits, {8, 32}); !ok.ok()) return ok;
-  if (auto ok = check_request(activation_request(options)); !ok.ok()) return ok.error().at("activations");
+  if (auto ok = check_blocks(options); !ok.ok()) return ok;
+  if (options.act_bits != 32) {
+    if (auto ok = check_request(activation_request(options)); !ok.ok()) return ok.error().at("activations");
+  }
   if (auto ok = check_request(weight_request(options)); !ok.ok()) return ok.error().at("weights");
   return {};
 }

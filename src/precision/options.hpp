@@ -11,8 +11,8 @@ namespace halfstep::precision {
 
 using Options = QuantizationOptions;
 
-/// Errors: kUsage if a width is none of the above, or a schema, scale kind and
-/// restricted steps contradict each other (check_request).
+/// Errors: kUsage if a width is none of the above, blocks are of another size or without float activations, or a
+/// schema, scale kind and restricted steps contradict each other (check_request).
 Result<void> check(const Options& options);
 
 /// "none", "depthwise".

@@ -124,6 +124,7 @@ Result<ParameterGrid> fit_slices(const Tensor& values, std::optional<int> axis, 
 }  // namespace
 
 Result<Encoding> ParameterGrid::encoding() const {
+  if (block_axis) return Encoding::per_block(grid, *block_axis, block_size, params);
   return axis ? Encoding::per_channel(grid, *axis, params) : Encoding::per_tensor(grid, params[0]);
 }
 
@@ -134,7 +135,8 @@ GridRequest for_channels_of(GridRequest request, double min) {
 
 Result<ParameterGrid> fit_ranges(const std::vector<RealRange>& ranges, std::optional<int> axis,
                                  const GridRequest& request) {
-  ParameterGrid result{.grid = {}, .axis = axis, .params = {}};
+  ParameterGrid result;
+  result.axis = axis;
   for (RealRange range : ranges) {
     range = {std::min(range.min, 0.0), std::max(range.max, 0.0)};
     if (magnitude(range) == 0.0) range.max = request.min_range;
@@ -155,6 +157,28 @@ Result<ParameterGrid> fit_channels(const Tensor& values, int axis, GridRequest r
                                    std::string_view name) {
   if (values.shape()[axis] == 0) return fit_tensor(values, request, rule, name);
   return fit_slices(values, axis, request, rule, name);
+}
+
+Result<ParameterGrid> fit_blocks(const Tensor& values, int axis, std::int64_t block_size, GridRequest request,
+                                 const RangeRule& rule, std::string_view name) {
+  const Shape& shape = values.shape();
+  if (shape.num_elements() == 0) return fit_tensor(values, request, rule, name);
+  const std::int64_t extent = shape[axis];
+  const std::int64_t inner = shape.num_elements(axis + 1, shape.rank());
+  const std::int64_t num_blocks = (extent + block_size - 1) / block_size;
+  // A row for each block: then blocks are channels.
+  Tensor rows(TensorType{DType::kFloat32, Shape{shape.num_elements(0, axis) * num_blocks * inner, block_size}});
+  for (std::int64_t e = 0; e < values.num_elements(); ++e) {
+    const std::int64_t k = e / inner % extent;
+    const std::int64_t row = (e / (inner * extent) * num_blocks + k / block_size) * inner + e % inner;
+    rows.mutable_data<float>()[row * block_size + k % block_size] = values.data<float>()[e];
+  }
+  Result<ParameterGrid> grid = fit_slices(rows, 0, request, rule, name);
+  if (!grid.ok()) return grid;
+  grid->axis.reset();
+  grid->block_axis = axis;
+  grid->block_size = block_size;
+  return grid;
 }
 
 Result<double> largest_magnitude(const Tensor& values, std::string_view name) {

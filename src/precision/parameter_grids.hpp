@@ -17,7 +17,9 @@ namespace halfstep::precision {
 struct ParameterGrid {
   IntGrid grid;
   std::optional<int> axis;          ///< Empty: per tensor, params has size 1.
-  std::vector<QuantParams> params;  ///< One a channel.
+  std::vector<QuantParams> params;  ///< One a channel, or one a block.
+  std::optional<int> block_axis = std::nullopt;
+  std::int64_t block_size = 0;
 
   Result<Encoding> encoding() const;
 };
@@ -40,6 +42,12 @@ Result<ParameterGrid> fit_tensor(const Tensor& values, GridRequest request, cons
 /// Errors: as fit_tensor().
 Result<ParameterGrid> fit_channels(const Tensor& values, int axis, GridRequest request, const RangeRule& rule,
                                    std::string_view name);
+
+/// One grid for each block of `block_size` along `axis` at each place along the other axes, as Encoding::per_block()
+/// has them; all on the same IntGrid. What a short last block lacks counts as zeros, which histograms see.
+/// Errors: as fit_tensor().
+Result<ParameterGrid> fit_blocks(const Tensor& values, int axis, std::int64_t block_size, GridRequest request,
+                                 const RangeRule& rule, std::string_view name);
 
 /// What each channel of a tensor whose smallest value is `min` shall ask for, so that all get the same IntGrid.
 GridRequest for_channels_of(GridRequest request, double min);

@@ -34,6 +34,8 @@ struct TensorPlan {
   GridRequest grid = {};                            ///< kObserved, kFixed, kConstant, kDerived.
   RangeRule rule = {};                              ///< kObserved, kConstant.
   std::optional<int> axis = std::nullopt;           ///< kObserved, kConstant: one grid for each slice along it.
+  std::optional<int> block_axis = std::nullopt;     ///< kConstant: one grid for each block along it; then no axis.
+  std::int64_t block_size = 0;                      ///< Of the blocks.
   std::vector<graph::ValueId> joined = {};          ///< kObserved: others whose values count for the grid, too.
   graph::ValueId shared_with = graph::kNoValue;     ///< kShared. Of activations never a shared one itself.
   RealRange fixed_range = {};                       ///< kFixed.

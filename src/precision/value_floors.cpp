@@ -134,7 +134,7 @@ class Floors {
       return {static_cast<double>(seen->moments.min), static_cast<double>(seen->moments.max)};
     }
     if (const TensorEncoding* entry = find_encoding(imported_, graph_.value(id).name);
-        entry && !entry->encoding.axis()) {
+        entry && entry->encoding.is_per_tensor()) {
       return {entry->encoding.real_min(), entry->encoding.real_max()};
     }
     return plan_.of(id).source == Source::kFixed ? plan_.of(id).fixed_range : unknown;

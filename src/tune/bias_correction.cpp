@@ -33,7 +33,7 @@ double root_mean_square(const std::vector<double>& values) {
 /// A grid of its own (8 bits) grows with the values; one of 32 bits has room.
 Result<void> make_room(QuantizedGraph& model, ValueId bias, const std::vector<float>& values) {
   const TensorEncoding* entry = find_encoding(model.encodings, model.graph.value(bias).name);
-  if (entry == nullptr || entry->encoding.axis() || storage_bits(entry->encoding.grid()) == 32) return {};
+  if (entry == nullptr || !entry->encoding.is_per_tensor() || storage_bits(entry->encoding.grid()) == 32) return {};
   double largest = 0.0;
   for (const float value : values) largest = std::max(largest, std::abs(static_cast<double>(value)));
   QuantParams params = entry->encoding.params()[0];

@@ -54,6 +54,7 @@ Result<void> check_layer(const LayerRequest& request, const LinearRows& layout) 
   if (storage_bits(start.grid()) > 16) return unsupported("the weight has codes of more than 16 bits");
   if (auto fits = check_fits(start, request.weight.shape()); !fits.ok()) return fits.error();
   const auto axis = ops::weight_channel_axis(*ops::find_op(request.node), request.node, request.weight.shape());
+  if (start.block_axis()) return unsupported("the weight has a grid for each block");
   if (start.axis() && start.axis() != axis) return unsupported("the weight's grids are not along its output channels");
   return {};
 }

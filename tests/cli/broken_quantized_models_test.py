@@ -99,7 +99,7 @@ CASES = {
         {"dq_w": {"axis": 0}}, sw=scale("sw", [0.1, 0.0, 0.1]), zw=zero("zw", [0, 0, 0], INT8))),
     "scale_is_int": (BAD_FILE, ["'q_in'", "scale", "int32"], qdq(sx=scale("sx", 1, data_type=INT32))),
     "scale_is_empty": (BAD_FILE, ["'q_in'", "scale is empty"], qdq(sx=scale("sx", []))),
-    "scale_of_rank_2": (UNSUPPORTED, ["'dq_w'", "blocked scales"], qdq(
+    "scale_of_rank_2": (UNSUPPORTED, ["'dq_w'", "scale has shape [3, 2]", "no block_size"], qdq(
         {"dq_w": {"axis": 1}}, sw=scale("sw", [0.1] * 6, [3, 2]), zw=tensor("zw", [3, 2], [0] * 6, INT8))),
     "scale_is_missing": (BAD_FILE, ["'q_in'", "scale"], qdq(nodes=[
         node("QuantizeLinear", ["x"], ["x_q"], name="q_in"),
@@ -134,9 +134,12 @@ CASES = {
         {"dq_w": {"axis": 1}}, sw=scale("sw", [0.1] * 3), zw=zero("zw", [0] * 3, INT8))),
     "activation_channels_that_do_not_fit": (BAD_FILE, ["'x'", "3 channels"], qdq(
         {"q_in": {"axis": 1}, "dq_in": {"axis": 1}}, sx=scale("sx", [0.1] * 3), zx=zero("zx", [0] * 3))),
-    "blocked_scales": (UNSUPPORTED, ["'dq_w'", "blocked scales", "per channel"], qdq(
-        {"dq_w": {"axis": 1, "block_size": 2}}, sw=scale("sw", [0.1] * 3, [3, 1, 1, 1]),
+    "scales_of_too_few_blocks": (BAD_FILE, ["'dq_w'", "blocks of 1", "need [3, 2, 1, 1]"], qdq(
+        {"dq_w": {"axis": 1, "block_size": 1}}, sw=scale("sw", [0.1] * 3, [3, 1, 1, 1]),
         zw=tensor("zw", [3, 1, 1, 1], [0] * 3, INT8))),
+    "negative_block_size": (BAD_FILE, ["'dq_w'", "block_size is -2"], qdq({"dq_w": {"axis": 1, "block_size": -2}})),
+    "blocked_activation": (UNSUPPORTED, ["'q_in'", "activation are blocked", "per tensor"], qdq(
+        {"q_in": {"axis": 1, "block_size": 2}, "dq_in": {"axis": 1, "block_size": 2}})),
     # Codes and pairs.
     "codes_are_int64": (BAD_FILE, ["'dq_w'", "int64"], qdq(w=tensor("w", [3, 2, 1, 1], WEIGHTS, INT64))),
     "codes_are_float": (BAD_FILE, ["'dq_w'", "float32"], qdq(w=tensor("w", [3, 2, 1, 1], 0.5))),

@@ -111,7 +111,7 @@ class Errors(tool_test.ToolTest):
         self.check_file(["'scale' occurs twice"], '{"options": {"scale": "affine", "scale": "affine"}}')
 
     def test_values(self):
-        self.check_file([" act_bitwidth: 7 is not one of 8, 16"], '{"options": {"act_bitwidth": 7}}')
+        self.check_file([" act_bitwidth: 7 is not one of 8, 16, 32"], '{"options": {"act_bitwidth": 7}}')
         self.check_file([" scale: power-of-two is not one of", "did you mean 'power_of_two'?"],
                         '{"options": {"scale": "power-of-two"}}')
         self.check_file(["'scale'"], '{"options": {"scale": null}}')

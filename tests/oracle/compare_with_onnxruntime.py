@@ -28,6 +28,7 @@ import imported_qdq
 import layers
 import qdq_file
 import range_leavers
+import weight_only
 from halfstep_tools import ToolError, Tools
 from qdq_file import QdqFile
 
@@ -272,6 +273,7 @@ def run_all(checks, tools, work, shared, only):
         checks.run("formulas", formulas.check, tools, folder / "formulas")
         checks.run("clamps by channel", channel_clamps.check, tools, folder / "channel_clamps")
         checks.run("grids by channel", channel_grids.check, tools, folder / "channel_grids")
+        checks.run("weights alone", weight_only.check, tools, folder / "weight_only")
         checks.run("outputs beyond inputs", range_leavers.check, tools, folder / "range_leavers")
         for variant in imported_qdq.VARIANTS:
             checks.run(f"{case.name} from ORT", imported_qdq.check_variant, tools, case, variant, folder / "imported")

@@ -268,6 +268,8 @@ Result<RawBlocks> read_block_entry(const json& entry, const EncodingTarget& targ
   return entry.contains("bw") ? read_blocks_1(entry, target) : read_blocks_2(entry, target);
 }
 
-Result<Encoding> encoding_of(const RawBlocks&) { return unsupported("block-wise grids are not supported"); }
+Result<Encoding> encoding_of(const RawBlocks& blocks) {
+  return Encoding::per_block(blocks.grid, blocks.axis, blocks.block_size, blocks.params);
+}
 
 }  // namespace halfstep::io

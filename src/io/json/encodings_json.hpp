@@ -8,6 +8,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,6 +29,15 @@ Result<EncodingsVersion> encodings_version(std::string_view text);
 /// "1.0.0".
 std::string_view name_of(EncodingsVersion version);
 
+/// Where the codes of one weight lie in a file of packed ones.
+struct PackedWeight {
+  std::int64_t offset = 0;       ///< In bytes.
+  std::int64_t bytes = 0;        ///< Of all channels.
+  std::int64_t channels = 1;     ///< Each begins at a byte of its own.
+  std::optional<int> axis = {};  ///< Of the channels.
+  Shape shape;                   ///< Of the weight.
+};
+
 /// What a file says beside the encodings.
 struct EncodingsHeader {
   EncodingsVersion version = EncodingsVersion::k1_0_0;
@@ -44,12 +54,18 @@ struct EncodingsHeader {
   std::string weights = {};
   /// By tensor, which rules decided about it, in their order.
   std::map<std::string, std::vector<std::string>> rules = {};
+  /// By name; empty: not written.
+  std::map<std::string, PackedWeight> packed = {};
 };
+
+/// Errors: kUsage naming the tensor if a grid is of a kind that `version` cannot express.
+Result<void> check_version(const EncodingSet& encodings, EncodingsVersion version);
 
 /// The text of an encodings file; the same bytes for the same arguments.
 /// Biases are parameters of 32 bits. Key "halfstep" holds arithmetic, weights,
-/// options and, by tensor, where each encoding came from, the rules that decided
-/// and grids that an entry cannot say (recorded_grids.hpp).
+/// options, packed weights and, by tensor, where each encoding came from, the rules that
+/// decided and grids that an entry cannot say (recorded_grids.hpp).
+/// Requires: check_version(); encodings per block carry codes, whose shape says how scales nest.
 std::string write_encodings(const EncodingSet& encodings, const EncodingsHeader& header);
 
 /// What read_encodings() found.

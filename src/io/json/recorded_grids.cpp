@@ -13,6 +13,13 @@ constexpr int kWidestBits = 32;  ///< Biases: always whole and symmetric.
 /// The lowest code of the grid's storage.
 std::int64_t lowest_code(IntGrid grid) { return is_signed(grid) ? -(std::int64_t{1} << (storage_bits(grid) - 1)) : 0; }
 
+/// With the axes of `read`.
+Result<Encoding> like(const Encoding& read, IntGrid grid, std::vector<QuantParams> params) {
+  if (read.block_axis()) return Encoding::per_block(grid, *read.block_axis(), read.block_size(), std::move(params));
+  if (read.axis()) return Encoding::per_channel(grid, *read.axis(), std::move(params));
+  return Encoding::per_tensor(grid, params[0]);
+}
+
 std::optional<std::int32_t> code_of(const nlohmann::json& value) {
   if (!value.is_number_integer()) return std::nullopt;
   const auto code = value.get<std::int64_t>();
@@ -53,8 +60,7 @@ Encoding on_recorded_grid(const Encoding& read, IntGrid grid) {
     if (zero_point < grid.q_min || zero_point > grid.q_max) return read;
     p.zero_point = static_cast<std::int32_t>(zero_point);
   }
-  Result<Encoding> encoding = read.axis() ? Encoding::per_channel(grid, *read.axis(), std::move(params))
-                                          : Encoding::per_tensor(grid, params[0]);
+  Result<Encoding> encoding = like(read, grid, std::move(params));
   return encoding.ok() ? *std::move(encoding) : read;
 }
 

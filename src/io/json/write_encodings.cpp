@@ -1,6 +1,7 @@
 // write_encodings.cpp: an EncodingSet as AIMET encodings.
 #include <cmath>
 
+#include "core/text.hpp"
 #include "io/json/encodings_json.hpp"
 #include "io/json/json_text.hpp"
 #include "io/json/recorded_grids.hpp"
@@ -41,28 +42,61 @@ Json entries_0_6_1(const Encoding& encoding) {
   return list;
 }
 
-Json entry_1_0_0(const std::string& name, const Encoding& encoding) {
+/// Scales of blocks channel by channel: the blocks' axis last, whatever the tensor's order.
+std::vector<QuantParams> blocks_by_channel(const Encoding& encoding, const Shape& scales) {
+  const int axis = *encoding.block_axis();
+  const std::int64_t outer = scales.num_elements(0, axis);
+  const std::int64_t inner = scales.num_elements(axis + 1, scales.rank());
+  std::vector<QuantParams> params;
+  for (std::int64_t o = 0; o < outer; ++o) {
+    for (std::int64_t i = 0; i < inner; ++i) {
+      for (std::int64_t k = 0; k < scales[axis]; ++k) {
+        params.push_back(encoding.params()[static_cast<std::size_t>((o * scales[axis] + k) * inner + i)]);
+      }
+    }
+  }
+  return params;
+}
+
+/// `shape` of the tensor: means something only with blocks.
+Json entry_1_0_0(const std::string& name, const Encoding& encoding, const Shape& shape) {
+  const bool blocked = encoding.block_axis().has_value();
   Json scales = Json::array();
   Json offsets = Json::array();
-  for (const QuantParams& params : encoding.params()) {
+  for (const QuantParams& params :
+       blocked ? blocks_by_channel(encoding, scale_shape(encoding, shape)) : encoding.params()) {
     scales.push_back(params.scale);
     offsets.push_back(offset_of(encoding, params));
   }
-  return {{"name", name},
-          {"enc_type", encoding.axis() ? "PER_CHANNEL" : "PER_TENSOR"},
-          {"dtype", "INT"},
-          {"bw", storage_bits(encoding.grid())},
-          {"is_sym", is_symmetric(encoding)},
-          {"scale", std::move(scales)},
-          {"offset", std::move(offsets)}};
+  Json entry{{"name", name},
+             {"enc_type", blocked           ? "PER_BLOCK"
+                          : encoding.axis() ? "PER_CHANNEL"
+                                            : "PER_TENSOR"},
+             {"dtype", "INT"},
+             {"bw", storage_bits(encoding.grid())},
+             {"is_sym", is_symmetric(encoding)},
+             {"scale", std::move(scales)},
+             {"offset", std::move(offsets)}};
+  if (blocked) entry["block_size"] = encoding.block_size();
+  return entry;
 }
 
-Json entry_2_0_0(const std::string& name, const Encoding& encoding) {
+/// `values` in row-major order as lists in lists of this shape, from axis `axis` and element `first` on.
+Json nested(const Json& values, const Shape& shape, int axis = 0, std::int64_t first = 0) {
+  if (axis == shape.rank()) return values[static_cast<std::size_t>(first)];
+  const std::int64_t inner = shape.num_elements(axis + 1, shape.rank());
+  Json list = Json::array();
+  for (std::int64_t i = 0; i < shape[axis]; ++i) list.push_back(nested(values, shape, axis + 1, first + i * inner));
+  return list;
+}
+
+/// `shape` of the tensor: means something only with blocks.
+Json entry_2_0_0(const std::string& name, const Encoding& encoding, const Shape& shape) {
   Json entry{
       {"name", name},
       {"output_dtype", (is_signed(encoding.grid()) ? "int" : "uint") + std::to_string(storage_bits(encoding.grid()))}};
   const bool has_zero_points = !all_zero_points_are_0(encoding);
-  if (!encoding.axis()) {
+  if (encoding.is_per_tensor()) {
     entry["y_scale"] = encoding.params()[0].scale;
     if (has_zero_points) entry["y_zero_point"] = encoding.params()[0].zero_point;
     return entry;
@@ -72,6 +106,14 @@ Json entry_2_0_0(const std::string& name, const Encoding& encoding) {
   for (const QuantParams& params : encoding.params()) {
     scales.push_back(params.scale);
     zero_points.push_back(params.zero_point);
+  }
+  if (encoding.block_axis()) {
+    const Shape blocks = scale_shape(encoding, shape);
+    entry["y_scale"] = nested(scales, blocks);
+    if (has_zero_points) entry["y_zero_point"] = nested(zero_points, blocks);
+    entry["axis"] = *encoding.block_axis();
+    entry["block_size"] = encoding.block_size();
+    return entry;
   }
   entry["y_scale"] = std::move(scales);
   if (has_zero_points) entry["y_zero_point"] = std::move(zero_points);
@@ -106,14 +148,16 @@ class Document {
 
 std::string member(const std::string& key, const Json& value) { return text_of(Json(key)) + ": " + text_of(value); }
 
-std::string line_of(const std::string& name, const Encoding& encoding, EncodingsVersion version) {
+std::string line_of(const std::string& name, const TensorEncoding& entry, EncodingsVersion version) {
+  const Encoding& encoding = entry.encoding;
+  const Shape shape = entry.codes ? entry.codes->shape() : Shape{};
   switch (version) {
     case EncodingsVersion::k0_6_1:
       return member(name, entries_0_6_1(encoding));
     case EncodingsVersion::k1_0_0:
-      return text_of(entry_1_0_0(name, encoding));
+      return text_of(entry_1_0_0(name, encoding, shape));
     case EncodingsVersion::k2_0_0:
-      return text_of(entry_2_0_0(name, encoding));
+      return text_of(entry_2_0_0(name, encoding, shape));
   }
   return "";
 }
@@ -122,6 +166,20 @@ Json quantizer_args(const EncodingsHeader& header) {
   return {{"activation_bitwidth", header.act_bits},         {"dtype", "int"},
           {"is_symmetric", header.symmetric_params},        {"param_bitwidth", header.weight_bits},
           {"per_channel_quantization", header.per_channel}, {"quant_scheme", "post_training_tf"}};
+}
+
+Json packed_index(const std::map<std::string, PackedWeight>& packed) {
+  Json index = Json::object();
+  auto& members = index.get_ref<Json::object_t&>();
+  for (const auto& [name, weight] : packed) {
+    Json shape = Json::array();
+    for (int axis = 0; axis < weight.shape.rank(); ++axis) shape.push_back(weight.shape[axis]);
+    Json entry{{"offset", weight.offset}, {"bytes", weight.bytes}, {"channels", weight.channels}};
+    if (weight.axis) entry["axis"] = *weight.axis;
+    entry["shape"] = std::move(shape);
+    members.emplace_back(name, std::move(entry));
+  }
+  return index;
 }
 
 Json our_own_key(const EncodingSet& encodings, const EncodingsHeader& header) {
@@ -139,6 +197,7 @@ Json our_own_key(const EncodingSet& encodings, const EncodingsHeader& header) {
   }
   Json own{{"arithmetic", header.arithmetic}};
   if (!header.weights.empty()) own["weights"] = header.weights;
+  if (!header.packed.empty()) own["packed_4_bit_weights"] = packed_index(header.packed);
   own["options"] = std::move(options);
   own["provenance"] = std::move(provenance);
   if (!grids.empty()) own["grids"] = std::move(grids);
@@ -153,6 +212,16 @@ Json our_own_key(const EncodingSet& encodings, const EncodingsHeader& header) {
 
 }  // namespace
 
+Result<void> check_version(const EncodingSet& encodings, EncodingsVersion version) {
+  if (version != EncodingsVersion::k0_6_1) return {};
+  for (const auto& [name, entry] : encodings) {
+    if (!entry.encoding.block_axis()) continue;
+    return Error{ErrorCode::kUsage, "encodings version 0.6.1 has no grids for each block, as " +
+                                        halfstep::quoted(name) + " has; use version 1.0.0 or 2.0.0"};
+  }
+  return {};
+}
+
 std::string write_encodings(const EncodingSet& encodings, const EncodingsHeader& header) {
   const EncodingsVersion version = header.version;
   std::vector<std::string> activations;
@@ -162,7 +231,7 @@ std::string write_encodings(const EncodingSet& encodings, const EncodingsHeader&
     std::vector<std::string>& list = version == EncodingsVersion::k2_0_0     ? all
                                      : entry.role == TensorRole::kActivation ? activations
                                                                              : parameters;
-    list.push_back(line_of(name, entry.encoding, version));
+    list.push_back(line_of(name, entry, version));
   }
 
   Document document;

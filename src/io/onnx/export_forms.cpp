@@ -192,6 +192,7 @@ void move_axes_to_attribute(const Graph& graph, Node& node) {
 
 bool needs_wide_grid(const Graph& graph, const Node& node) {
   if (node.op_type != "QuantizeLinear" && node.op_type != "DequantizeLinear") return false;
+  if (node.attributes.get_int("block_size", 0) != 0) return true;
   if (node.inputs.size() < 3 || node.inputs[2] == kNoValue) return false;
   const graph::Value& zero_point = graph.value(node.inputs[2]);
   if (!zero_point.constant) return false;

@@ -54,9 +54,8 @@ struct Parameters {
   ValueId zero_point;
 };
 
-Parameters add_parameters(Editor& editor, const std::string& name, const Encoding& encoding) {
-  const auto count = static_cast<std::int64_t>(encoding.params().size());
-  const Shape shape = encoding.axis() ? Shape{count} : Shape{};
+/// `shape`: that of scale_shape().
+Parameters add_parameters(Editor& editor, const std::string& name, const Encoding& encoding, const Shape& shape) {
   const DType dtype = storage_dtype(encoding.grid());
   Tensor scale(TensorType{DType::kFloat32, shape});
   Tensor zero_point(TensorType{dtype, shape});
@@ -78,20 +77,24 @@ Node linear_node(const char* op_type, std::string name, ValueId input, Parameter
   node.inputs = {input, parameters.scale, parameters.zero_point};
   node.outputs = {output};
   if (encoding.axis()) node.attributes.set("axis", std::int64_t{*encoding.axis()});
+  if (encoding.block_axis()) {
+    node.attributes.set("axis", std::int64_t{*encoding.block_axis()});
+    node.attributes.set("block_size", encoding.block_size());
+  }
   return node;
 }
 
 /// Makes an encoded constant an integer initializer plus a DequantizeLinear, which is returned.
 Result<Node> dequantize_constant(Editor& editor, ValueId id, const TensorEncoding& entry) {
   const std::string name = editor.name_of(id);
-  const Tensor& real = *editor.graph().value(id).constant;
+  const Tensor real = *editor.graph().value(id).constant;  // By value: adding constants moves them.
   if (Result<void> fits = check_fits(entry.encoding, real.shape()); !fits.ok()) {
     return fits.error().at("tensor " + quoted(name));
   }
   Tensor codes = entry.codes ? *entry.codes : quantize(real, entry.encoding);
   const int narrow_bits = storage_bits(entry.encoding.grid()) == 4 ? 4 : 0;
   const ValueId stored = editor.add_constant(name + "_quantized", std::move(codes), narrow_bits);
-  const Parameters parameters = add_parameters(editor, name, entry.encoding);
+  const Parameters parameters = add_parameters(editor, name, entry.encoding, scale_shape(entry.encoding, real.shape()));
   editor.graph().value(id).constant.reset();
   return linear_node("DequantizeLinear", name + "_DequantizeLinear", stored, parameters, id, entry.encoding);
 }
@@ -104,7 +107,8 @@ void add_pair(Editor& editor, ValueId id, const Encoding& encoding, bool is_outp
   // A graph output's name belongs on the dequantized side.
   const ValueId back = editor.add(name + (is_output ? "_float" : "_dequantized"));
   if (is_output) editor.swap_names(id, back);
-  const Parameters parameters = add_parameters(editor, name, encoding);
+  const auto count = static_cast<std::int64_t>(encoding.params().size());
+  const Parameters parameters = add_parameters(editor, name, encoding, encoding.axis() ? Shape{count} : Shape{});
   nodes.push_back(linear_node("QuantizeLinear", name + "_QuantizeLinear", id, parameters, stored, encoding));
   nodes.push_back(linear_node("DequantizeLinear", name + "_DequantizeLinear", stored, parameters, back, encoding));
   readers_of[static_cast<std::size_t>(id)] = back;

@@ -15,6 +15,7 @@
 #include "core/text.hpp"
 #include "io/onnx/export_forms.hpp"
 #include "io/onnx/half_casts.hpp"
+#include "io/onnx/nbits_graph.hpp"
 #include "io/onnx/qdq_graph.hpp"
 
 namespace halfstep::io {
@@ -259,7 +260,9 @@ std::int64_t constant_bytes(const Graph& graph) {
 
 Result<PendingModel> write_onnx(const Graph& source, const EncodingSet& encodings, const std::filesystem::path& path,
                                 const WriteOptions& options) {
-  Result<Graph> with_pairs = insert_qdq(source, encodings);
+  Result<Graph> products = options.matmul_nbits ? use_matmul_nbits(source, encodings) : Result<Graph>(source);
+  if (!products.ok()) return products.error();
+  Result<Graph> with_pairs = insert_qdq(*products, encodings);
   if (!with_pairs.ok()) return with_pairs.error();
   Graph with_casts = insert_half_casts(*std::move(with_pairs));
   const int opset = opset_for(with_casts);

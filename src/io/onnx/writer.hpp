@@ -19,6 +19,7 @@ struct WriteOptions {
   std::string tool_version;
   /// Added to metadata_props; replaces entries of the same key.
   std::vector<std::pair<std::string, std::string>> metadata;
+  bool matmul_nbits = false;  ///< As use_matmul_nbits().
 };
 
 /// A model that is written but does not bear its name yet.
@@ -38,7 +39,8 @@ struct PendingModel {
 /// the file's, raised only as far as a node or a bit width needs it. Models over
 /// 1.9 GB keep their tensors in `<path>.data` beside the file.
 /// Nothing appears before PendingModel::commit().
-/// Errors: kInvalidInput if a file can't be written or an encoding does not fit its tensor.
+/// Errors: kInvalidInput if a file can't be written or an encoding does not fit its tensor; those of
+/// use_matmul_nbits().
 Result<PendingModel> write_onnx(const graph::Graph& graph, const EncodingSet& encodings,
                                 const std::filesystem::path& path, const WriteOptions& options);
 

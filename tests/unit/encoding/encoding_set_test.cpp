@@ -95,5 +95,36 @@ TEST(ProvenanceText, ReadsAsASentencePart) {
   EXPECT_EQ(to_string({Origin::kWeights, ""}), "from its values");
 }
 
+// K = 5 in blocks of 2 along axis 0 of [5, 2]: three rows of scales, the last for one row of the tensor.
+TEST(Quantize, BlocksAlongTheFirstAxis) {
+  const Encoding encoding =
+      *Encoding::per_block(signed_grid(4), 0, 2, {{1, 0}, {2, 0}, {3, 0}, {4, 1}, {5, 0}, {6, 0}});
+  const Tensor codes = Tensor::of<std::int8_t>({5, 2}, {1, 1, 2, 2, 1, 1, 2, 2, 1, 1});
+  const Tensor real = Tensor::of<float>({5, 2}, {1, 2, 2, 4, 3, 0, 6, 4, 5, 6});
+  EXPECT_TRUE(identical(dequantize(codes, encoding), real));
+  EXPECT_TRUE(identical(quantize(real, encoding), codes));
+  EXPECT_EQ(scale_shape(encoding, real.shape()), (Shape{3, 2}));
+}
+
+TEST(Quantize, BlocksAlongTheLastAxisAndOneBetween) {
+  const Encoding last = *Encoding::per_block(signed_grid(8), 1, 2, {{1, 0}, {2, 0}, {3, 0}, {4, 0}});
+  const Tensor ones = Tensor::of<std::int8_t>({2, 3}, {1, 1, 1, 1, 1, 1});
+  EXPECT_TRUE(identical(dequantize(ones, last), Tensor::of<float>({2, 3}, {1, 1, 2, 3, 3, 4})));
+  const Encoding middle = *Encoding::per_block(signed_grid(8), 1, 2, {{1, 0}, {2, 0}, {3, 0}, {4, 0}});
+  const Tensor cube = Tensor::of<std::int8_t>({2, 2, 1}, {1, 1, 1, 1});
+  EXPECT_FALSE(check_fits(middle, cube.shape()).ok());
+  const Tensor pairs = Tensor::of<std::int8_t>({1, 3, 2}, {1, 1, 1, 1, 1, 1});
+  EXPECT_TRUE(identical(dequantize(pairs, middle), Tensor::of<float>({1, 3, 2}, {1, 2, 1, 2, 3, 4})));
+}
+
+TEST(CheckFits, CountsBlocks) {
+  const Encoding encoding = *Encoding::per_block(signed_grid(4), 1, 32, {{1, 0}, {2, 0}});
+  EXPECT_TRUE(check_fits(encoding, Shape{1, 33}).ok());
+  EXPECT_TRUE(check_fits(encoding, Shape{2, 32}).ok());
+  EXPECT_EQ(check_fits(encoding, Shape{2, 33}).error().message,
+            "the encoding has 2 scales, blocks of 32 along axis 1 of [2, 33] need 4");
+  EXPECT_EQ(check_fits(encoding, Shape{33}).error().message, "the encoding's block axis is 1, the tensor's shape [33]");
+}
+
 }  // namespace
 }  // namespace halfstep

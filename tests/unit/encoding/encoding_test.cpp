@@ -75,5 +75,20 @@ TEST(Encoding, PowerOfTwoNeedsZeroPoint0) {
   EXPECT_FALSE(Encoding::per_tensor({-128, 127}, {0.01, 0})->is_power_of_two());
 }
 
+TEST(Encoding, BlocksAreNoChannels) {
+  const Encoding encoding = *Encoding::per_block(signed_grid(4), 0, 32, {{0.5, 0}, {0.25, 1}});
+  EXPECT_EQ(encoding.axis(), std::nullopt);
+  EXPECT_EQ(encoding.block_axis(), 0);
+  EXPECT_EQ(encoding.block_size(), 32);
+  EXPECT_FALSE(encoding.is_per_tensor());
+  EXPECT_NE(encoding, *Encoding::per_block(signed_grid(4), 0, 16, {{0.5, 0}, {0.25, 1}}));
+  EXPECT_NE(encoding, *Encoding::per_channel(signed_grid(4), 0, {{0.5, 0}, {0.25, 1}}));
+  EXPECT_EQ(Encoding::per_tensor(signed_grid(4), {0.5, 0})->block_size(), 0);
+  EXPECT_EQ(Encoding::per_block(signed_grid(4), -1, 32, {{0.5, 0}}).error().message, "the block axis -1 is negative");
+  EXPECT_EQ(Encoding::per_block(signed_grid(4), 0, 0, {{0.5, 0}}).error().message, "the block size 0 is not positive");
+  EXPECT_EQ(Encoding::per_block(signed_grid(4), 0, 8, {{0.5, 0}, {0.0, 0}}).error().message,
+            "the scale of block 1 is not a finite positive float32");
+}
+
 }  // namespace
 }  // namespace halfstep

@@ -193,5 +193,20 @@ TEST(FixedProgram, EncodingsThatDoNotFitAreErrorsThatNameTheTensor) {
   EXPECT_THAT(program.error().message, HasSubstr("tensor 'x'"));
 }
 
+// No sum of integers spans blocks: the product is an island that reads what the codes stand for.
+TEST(FixedProgram, WeightsByBlockAreReadAsRealNumbers) {
+  SmallGraph small;
+  small.input("x", {1, 4}).constant("w", Tensor::of<float>(Shape{4, 1}, {1.2F, 2.0F, 3.0F, 12.0F}));
+  small.node("MatMul", {"x", "w"}, {"y"}).output("y");
+  const EncodingSet encodings{
+      {"x", entry_of(grid(1.0, 10))},
+      {"w", entry_of(*Encoding::per_block(signed_grid(4), 0, 2, {{1.0, 0}, {3.0, 0}}), TensorRole::kWeight)},
+      {"y", entry_of(grid(1.0, 10))}};
+  const Ran ran = run_fixed(small, encodings, Tensor::of<float>(Shape{1, 4}, {1.0F, 2.0F, 3.0F, 4.0F}));
+  ASSERT_EQ(ran.islands.size(), 1U);
+  EXPECT_EQ(ran.islands[0].reason, "weights on a grid for each block");
+  EXPECT_THAT(ran.output, ElementsAre(1.0F + 4.0F + 9.0F + 48.0F));
+}
+
 }  // namespace
 }  // namespace halfstep::exec

@@ -288,5 +288,27 @@ TEST(EncodingsVersionName, RoundTrips) {
   EXPECT_EQ(encodings_version("1.0").error().code, ErrorCode::kUsage);
 }
 
+// AIMET lists blocks channel by channel; version 2 nests them as the tensor lies.
+TEST(WriteEncodings, Blocks) {
+  EncodingSet set;
+  const Encoding blocks =
+      *Encoding::per_block(signed_grid(4), 0, 2, {{0.5, 0}, {1, 0}, {1.5, 0}, {2, 0}, {2.5, 0}, {3, 0}});
+  set.emplace("w", TensorEncoding{.encoding = blocks,
+                                  .role = TensorRole::kWeight,
+                                  .provenance = {},
+                                  .codes = Tensor(TensorType{DType::kInt8, Shape{5, 2}})});
+  EXPECT_NE(write_encodings(set, header(EncodingsVersion::k1_0_0))
+                .find(R"({"name":"w","enc_type":"PER_BLOCK","dtype":"INT","bw":4,"is_sym":true,)"
+                      R"("scale":[0.5,1.5,2.5,1.0,2.0,3.0],"offset":[-8,-8,-8,-8,-8,-8],"block_size":2})"),
+            std::string::npos);
+  EXPECT_NE(write_encodings(set, header(EncodingsVersion::k2_0_0))
+                .find(R"({"name":"w","output_dtype":"int4","y_scale":[[0.5,1.0],[1.5,2.0],[2.5,3.0]],)"
+                      R"("axis":0,"block_size":2})"),
+            std::string::npos);
+  EXPECT_TRUE(check_version(set, EncodingsVersion::k2_0_0).ok());
+  EXPECT_EQ(check_version(set, EncodingsVersion::k0_6_1).error().message,
+            "encodings version 0.6.1 has no grids for each block, as 'w' has; use version 1.0.0 or 2.0.0");
+}
+
 }  // namespace
 }  // namespace halfstep::io

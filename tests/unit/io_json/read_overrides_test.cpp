@@ -256,6 +256,44 @@ TEST(ReadOverrides, AConstantAmongActivationsIsAWarning) {
                                                      "its entry belongs into param_encodings"}));
 }
 
+TEST(ReadOverrides, Blocks) {
+  OverrideContext with = context();
+  with.targets.at("w").shape = Shape{2, 4};
+  const std::vector<QuantParams> params{{1, 0}, {0.5, 0}, {2, 0}, {0.25, 0}};
+  const Encoding expected = *Encoding::per_block(signed_grid(4), 1, 2, params);
+  const std::string lpbq =
+      R"({"name":"w","enc_type":"LPBQ","dtype":"INT","bw":8,"compressed_bw":4,"is_sym":true,"block_size":2,)"
+      R"("scale":[0.125,0.25],"offset":[-128,-128],"per_block_int_scale":[8,4,8,1]})";
+  for (const std::string& text :
+       {version1("", lpbq),
+        version2(R"({"name":"w","output_dtype":"int4","y_scale":[[1,0.5],[2,0.25]],"axis":1,"block_size":2})"),
+        version2(R"({"name":"w","output_dtype":"int4","axis":1,"block_size":2,)"
+                 R"("y_scale":{"x":[[8,4],[8,1]],"x_scale":[0.125,0.25],"axis":0}})")}) {
+    const OverridesFile file = read(text, with);
+    ASSERT_EQ(file.overrides.size(), 1U);
+    EXPECT_EQ(*file.overrides[0].encoding, expected) << text;
+  }
+}
+
+TEST(ReadOverrides, OurOwnBlocksComeBackEqual) {
+  std::vector<QuantParams> params;
+  for (int i = 0; i < 2 * 3 * 3 * 2; ++i) params.push_back({0.001 * (i + 1), i % 5});
+  for (const IntGrid grid : {unsigned_grid(4), signed_grid(8), narrow_signed_grid(8)}) {
+    EncodingSet set;
+    set.emplace("w", TensorEncoding{.encoding = *Encoding::per_block(grid, 1, 2, params),
+                                    .role = TensorRole::kWeight,
+                                    .provenance = {},
+                                    .codes = Tensor(TensorType{DType::kInt8, Shape{2, 5, 3, 2}})});
+    OverrideContext with = context();
+    with.targets.at("w").shape = Shape{2, 5, 3, 2};
+    for (const auto version : {EncodingsVersion::k1_0_0, EncodingsVersion::k2_0_0}) {
+      const OverridesFile file = read(write_encodings(set, own_header(version)), with);
+      ASSERT_EQ(file.overrides.size(), 1U);
+      EXPECT_EQ(*file.overrides[0].encoding, set.at("w").encoding) << name_of(version);
+    }
+  }
+}
+
 TEST(ReadOverridesProperty, OurOwnFilesComeBackEqual) {
   std::mt19937_64 rng(7);
   std::uniform_real_distribution<double> exponent(-20.0, 5.0);

@@ -174,5 +174,72 @@ TEST_F(WriteOnnx, AnUnwritablePlaceIsAnErrorWithThePath) {
   EXPECT_NE(pending.error().message.find("absent"), std::string::npos);
 }
 
+TEST_F(WriteOnnx, BlocksNeedOpset21AndScalesOfTheTensorsRank) {
+  Graph source = conv_relu();
+  EncodingSet set = encodings_of(8);
+  set.at("w").encoding = *Encoding::per_block(signed_grid(8), 1, 16, {{0.125, 0}, {0.25, 0}});
+  const Graph graph = round_trip(source, set);
+  EXPECT_EQ(graph.opset, 21);
+  const Node* node = find_node(graph, "DequantizeLinear");
+  ASSERT_NE(node, nullptr);
+  EXPECT_EQ(node->attributes.get_int("axis", 9), 1);
+  EXPECT_EQ(node->attributes.get_int("block_size", 0), 16);
+  EXPECT_EQ(graph::constant_of(graph, node->inputs[1])->shape(), (Shape{2, 1, 1, 1}));
+}
+
+/// x [1, 17] -> Gemm with a weight [3, 17] in blocks of 16 -> y.
+Graph blocked_gemm(EncodingSet& set) {
+  Graph graph;
+  graph.opset = 17;
+  const ValueId x = graph::add_value(graph, "x");
+  const ValueId y = graph::add_value(graph, "y");
+  Tensor codes(TensorType{DType::kInt8, Shape{3, 17}});
+  for (std::int64_t i = 0; i < codes.num_elements(); ++i) {
+    codes.mutable_data<std::int8_t>()[i] = static_cast<std::int8_t>(i % 16 - 8);
+  }
+  const Encoding blocks =
+      *Encoding::per_block(signed_grid(4), 1, 16, {{0.5, 0}, {1, 1}, {1.5, 2}, {2, 3}, {2.5, 4}, {3, -8}});
+  Node gemm;
+  gemm.name = "fc";
+  gemm.op_type = "Gemm";
+  gemm.inputs = {x, graph::add_constant(graph, "w", dequantize(codes, blocks)),
+                 graph::add_constant(graph, "b", Tensor::of<float>(Shape{3}, {1.0F, 2.0F, 3.0F}))};
+  gemm.outputs = {y};
+  gemm.attributes.set("transB", std::int64_t{1});
+  graph.nodes.push_back(gemm);
+  graph.inputs.push_back({x, {DType::kFloat32, std::vector<graph::Dim>{{1, ""}, {17, ""}}}});
+  graph.outputs.push_back({y, {DType::kFloat32, std::nullopt}});
+  set.insert_or_assign(
+      "w", TensorEncoding{.encoding = blocks, .role = TensorRole::kWeight, .provenance = {}, .codes = codes});
+  return graph;
+}
+
+TEST_F(WriteOnnx, BlocksOfFourBitsAsMatMulNBits) {
+  EncodingSet set;
+  const Graph source = blocked_gemm(set);
+  Result<PendingModel> pending =
+      write_onnx(source, set, folder_ / "m.onnx", {.tool_version = "0", .metadata = {}, .matmul_nbits = true});
+  ASSERT_TRUE(pending.ok()) << pending.error().message;
+  ASSERT_TRUE(pending->commit().ok());
+  const Graph graph = std::move(read_onnx(folder_ / "m.onnx")->graph);
+  ASSERT_EQ(graph.nodes.size(), 2U);
+  const Node& product = graph.nodes[0];
+  EXPECT_EQ(product.op_type, "MatMulNBits");
+  EXPECT_EQ(product.attributes.get_int("K", 0), 17);
+  EXPECT_EQ(product.attributes.get_int("N", 0), 3);
+  EXPECT_EQ(graph.nodes[1].op_type, "Add");
+  const Tensor& packed = *graph::constant_of(graph, product.inputs[1]);
+  EXPECT_EQ(packed.shape(), (Shape{3, 2, 8}));
+  EXPECT_EQ(packed.data<std::uint8_t>()[0], 0x10);   // Codes -8 and -7, counted from 0.
+  EXPECT_EQ(packed.data<std::uint8_t>()[16], 0x21);  // The second row begins with element 17.
+  const Tensor& zero_points = *graph::constant_of(graph, product.inputs[3]);
+  EXPECT_TRUE(identical(zero_points, Tensor::of<std::uint8_t>({3}, {0x98, 0xBA, 0x0C})));
+  const Tensor& scales = *graph::constant_of(graph, product.inputs[2]);
+  EXPECT_TRUE(identical(scales, Tensor::of<float>({6}, {0.5F, 1.0F, 1.5F, 2.0F, 2.5F, 3.0F})));
+  set.clear();
+  EXPECT_FALSE(
+      write_onnx(source, set, folder_ / "m.onnx", {.tool_version = "0", .metadata = {}, .matmul_nbits = true}).ok());
+}
+
 }  // namespace
 }  // namespace halfstep::io

@@ -381,8 +381,51 @@ TEST(ImportQdq, GridsThatMakeNoSenseAreErrors) {
   EXPECT_EQ(message_of(weight(Tensor::of<float>({3}, {1, 1, 1}), {})).rfind(node, 0), 0U);
   EXPECT_EQ(message_of(weight(Tensor::of<float>({2}, {1, 1}), {}, {{"axis", std::int64_t{2}}})).rfind(node, 0), 0U);
   EXPECT_EQ(message_of(weight(Tensor::of<float>({2}, {1, 1}), {}, {{"block_size", std::int64_t{2}}})),
-            node + "blocked scales are not supported; quantize per tensor or per channel");
+            node + "scale has shape [2], blocks of 2 along axis 1 of [2, 2] need [2, 1]");
   EXPECT_EQ(message_of(weight(Tensor::of<std::int8_t>({}, {1}), {})), node + "scale is int8, expected float32");
+}
+
+/// DQ of [4, 2] codes in blocks of 2 along axis 0.
+ValueId blocked_weight(Model& m) {
+  const ValueId scales = m.constant("ws", Tensor::of<float>({2, 2}, {1, 2, 3, 4}));
+  const Tensor codes = Tensor::of<std::int8_t>({4, 2}, {1, 1, 1, 1, 1, 1, 1, 2});
+  return m.node("DequantizeLinear", {m.constant("w_quantized", codes), scales}, "w_DequantizeLinear_Output",
+                {{"axis", std::int64_t{0}}, {"block_size", std::int64_t{2}}});
+}
+
+TEST(ImportQdq, BlockedWeights) {
+  Model m;
+  m.output(m.node("MatMul", {m.input("x", {-1, 4}), blocked_weight(m)}, "y"));
+  const ImportedQdq result = imported(m);
+  EXPECT_EQ(operators(result.graph), "MatMul");
+  const TensorEncoding& weight = result.encodings.at("w");
+  EXPECT_EQ(weight.encoding, *Encoding::per_block(signed_grid(8), 0, 2, {{1, 0}, {2, 0}, {3, 0}, {4, 0}}));
+  const Tensor* real = graph::constant_of(result.graph, graph::find_value(result.graph, "w"));
+  EXPECT_TRUE(identical(*real, Tensor::of<float>({4, 2}, {1, 2, 1, 2, 3, 4, 3, 8})));
+}
+
+TEST(ImportQdq, BlocksAreTransposedWithTheirWeight) {
+  Model m;
+  const ValueId w = m.node("Transpose", {blocked_weight(m)}, "wt");
+  m.output(m.node("MatMul", {m.input("x", {-1, 2}), w}, "y"));
+  const ImportedQdq result = imported(m);
+  EXPECT_EQ(operators(result.graph), "MatMul");
+  const TensorEncoding& weight = result.encodings.at("wt");
+  EXPECT_EQ(weight.encoding, *Encoding::per_block(signed_grid(8), 1, 2, {{1, 0}, {3, 0}, {2, 0}, {4, 0}}));
+  EXPECT_TRUE(identical(dequantize(*weight.codes, weight.encoding),
+                        *graph::constant_of(result.graph, graph::find_value(result.graph, "wt"))));
+}
+
+TEST(ImportQdq, BlockedActivationsAreRefused) {
+  Model m;
+  const ValueId s = m.constant("s", Tensor::of<float>({1, 2}, {1, 2}));
+  const ValueId z = m.constant("z", Tensor::of<std::uint8_t>({1, 2}, {0, 0}));
+  const AttributeList blocks = {{"axis", std::int64_t{1}}, {"block_size", std::int64_t{2}}};
+  const ValueId q = m.node("QuantizeLinear", {m.input("x", {1, 4}), s, z}, "q", blocks);
+  m.output(m.node("DequantizeLinear", {q, s, z}, "y", blocks));
+  EXPECT_EQ(message_of(m),
+            "node 'q_node' (QuantizeLinear): scales of an activation are blocked; quantize activations per tensor or "
+            "per channel");
 }
 
 }  // namespace

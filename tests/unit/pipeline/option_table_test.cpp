@@ -50,7 +50,7 @@ TEST(OptionTable, WhatIsWrongIsNamed) {
   QuantizationOptions options;
   EXPECT_EQ(set_option(options, "act_bitwith", "8").error().message,
             "there is no option 'act_bitwith', did you mean 'act_bitwidth'?");
-  EXPECT_EQ(set_option(options, "act_bitwidth", "7").error().message, "--act_bitwidth: 7 is not one of 8, 16");
+  EXPECT_EQ(set_option(options, "act_bitwidth", "7").error().message, "--act_bitwidth: 7 is not one of 8, 16, 32");
   EXPECT_EQ(set_option(options, "use_per_channel_quantization", "maybe").error().message,
             "--use_per_channel_quantization: maybe is not true, false or depthwise");
   EXPECT_FALSE(set_option(options, "restrict_quantization_steps", "1 2 3").ok());

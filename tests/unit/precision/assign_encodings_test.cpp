@@ -332,7 +332,7 @@ TEST(EncodingTargets, KnowRolesAndAxes) {
 TEST(CheckOptions, SayWhatIsLegal) {
   EXPECT_TRUE(check(Options{}).ok());
   EXPECT_EQ(check(options_with([](Options& o) { o.act_bits = 4; })).error().message,
-            "activations of 4 bits are not supported, use one of 8, 16");
+            "activations of 4 bits are not supported, use one of 8, 16, 32");
   EXPECT_FALSE(check(options_with([](Options& o) { o.weight_bits = 32; })).ok());
   EXPECT_FALSE(check(options_with([](Options& o) { o.bias_bits = 16; })).ok());
   EXPECT_FALSE(check(options_with([](Options& o) {

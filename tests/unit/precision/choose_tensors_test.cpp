@@ -13,6 +13,8 @@ Tensor weight() { return Tensor::of<float>({1, 1, 1, 1}, {1.0F}); }
 /// The plan of `builder`'s graph, by tensor name.
 class Chosen {
  public:
+  Chosen(GraphBuilder& builder, const Options& options)
+      : graph_(builder.graph()), plan_(choose_tensors(graph_, float_facts(graph_), options, {})) {}
   explicit Chosen(GraphBuilder& builder, const EncodingSet& frozen = {})
       : Chosen(builder, float_facts(builder.graph()), frozen) {}
   Chosen(GraphBuilder& builder, const ops::Facts& facts, const EncodingSet& frozen)
@@ -189,6 +191,24 @@ TEST(ChooseTensors, GatherFromATableSharesTheTablesGrid) {
   const Chosen chosen(g, facts, {});
   EXPECT_EQ(chosen["row"], "as table");
   EXPECT_EQ(chosen["ids"], "float");
+}
+
+TEST(ChooseTensors, WeightsAloneWithActivationsOf32Bits) {
+  GraphBuilder g;
+  g.input("x").constant("w", Tensor::of<float>({2, 1}, {1.0F, 2.0F})).constant("b", Tensor::of<float>({1}, {1.0F}));
+  g.constant("v", Tensor::of<float>({1, 2}, {1.0F, 2.0F})).constant("k", Tensor::of<float>({1}, {1.0F}));
+  g.node("Gemm", {"x", "w", "b"}, {"y"}).node("Add", {"y", "k"}, {"a"}).node("MatMul", {"a", "v"}, {"m"}).output("m");
+  Options options;
+  options.act_bits = 32;
+  const Chosen plain(g, options);
+  for (const char* name : {"x", "y", "a", "m", "b", "k"}) EXPECT_EQ(plain[name], "float") << name;
+  EXPECT_EQ(plain[std::string("w")], "its values");
+  EXPECT_EQ(plain.at("w").axis, 1);
+  options.block_size = 32;
+  const Chosen blocked(g, options);
+  EXPECT_EQ(blocked.at("w").axis, std::nullopt);
+  EXPECT_EQ(blocked.at("w").block_axis, 0);
+  EXPECT_EQ(blocked.at("w").block_size, 32);
 }
 
 }  // namespace

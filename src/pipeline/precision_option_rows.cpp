@@ -224,7 +224,7 @@ std::optional<std::string> get_steps(const Options& options) {
 }  // namespace
 
 std::span<const OptionRow<QuantizationOptions>> grid_rows() {
-  static const std::array<OptionRow<Options>, 21> kRows{{
+  static const std::array<OptionRow<Options>, 22> kRows{{
       {.name = "act_bitwidth",
        .kind = OptionKind::kWord,
        .values = {"8", "16", "32"},

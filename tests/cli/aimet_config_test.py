@@ -9,6 +9,7 @@ from tool_test import BAD_FILE, DIGITS, USAGE
 MODEL = DIGITS / "digits.onnx"
 CALIB = DIGITS / "calib.txt"
 CONFIGS = pathlib.Path(__file__).resolve().parent.parent / "data" / "aimet_configs"
+DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs"
 PLAIN = CONFIGS / "plain.json"
 DEVICE = CONFIGS / "device.json"
 CONV = "/0/0.2/Clip_output_0"  # Of the first Conv, with its Clip.
@@ -194,8 +195,42 @@ class AimetConfig(tool_test.ToolTest):
         self.assert_fails(BAD_FILE, ["none.json"], "quantize", "--input_list", CALIB, "--aimet_config", "none.json",
                           MODEL)
 
+    def test_example_of_the_docs(self):
+        text = (DOCS / "overrides.md").read_text()
+        block = text[text.index("An example that pins Softmax"):].split("\n\n")[1]
+        entries, finished = self.quantize("docs", "--aimet_config", self.write("docs.json", block))
+        self.assertNotIn("logits", entries)
+        self.assertNotIn("warning", finished.stderr)
+
     def test_dynamic_has_no_use_for_it(self):
         self.assert_fails(USAGE, ["--aimet_config"], "quantize", "--dynamic", "--aimet_config", PLAIN, MODEL)
+
+
+class EncodingsInFrontOfClamps(tool_test.ToolTest):
+    """x -> Conv -> conv_out -> Relu -> y: what AIMET writes of conv_out, which is no tensor once Relu is fused."""
+
+    def quantize(self, front_scale, front_offset):
+        """Names of the activations that get encodings; the finished run."""
+        entries = {"x": (0.02, -128), "conv_out": (front_scale, front_offset), "y": (0.0125, 0)}
+        overrides = {"version": "1.0.0", "param_encodings": [], "activation_encodings": [
+            {"name": name, "enc_type": "PER_TENSOR", "dtype": "INT", "bw": 8, "is_sym": False, "scale": [scale],
+             "offset": [offset]} for name, (scale, offset) in entries.items()]}
+        finished = self.assert_succeeds("quantize", "--quantization_overrides",
+                                        self.write("ov.json", json.dumps(overrides)), "--output_path", "m.onnx",
+                                        self.write("m.onnx", tool_test.tiny_model()))
+        document = json.loads((self.work / "m.encodings.json").read_text())
+        return {entry["name"]: entry["scale"] for entry in document["activation_encodings"]}, finished
+
+    def test_the_grid_behind_it_needs_no_place(self):
+        scales, finished = self.quantize(0.0125, 0)
+        self.assertEqual(sorted(scales), ["x", "y"])
+        self.assertNotIn("warning", finished.stderr)
+
+    def test_another_grid_keeps_the_clamp_apart(self):
+        scales, finished = self.quantize(0.025, -100)
+        self.assertEqual(sorted(scales), ["conv_out", "x", "y"])
+        self.assertAlmostEqual(scales["conv_out"][0], 0.025, 6)
+        self.assertIn("'conv_out' a grid of its own in front of a Relu or Clip", finished.stderr)
 
 
 if __name__ == "__main__":

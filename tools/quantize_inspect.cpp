@@ -19,13 +19,20 @@ int main(int argc, char** argv) {
       ->type_name("FILE")
       ->needs(model);
   app.add_flag("--as_read", as_read, "Show the graph before folding and fusion")->needs(model);
+  std::string why;
+  app.add_option("--why", why,
+                 "Tell the story of this tensor: where it went, the rules that touched it, its grid, and what would "
+                 "change it; with --encodings of quantize, whole")
+      ->type_name("TENSOR")
+      ->needs(model);
   std::string program;
   auto* program_option = app.add_option("--program", program,
                                         "Print the fixed-point Program: each step with its multipliers, shifts, zero "
                                         "points, grids, accumulators and why they cannot overflow")
                              ->check(CLI::IsMember({"fixed"}))
                              ->type_name("fixed")
-                             ->needs(model);
+                             ->needs(model)
+                             ->excludes("--why");
   FixedPointRequest fixed;
   cli::add_fixed_point(app, fixed);
   app.get_option("--arithmetic")->needs(program_option);
@@ -46,6 +53,7 @@ int main(int argc, char** argv) {
     if (!dims.ok()) return cli::report_error(app.get_name(), dims.error());
     request.model.input_dims = *std::move(dims);
     request.prepared = !as_read;
+    if (!why.empty()) request.why = why;
     if (!program.empty()) request.fixed_program = fixed;
     const Result<std::string> text = inspect(request);
     if (!text.ok()) return cli::report_error(app.get_name(), text.error());

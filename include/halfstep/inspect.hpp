@@ -16,7 +16,8 @@ struct InspectRequest {
   std::optional<std::filesystem::path> encodings;  ///< JSON to show beside those in the model.
   /// Show the Program of a fixed-point run instead: every step with its integers.
   std::optional<FixedPointRequest> fixed_program;
-  bool prepared = true;  ///< Show the graph after folding and fusion, as it is quantized.
+  bool prepared = true;            ///< Show the graph after folding and fusion, as it is quantized.
+  std::optional<std::string> why;  ///< Tell the story of this tensor instead.
 };
 
 /// Graph, tensors with types and shapes, and encodings with their origin, as text.

@@ -57,6 +57,10 @@ struct QuantizeOutcome {
   std::string summary;  ///< What a person wants to read, several lines.
 };
 
+/// Writes the float model that is left when the encodings of request.model are taken out, to request.output_path or
+/// <model stem>.float.onnx. Errors: kUsage if the model carries none; those of reading and writing.
+Result<QuantizeOutcome> strip(const QuantizeRequest& request, const Observer& observer = {});
+
 /// Reads and prepares the model, calibrates on every sample of the list,
 /// assigns encodings, writes the three files (and the float model, if asked for) and compares the result with the
 /// float model on the first samples. The same files for every number of threads.

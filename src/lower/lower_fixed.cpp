@@ -53,7 +53,10 @@ class FixedStages {
   /// The first way that takes the node; the reason of an island is why its own way did not.
   Result<void> lower_node(const ops::OpDef& op, NodeId n) {
     const Node& node = graph_.node(n);
-    if (is_half(node)) return lower_real(context_, op, n);
+    if (is_half(node)) {
+      note_island(n, "computes in float16");
+      return lower_real(context_, op, n);
+    }
     if (is_convert(op, node)) return lower_convert(n);
     std::string reason = "shapes depend on the data";
     if (reads_blocks(node)) {
@@ -76,7 +79,7 @@ class FixedStages {
   }
 
  private:
-  /// Half precision is asked for: no island.
+  /// Half precision is asked for.
   bool is_half(const Node& node) const {
     return std::ranges::any_of(node.outputs, [&](ValueId id) { return steps_.is_half(id); });
   }

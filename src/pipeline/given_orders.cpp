@@ -6,13 +6,14 @@
 #include <utility>
 
 #include "core/text.hpp"
+#include "io/json/encodings_json.hpp"
 #include "io/json/overrides_json.hpp"
 #include "ops/operands.hpp"
 #include "pipeline/aimet_config.hpp"
 #include "pipeline/aimet_orders.hpp"
+#include "pipeline/load_encodings.hpp"
 #include "precision/choose_tensors.hpp"
 #include "precision/encoding_targets.hpp"
-#include "precision/insert_converts.hpp"
 #include "precision/mixed_orders.hpp"
 #include "precision/moved_names.hpp"
 
@@ -97,11 +98,24 @@ Result<void> apply_overrides(const QuantizeRequest& request, const graph::Graph&
   for (const std::filesystem::path& file : request.quantization_overrides) {
     const Result<std::string> text = read_text(file);
     if (!text.ok()) return text.error();
-    const io::OverrideContext context = context_for(request, as_read, model, targets);
+    io::OverrideContext context = context_for(request, as_read, model, targets);
+    add_converts(io::recorded_converts(*text), context.targets);
     const Result<io::OverridesFile> read = io::read_overrides(*text, file.string(), context);
     if (!read.ok()) return read.error();
     std::ranges::for_each(read->warnings, warn);
-    for (const io::Override& override : read->overrides) apply(override, targets, model);
+    // Version 2 has no entries for real numbers; our own key has.
+    for (const auto& [name, bits] : io::recorded_reals(*text)) {
+      io::Override real;
+      real.tensor = name;
+      real.place = file.string() + ": halfstep, reals";
+      real.float_bits = bits;
+      if (context.targets.contains(name)) apply(real, context.targets, model);
+    }
+    for (const io::Override& override : read->overrides) apply(override, context.targets, model);
+    for (const std::string& name : io::recorded_int32(*text)) {
+      if (context.targets.contains(name))
+        model.orders[name].push_back({.bits = 32, .by = file.string() + ": halfstep, int32"});
+    }
   }
   return {};
 }
@@ -182,20 +196,13 @@ Result<void> give_orders(const QuantizeRequest& request, const graph::Graph& as_
     const graph::RealFormat format = real_format(request.options);
     if (auto done = fall_back_to_float(shapes, request, model, format); !done.ok()) return done;
   }
-  Given given(std::move(model.encodings));
-  given.orders = std::move(model.orders);
   if (config) {
-    auto legal = check_kernels(*config, as_read, model.graph, *facts, request.options, given);
+    auto legal = check_kernels(*config, as_read, model.graph, *facts, request.options, given_of(model));
     if (!legal.ok()) return legal;
   }
-  std::vector<std::string> warnings;
-  Result<graph::Graph> converted =
-      precision::insert_converts(std::move(model.graph), shapes, request.options, given, warnings);
-  if (!converted.ok()) return converted.error();
-  std::ranges::for_each(warnings, warn);
-  model.graph = *std::move(converted);
-  model.encodings = std::move(given.encodings);
-  model.orders = std::move(given.orders);
+  const Result<std::vector<std::string>> warnings = give(given_of(model), shapes, request.options, model);
+  if (!warnings.ok()) return warnings.error();
+  std::ranges::for_each(*warnings, warn);
   // Converts into integers would need a range, too.
   if (request.float_fallback) return fall_back_to_float(shapes, request, model, graph::RealFormat::kFloat32);
   return {};

@@ -6,10 +6,12 @@
 #include <map>
 
 #include "core/text.hpp"
+#include "io/json/encodings_json.hpp"
 #include "lower/lower.hpp"
 #include "lower/print_program.hpp"
 #include "ops/op_def.hpp"
 #include "pipeline/load_model.hpp"
+#include "pipeline/why.hpp"
 
 namespace halfstep {
 namespace {
@@ -43,26 +45,6 @@ Result<ops::InputShapes> known_shapes(const RawModel& model, std::string& note) 
     shapes.insert_or_assign(spec.name, *shape);
   }
   return shapes;
-}
-
-std::string describe_encoding(const TensorEncoding& entry) {
-  const Encoding& e = entry.encoding;
-  const IntGrid grid = e.grid();
-  std::string text = std::string(is_signed(grid) ? "int" : "uint") + std::to_string(storage_bits(grid)) + " [" +
-                     std::to_string(grid.q_min) + ", " + std::to_string(grid.q_max) + "]";
-  if (e.axis()) {
-    const auto [low, high] = std::ranges::minmax(e.params(), {}, &QuantParams::scale);
-    text += " axis " + std::to_string(*e.axis()) + ", " + std::to_string(e.params().size()) + " scales " +
-            number(low.scale) + " to " + number(high.scale);
-  } else if (e.block_axis()) {
-    const auto [low, high] = std::ranges::minmax(e.params(), {}, &QuantParams::scale);
-    text += " blocks of " + std::to_string(e.block_size()) + " along axis " + std::to_string(*e.block_axis()) + ", " +
-            std::to_string(e.params().size()) + " scales " + number(low.scale) + " to " + number(high.scale);
-  } else {
-    text += " scale " + number(e.params()[0].scale) + " zero point " + std::to_string(e.params()[0].zero_point) +
-            ", real " + number(e.real_min()) + " to " + number(e.real_max());
-  }
-  return text + "; " + to_string(entry.provenance);
 }
 
 class Printer {
@@ -139,7 +121,9 @@ class Printer {
   void add_encodings() {
     if (encodings_.empty()) return;
     text_ += "\nEncodings\n";
-    for (const auto& [name, entry] : encodings_) text_ += "  " + name + "\n      " + describe_encoding(entry) + "\n";
+    for (const auto& [name, entry] : encodings_)
+      text_ += "  " + name + "\n      " + pipeline::describe_grid(entry.encoding) + "; " + to_string(entry.provenance) +
+               "\n";
   }
 
   const Graph& graph_;
@@ -166,6 +150,17 @@ Result<std::string> fixed_program_text(const PreparedModel& model, const ops::In
   return "Arithmetic " + std::string(name_of(options->arithmetic)) + "\n" + lower::to_text(*program);
 }
 
+Result<std::string> why_text(const InspectRequest& request, const Graph& as_read, const PreparedModel& model,
+                             const ops::Facts& facts) {
+  std::string text;
+  if (request.encodings) {
+    Result<std::string> read = pipeline::read_text(*request.encodings);
+    if (!read.ok()) return read.error();
+    text = *std::move(read);
+  }
+  return pipeline::story_of(*request.why, as_read, model, facts, io::recorded_rules(text), io::recorded_origins(text));
+}
+
 }  // namespace
 
 Result<std::string> inspect(const InspectRequest& request) {
@@ -176,6 +171,7 @@ Result<std::string> inspect(const InspectRequest& request) {
   if (!shapes.ok()) return shapes.error();
   const bool have_shapes = note.empty();
   PreparedModel model;
+  const Graph as_read = raw->graph;
   if (request.prepared && have_shapes) {
     Result<PreparedModel> prepared =
         request.encodings ? pipeline::prepare_with_encodings(*std::move(raw), *shapes, {}, *request.encodings, {})
@@ -198,6 +194,12 @@ Result<std::string> inspect(const InspectRequest& request) {
     facts = *std::move(inferred);
   }
   std::string text = request.model.model.string() + "\n";
+  if (request.why) {
+    if (!facts || !request.prepared) {
+      return Error{ErrorCode::kUsage, request.prepared ? "--why: " + note : "--why has no effect with --as_read"};
+    }
+    return why_text(request, as_read, model, *facts);
+  }
   if (request.fixed_program) {
     if (!request.prepared || !have_shapes) {
       return Error{ErrorCode::kUsage,

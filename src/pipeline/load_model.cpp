@@ -11,7 +11,6 @@
 #include "core/errors.hpp"
 #include "core/ordered_parallel.hpp"
 #include "core/text.hpp"
-#include "io/json/encodings_json.hpp"
 #include "io/onnx/reader.hpp"
 #include "numerics/factor.hpp"
 #include "passes/import_qdq.hpp"
@@ -19,8 +18,7 @@
 #include "passes/prepare.hpp"
 #include "passes/restore_clamps.hpp"
 #include "passes/unshare_parameters.hpp"
-#include "pipeline/weights_fingerprint.hpp"
-#include "precision/encoding_targets.hpp"
+#include "precision/insert_converts.hpp"
 
 namespace halfstep {
 
@@ -166,9 +164,6 @@ Result<ops::InputShapes> shapes_of_first_sample(const RawModel& model, const io:
 
 namespace {
 
-/// Old name to new name.
-using Renamed = std::map<std::string, std::string>;
-
 /// Takes QOperator nodes and Q/DQ pairs out of `graph`, and restores the activations that other quantizers left out.
 Result<passes::ImportedQdq> import_encodings(RawModel model, const Observer& observer) {
   const std::string& path = model.path;
@@ -181,7 +176,10 @@ Result<passes::ImportedQdq> import_encodings(RawModel model, const Observer& obs
   for (const std::string& note : imported->notes) warn(observer, path + ": " + note);
   if (model.ignore_encodings) {
     imported->encodings.clear();
-    for (graph::Value& value : imported->graph.values) value.pinned = false;
+    for (graph::Value& value : imported->graph.values) {
+      value.pinned = false;
+      value.format = graph::RealFormat::kFloat32;
+    }
   }
   return imported;
 }
@@ -195,7 +193,8 @@ std::string recorded_arithmetic(const graph::Graph& graph, const EncodingSet& en
   return rule;
 }
 
-/// prepare_model() that says which tensors go on under the name of a graph output.
+}  // namespace
+
 Result<PreparedModel> prepare_and_tell(RawModel model, const ops::InputShapes& shapes,
                                        const std::vector<std::string>& keep, const Observer& observer,
                                        Renamed& renamed) {
@@ -225,42 +224,6 @@ Result<PreparedModel> prepare_and_tell(RawModel model, const ops::InputShapes& s
   return prepared;
 }
 
-/// A tensor that survives only because it is in `keep` would else be one with an output that copies it: it has that
-/// output's encoding, so that asking for a tensor changes no result.
-Result<void> share_with_copies(const RawModel& model, const ops::InputShapes& shapes,
-                               const std::vector<std::string>& keep, EncodingSet& encodings) {
-  const auto is_free = [&](const std::string& name) {
-    return !encodings.contains(name) && !is_output(model.graph, graph::find_value(model.graph, name));
-  };
-  if (std::ranges::none_of(keep, is_free)) return {};
-  Renamed renamed;
-  const Result<PreparedModel> unpinned = prepare_and_tell(model, shapes, {}, {}, renamed);
-  if (!unpinned.ok()) return unpinned.error();
-  for (const std::string& name : keep) {
-    const auto copy = renamed.find(name);
-    if (copy == renamed.end() || encodings.contains(name)) continue;
-    const TensorEncoding* shared = find_encoding(encodings, copy->second);
-    if (shared != nullptr) encodings.emplace(name, *shared);
-  }
-  return {};
-}
-
-/// Whether the weights of `model`, as `prepared` has them, are those that the encodings of `text` were made for.
-/// Before any name is looked up: biases that algorithms added are in no other model.
-Result<void> check_weights(const std::string& text, const std::filesystem::path& encodings, const RawModel& model,
-                           const PreparedModel& prepared, const ops::InputShapes& shapes) {
-  const std::string recorded = io::recorded_weights(text);
-  if (recorded.empty() || recorded == weights_fingerprint(prepared.graph)) return {};
-  // What the caller keeps may have kept passes from folding.
-  const Result<PreparedModel> free = prepare_model(model, shapes, {}, {});
-  if (!free.ok()) return free.error();
-  if (recorded == weights_fingerprint(free->graph)) return {};
-  return usage(encodings.string() + ": made for a model whose weights algorithms changed, not for " + model.path +
-               "; write that model with quantize --float_out, or use the quantized model itself");
-}
-
-}  // namespace
-
 Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shapes,
                                     const std::vector<std::string>& keep, const Observer& observer) {
   Renamed renamed;
@@ -270,7 +233,24 @@ Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shap
 precision::Given given_of(const PreparedModel& model) {
   precision::Given given(model.encodings);
   given.orders = model.orders;
+  given.converts = model.converts;
+  given.int32 = model.int32;
   return given;
+}
+
+Result<std::vector<std::string>> give(precision::Given given, const ops::InputShapes& shapes,
+                                      const QuantizationOptions& options, PreparedModel& model) {
+  std::vector<std::string> warnings;
+  Result<graph::Graph> integers = precision::compute_in_int32(std::move(model.graph), shapes, given);
+  if (!integers.ok()) return integers.error();
+  Result<graph::Graph> converted = precision::insert_converts(*std::move(integers), shapes, options, given, warnings);
+  if (!converted.ok()) return converted.error();
+  model.graph = *std::move(converted);
+  model.encodings = std::move(given.encodings);
+  model.orders = std::move(given.orders);
+  model.converts = std::move(given.converts);
+  model.int32 = std::move(given.int32);
+  return warnings;
 }
 
 Result<PreparedModel> encodings_of_model(RawModel model, const Observer& observer) {
@@ -281,50 +261,6 @@ Result<PreparedModel> encodings_of_model(RawModel model, const Observer& observe
   carried.graph = std::move(imported->graph);
   carried.encodings = std::move(imported->encodings);
   return carried;
-}
-
-Result<PreparedModel> prepare_with_encodings(RawModel model, const ops::InputShapes& shapes,
-                                             const std::vector<std::string>& keep,
-                                             const std::filesystem::path& encodings, const Observer& observer) {
-  Result<std::string> text = read_text(encodings);
-  if (!text.ok()) return text.error();
-  Result<PreparedModel> prepared = prepare_model(model, shapes, keep, observer);
-  if (!prepared.ok()) return prepared;
-  if (Result<void> same = check_weights(*text, encodings, model, *prepared, shapes); !same.ok()) return same.error();
-  // What preparing made or changed is described by the prepared graph, what it removed by the file's.
-  EncodingTargets targets = precision::encoding_targets(prepared->graph);
-  targets.merge(precision::encoding_targets(model.graph));
-  Result<io::EncodingsFile> file = io::read_encodings(*text, encodings.string(), targets);
-  if (!file.ok()) return file.error();
-  for (const std::string& warning : file->warnings) warn(observer, warning);
-
-  std::vector<std::string> removed;
-  for (const auto& [name, entry] : file->encodings) {
-    if (graph::find_value(prepared->graph, name) == graph::kNoValue) removed.push_back(name);
-  }
-  if (!removed.empty()) {
-    removed.insert(removed.end(), keep.begin(), keep.end());
-    // Everything worth a warning was said the first time.
-    prepared = prepare_model(model, shapes, removed, {});
-    if (!prepared.ok()) return prepared;
-  }
-  std::size_t num_left_out = 0;
-  std::string example;
-  for (const auto& [name, entry] : file->encodings) {
-    if (graph::find_value(prepared->graph, name) != graph::kNoValue) continue;
-    ++num_left_out;
-    example = name;
-  }
-  if (num_left_out > 0) {
-    warn(observer, encodings.string() + ": " + std::to_string(num_left_out) + " entries have no effect, such as " +
-                       halfstep::quoted(example) + ": folding constants removed these tensors");
-  }
-  prepared->encodings = std::move(file->encodings);
-  prepared->arithmetic = file->arithmetic;
-  if (Result<void> shared = share_with_copies(model, shapes, keep, prepared->encodings); !shared.ok()) {
-    return shared.error();
-  }
-  return prepared;
 }
 
 exec::Session float_session(const graph::Graph& graph, int num_workers) {

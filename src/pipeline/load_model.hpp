@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,23 +62,38 @@ exec::SampleSource source_of(const io::SampleReader& reader);
 /// Shapes of the inputs of the first sample.
 Result<ops::InputShapes> shapes_of_first_sample(const RawModel& model, const io::SampleReader& reader);
 
+/// Old name to new name.
+using Renamed = std::map<std::string, std::string>;
+
 /// A model ready for lowering: in float, QuantizeLinear/DequantizeLinear pairs taken out, passes applied, constants
 /// that need several encodings cloned (so that names in encodings files mean the same everywhere). The encodings are
 /// those that the file carried, frozen.
 struct PreparedModel : QuantizedGraph {
-  std::string arithmetic;         ///< The rule recorded beside the encodings; empty: none, or one we do not know.
-  OtherUnits units;               ///< What the file records of its tensors.
-  precision::Orders orders = {};  ///< What is asked of its tensors beside the encodings.
+  std::string arithmetic;  ///< The rule recorded beside the encodings; empty: none, or one we do not know.
+  OtherUnits units;        ///< What the file records of its tensors.
+  std::map<std::string, std::string> converts = {};  ///< precision::Given::converts.
+  std::set<std::string> int32 = {};                  ///< precision::Given::int32.
+  precision::Orders orders = {};                     ///< What is asked of its tensors beside the encodings.
 };
 
 /// Its encodings and orders.
 precision::Given given_of(const PreparedModel& model);
+
+/// Puts what converts `given`, orders and encodings of the model, ask for into model.graph.
+/// Errors: those of precision::insert_converts(). Returns a line for each encoding that has no effect.
+Result<std::vector<std::string>> give(precision::Given given, const ops::InputShapes& shapes,
+                                      const QuantizationOptions& options, PreparedModel& model);
 
 /// Imports Q/DQ pairs, restores activations that another quantizer left to saturation (passes::restore_clamps; quantize
 /// itself leaves none) and runs all passes. Values named in `keep` survive.
 /// Errors: those of import_qdq and prepare, the model's path in front.
 Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shapes,
                                     const std::vector<std::string>& keep, const Observer& observer);
+
+/// prepare_model() that says which tensors go on under the name of a graph output.
+Result<PreparedModel> prepare_and_tell(RawModel model, const ops::InputShapes& shapes,
+                                       const std::vector<std::string>& keep, const Observer& observer,
+                                       Renamed& renamed);
 
 /// The encodings that the file carried and the rule it records, without passes: needs no shapes.
 /// Errors: those of import_qdq, the model's path in front.

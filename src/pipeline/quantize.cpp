@@ -74,6 +74,8 @@ Result<QuantizeOutcome> observe_shard(const QuantizeRequest& request, pipeline::
 }  // namespace
 
 Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer& observer) {
+  if (request.strip) return strip(request, observer);
+  if (request.strip) return strip(request, observer);
   if (request.dynamic) return pipeline::quantize_dynamic(request, observer);
   QuantizeStory story;
   if (Result<void> legal = precision::check(request.options); !legal.ok()) return legal.error();
@@ -119,7 +121,8 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   QuantizeRequest made = request;  // With what a search decides.
   Result<pipeline::Quantized> quantized = pipeline::make_quantized(made, *sources, model, observer, story);
   if (!quantized.ok()) return quantized.error().at(place);
-  if (story.num_imported > 0 && story.num_imported == model.encodings.size()) {
+  if (story.num_imported > 0 && request.quantization_overrides.empty() &&
+      story.num_imported == model.encodings.size()) {
     warn(place + ": every tensor carries an encoding already; all are kept as they are" +
          (pipeline::asks_for_precision(made.options) ? ", so precision options have no effect" : ""));
   }
@@ -149,6 +152,7 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   if (!program.ok()) return program.error().at(place);
   for (const lower::Island& island : program->islands) {
     const graph::Node& node = model.graph.node(island.node);
+    if (node.op_type == "Identity") continue;  // A convert that turned out to be between real numbers.
     const std::string asked = pipeline::reason_to_be_real(node, quantized->plan);
     story.report.float_islands.push_back({island.label, node.op_type, asked.empty() ? island.reason : asked});
   }

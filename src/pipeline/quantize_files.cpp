@@ -31,6 +31,19 @@ io::EncodingsHeader header_of(const QuantizeRequest& request, io::EncodingsVersi
   return header;
 }
 
+/// Those that the converts make anew when they are inserted again are left out.
+std::map<std::string, io::EncodingsHeader::Real> reals_of(const PreparedModel& model, const precision::Plan& plan) {
+  std::map<std::string, io::EncodingsHeader::Real> reals;
+  for (std::size_t v = 0; v < plan.tensors.size(); ++v) {
+    const std::optional<graph::RealFormat> real = plan.tensors[v].real;
+    const graph::Value& value = model.graph.values[v];
+    if (!real || model.converts.contains(value.name)) continue;
+    reals.emplace(value.name, io::EncodingsHeader::Real{.bits = *real == graph::RealFormat::kFloat16 ? 16 : 32,
+                                                        .is_parameter = value.constant.has_value()});
+  }
+  return reals;
+}
+
 /// Everything in the quantized model's metadata that is not about its encodings goes into the float one, too.
 std::vector<std::pair<std::string, std::string>> common_metadata(const PreparedModel& model) {
   std::vector<std::pair<std::string, std::string>> metadata = metadata_of(model.units);
@@ -136,6 +149,9 @@ Result<void> write_files(const QuantizeRequest& request, io::EncodingsVersion ve
 
   io::EncodingsHeader header = header_of(request, version, story.fixed.arithmetic);
   header.weights = quantized.changed_weights;
+  header.reals = reals_of(model, quantized.plan);
+  header.converts = model.converts;
+  header.int32 = model.int32;
   header.rules = precision::rules_of(model.graph, quantized.facts, quantized.plan);
   std::optional<AtomicFile> packed;
   if (paths.packed) {

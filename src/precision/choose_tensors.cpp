@@ -316,6 +316,7 @@ Plan choose_tensors(const graph::Graph& graph, const ops::Facts& facts, const Op
   choose_constants(graph, facts, options, given.encodings, orders, plan);
   for (std::size_t v = 0; v < orders.size(); ++v) {
     plan.tensors[v].orders = orders[v].story;
+    plan.tensors[v].real = orders[v].real;
     plan.tensors[v].wants_integers = orders[v].bits.has_value();
   }
   return plan;

@@ -70,8 +70,9 @@ Coverage coverage_of(const graph::Graph& graph, const ops::Facts& facts, const P
   const std::vector<bool> is_counted = counted(graph, facts);
   for (std::size_t v = 0; v < graph.values.size(); ++v) {
     if (!is_counted[v]) continue;
-    ++counts[kind_of(find_encoding(encodings, graph.values[v].name))];
-    ordered += plan.tensors[v].orders.empty() ? 0 : 1;
+    const Kind kind = kind_of(find_encoding(encodings, graph.values[v].name));
+    ++counts[kind];
+    ordered += plan.tensors[v].orders.empty() || kind == kOverrides ? 0 : 1;
   }
   Coverage coverage;
   for (std::size_t kind = 0; kind < kNumKinds; ++kind) coverage.emplace_back(kNames[kind], counts[kind]);

@@ -17,7 +17,8 @@ namespace halfstep::precision {
 
 /// Kind and number of tensors, in a fixed order: "overrides" (whole grids), "source_model" (it came with them),
 /// "calibrated", "constants" (from their own values), "derived" (biases), "fixed", "shared", "float". Together they are
-/// all real-valued tensors of the graph. Then "ordered": those of all these for which a width or a format was asked.
+/// all real-valued tensors of the graph. Then "ordered": those of all these for which a width or a format was
+/// asked, but no whole grid.
 using Coverage = std::vector<std::pair<std::string, std::int64_t>>;
 
 Coverage coverage_of(const graph::Graph& graph, const ops::Facts& facts, const Plan& plan,

@@ -155,6 +155,7 @@ class Converter {
         in_front[uses[0].node].push_back(std::move(node));
       }
       given_.orders[graph_.value(to).name].push_back(asked);
+      given_.converts.emplace(graph_.value(to).name, name);
       for (const Use& use : uses) graph_.node(use.node).inputs[use.operand] = to;
     }
     std::vector<graph::Node> nodes;

@@ -19,6 +19,13 @@
 
 namespace halfstep::precision {
 
+/// Nodes all of whose real-valued operands and outputs have an order of 32 bits compute on plain integers: Cast to
+/// int32 in front of each operand, one a tensor, and Cast back behind each output, under its old name. The tensors
+/// themselves are encoded as ever; their orders of 32 bits go, and their names to given.int32. Errors: kUsage naming
+/// tensor and node if another operand of the node has no such order, the node has weights, or its operator does not
+/// take int32.
+Result<graph::Graph> compute_in_int32(graph::Graph graph, const ops::InputShapes& shapes, Given& given);
+
 /// `graph` with the converts that the orders of `given` ask for, and graph::Value::format set. `given` gets orders of
 /// the new tensors, and loses encodings of tensors that are to be real, with a line in `warnings`. Constants get a copy
 /// instead of a convert. Inputs of the graph stay float32. Requires: `graph` went through unshare_parameters();

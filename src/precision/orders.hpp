@@ -6,6 +6,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,6 +41,9 @@ struct Given {
 
   EncodingSet encodings;  ///< Frozen: came with the model, or in a file of overrides.
   Orders orders;
+  /// Tensors that insert_converts() added, and those they are converted from.
+  std::map<std::string, std::string> converts = {};
+  std::set<std::string> int32 = {};  ///< Tensors on both sides of nodes that compute_in_int32() changed.
 };
 
 /// What all orders of one tensor come to.

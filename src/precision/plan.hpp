@@ -31,19 +31,20 @@ enum class Source {
 /// The decision about one tensor. Fields that its source does not name keep their defaults.
 struct TensorPlan {
   Source source = Source::kFloat;
-  GridRequest grid = {};                            ///< kObserved, kFixed, kConstant, kDerived.
-  RangeRule rule = {};                              ///< kObserved, kConstant.
-  std::optional<int> axis = std::nullopt;           ///< kObserved, kConstant: one grid for each slice along it.
-  std::optional<int> block_axis = std::nullopt;     ///< kConstant: one grid for each block along it; then no axis.
-  std::int64_t block_size = 0;                      ///< Of the blocks.
-  std::vector<graph::ValueId> joined = {};          ///< kObserved: others whose values count for the grid, too.
-  graph::ValueId shared_with = graph::kNoValue;     ///< kShared. Of activations never a shared one itself.
-  RealRange fixed_range = {};                       ///< kFixed.
-  graph::NodeId node = graph::kNoNode;              ///< Biases: the linear node that adds it.
-  ops::OperandRole role = ops::OperandRole::kData;  ///< Of constants: what they are to their reader.
-  bool wants_integers = false;                      ///< An order asks for a width.
-  std::vector<std::string> orders = {};             ///< What was asked of it, one line each, the strongest last.
-  std::string why = {};                             ///< The rule that decided: "computed by node 'c' (Conv)".
+  GridRequest grid = {};                                 ///< kObserved, kFixed, kConstant, kDerived.
+  RangeRule rule = {};                                   ///< kObserved, kConstant.
+  std::optional<int> axis = std::nullopt;                ///< kObserved, kConstant: one grid for each slice along it.
+  std::optional<int> block_axis = std::nullopt;          ///< kConstant: one grid for each block along it; then no axis.
+  std::int64_t block_size = 0;                           ///< Of the blocks.
+  std::vector<graph::ValueId> joined = {};               ///< kObserved: others whose values count for the grid, too.
+  graph::ValueId shared_with = graph::kNoValue;          ///< kShared. Of activations never a shared one itself.
+  RealRange fixed_range = {};                            ///< kFixed.
+  graph::NodeId node = graph::kNoNode;                   ///< Biases: the linear node that adds it.
+  ops::OperandRole role = ops::OperandRole::kData;       ///< Of constants: what they are to their reader.
+  std::optional<graph::RealFormat> real = std::nullopt;  ///< An order asks for real numbers.
+  bool wants_integers = false;                           ///< An order asks for a width.
+  std::vector<std::string> orders = {};                  ///< What was asked of it, one line each, the strongest last.
+  std::string why = {};                                  ///< The rule that decided: "computed by node 'c' (Conv)".
 };
 
 struct Plan {

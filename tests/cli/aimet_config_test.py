@@ -20,11 +20,12 @@ class AimetConfig(tool_test.ToolTest):
     """What a configuration does to the digits' model."""
 
     def quantize(self, stem, *options):
-        """The encodings that these options give, by name; the finished run."""
+        """The grids that these options give, by name (entries of real numbers left out); the finished run."""
         finished = self.assert_succeeds("quantize", "--input_list", CALIB, "--validate", 1, "--effort", "fast",
                                         "--output_path", stem + ".onnx", *options, MODEL)
         document = json.loads((self.work / (stem + ".encodings.json")).read_text())
-        entries = {e["name"]: e for e in document["activation_encodings"] + document["param_encodings"]}
+        entries = {e["name"]: e for e in document["activation_encodings"] + document["param_encodings"]
+                   if e["dtype"] == "INT"}
         self.rules = document["halfstep"].get("rules", {})
         return entries, finished
 

@@ -14,7 +14,8 @@ namespace halfstep::io {
 
 /// One entry, whatever the version it came in.
 struct RawEntry {
-  bool is_float = false;  ///< The tensor is to stay float; nothing else is set.
+  bool is_float = false;  ///< The tensor is to stay float; only float_bits says more.
+  int float_bits = 32;    ///< 16 or 32.
   IntGrid grid;
   std::vector<QuantParams> params;
   bool per_channel = false;          ///< Said so explicitly, or has several scales.

@@ -96,7 +96,10 @@ Result<RawEntry> read_entry_0(const json& list) {
     if (!is_float.ok()) return is_float.error();
     if (*is_float) {
       if (list.size() > 1) return invalid("float entries have no channels");
+      const Result<int> bits = float_width(object, "bitwidth");
+      if (!bits.ok()) return bits.error();
       entry.is_float = true;
+      entry.float_bits = *bits;
       return entry;
     }
     const Result<Legacy> legacy = read_legacy(object);

@@ -31,7 +31,12 @@ Result<RawEntry> read_entry_1(const json& object) {
   const Result<bool> is_float = says_float(object);
   if (!is_float.ok()) return is_float.error();
   entry.is_float = *is_float;
-  if (entry.is_float) return entry;
+  if (entry.is_float) {
+    const Result<int> bits = float_width(object, "bw");
+    if (!bits.ok()) return bits.error();
+    entry.float_bits = *bits;
+    return entry;
+  }
   if (object.contains("enc_type")) {
     const json& kind = object["enc_type"];
     if (kind != "PER_TENSOR" && kind != "PER_CHANNEL") {

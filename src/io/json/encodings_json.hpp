@@ -9,6 +9,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -52,6 +53,16 @@ struct EncodingsHeader {
   /// Fingerprint of the weights that the encodings fit, where they are not those of the model quantize was given;
   /// empty: not written.
   std::string weights = {};
+  /// Tensors that are to be real, and what kind of numbers.
+  struct Real {
+    int bits = 32;  ///< 16 or 32.
+    bool is_parameter = false;
+  };
+  std::map<std::string, Real> reals = {};
+  /// Tensors that the float model does not have, and those they are converted from.
+  std::map<std::string, std::string> converts = {};
+  /// Tensors around nodes that compute on plain int32.
+  std::set<std::string> int32 = {};
   /// By tensor, which rules decided about it, in their order.
   std::map<std::string, std::vector<std::string>> rules = {};
   /// By name; empty: not written.
@@ -70,8 +81,8 @@ std::string write_encodings(const EncodingSet& encodings, const EncodingsHeader&
 
 /// What read_encodings() found.
 struct EncodingsFile {
-  EncodingSet encodings;                   ///< Origin kOverridden; detail names file and entry. Without codes.
-  std::vector<std::string> float_tensors;  ///< Entries of dtype float: to stay float.
+  EncodingSet encodings;             ///< Origin kOverridden; detail names file and entry. Without codes.
+  std::map<std::string, int> reals;  ///< To stay real numbers of 16 or 32 bits.
   std::vector<std::string> warnings;
   std::string arithmetic;  ///< The requantization rule our own files record; empty if the file names none.
 };
@@ -80,8 +91,20 @@ struct EncodingsFile {
 /// read_encodings() tells more.
 std::string recorded_weights(std::string_view text);
 
+/// EncodingsHeader::converts of the file with this text; empty as above.
+std::map<std::string, std::string> recorded_converts(std::string_view text);
+
+/// Bits of EncodingsHeader::reals of the file with this text; empty as above.
+std::map<std::string, int> recorded_reals(std::string_view text);
+
+/// EncodingsHeader::int32 of the file with this text; empty as above.
+std::set<std::string> recorded_int32(std::string_view text);
+
 /// EncodingsHeader::rules of the file with this text; empty as above.
 std::map<std::string, std::vector<std::string>> recorded_rules(std::string_view text);
+
+/// By tensor, to_string(Provenance) of its encoding when the file was written; empty as above.
+std::map<std::string, std::string> recorded_origins(std::string_view text);
 
 /// Reads an encodings file of any of the versions, entries as lists or by name.
 /// `file` is its name in messages; `targets` describes the tensors it may name.

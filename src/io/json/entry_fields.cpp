@@ -67,4 +67,12 @@ Result<bool> says_float(const json& entry) {
   return invalid("field 'dtype' is neither int nor float");
 }
 
+Result<int> float_width(const json& entry, const char* key) {
+  if (!entry.contains(key)) return 32;
+  const Result<std::int64_t> bits = integer_value(entry[key], key);
+  if (!bits.ok()) return bits.error();
+  if (*bits == 16 || *bits == 32) return static_cast<int>(*bits);
+  return invalid("real numbers of " + std::to_string(*bits) + " bits are neither float16 nor float32");
+}
+
 }  // namespace halfstep::io

@@ -37,6 +37,9 @@ Result<int> width_field(const nlohmann::json& object, const char* key);
 /// Field 'dtype': "float" or "FLOAT" is true; "int", "INT" or absent is false.
 Result<bool> says_float(const nlohmann::json& entry);
 
+/// Of an entry that says_float(): 16 or 32, and 32 where it does not say.
+Result<int> float_width(const nlohmann::json& entry, const char* key);
+
 /// One number or a list of them. Errors also: kUnsupported for a list of lists.
 template <class T>
 Result<std::vector<T>> list_field(const nlohmann::json& object, const char* key,

@@ -61,15 +61,11 @@ bool has_any(const json& object, std::initializer_list<const char*> keys) {
 const char* width_key(const json& entry) { return form_of(entry) == EntryForm::kLegacy ? "bitwidth" : "bw"; }
 
 Result<OverrideEntry> read_float(const json& head, const char* key) {
-  const Result<const json*> value = required_field(head, key);
-  if (!value.ok()) return value.error();
-  const Result<std::int64_t> bits = integer_value(**value, key);
+  if (const Result<const json*> value = required_field(head, key); !value.ok()) return value.error();
+  const Result<int> bits = float_width(head, key);
   if (!bits.ok()) return bits.error();
-  if (*bits != 16 && *bits != 32) {
-    return invalid("real numbers of " + std::to_string(*bits) + " bits are neither float16 nor float32");
-  }
   OverrideEntry entry;
-  entry.float_bits = static_cast<int>(*bits);
+  entry.float_bits = *bits;
   return entry;
 }
 

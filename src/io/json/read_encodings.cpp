@@ -19,6 +19,18 @@ const json* member_of(const json& object, const char* key) {
   return at != object.end() && at->is_object() ? &*at : nullptr;
 }
 
+/// Widths of real tensors under our own key.
+std::map<std::string, int> reals_of(const json& document) {
+  std::map<std::string, int> reals;
+  const json* ours = member_of(document, "halfstep");
+  const json* recorded = ours == nullptr ? nullptr : member_of(*ours, "reals");
+  if (recorded == nullptr) return reals;
+  for (const auto& [name, bits] : recorded->items()) {
+    if (bits == 16 || bits == 32) reals.emplace(name, bits.get<int>());
+  }
+  return reals;
+}
+
 /// A text under our own key; empty if there is none.
 std::string own_text(const json& document, const char* key) {
   const json* ours = member_of(document, "halfstep");
@@ -46,6 +58,8 @@ class Reader {
       return invalid(file_ + ": none of 'activation_encodings', 'param_encodings' and 'encodings' is present");
     }
     result_.arithmetic = own_text(*document, "arithmetic");
+    // Files of version 2 have no entries for real numbers.
+    for (const auto& [name, bits] : reals_of(*document)) result_.reals.emplace(name, bits);
     return std::move(result_);
   }
 
@@ -81,7 +95,7 @@ class Reader {
     if (!raw.ok()) return raw.error().at(place);
     for (const std::string& warning : raw->warnings) result_.warnings.push_back(place + ": " + warning);
     if (raw->is_float) {
-      result_.float_tensors.push_back(name);
+      result_.reals.emplace(name, raw->float_bits);
       return {};
     }
     Result<Encoding> encoding = encoding_of(*raw, target->second);
@@ -126,6 +140,48 @@ std::string_view name_of(EncodingsVersion version) {
 std::string recorded_weights(std::string_view text) {
   const Result<json> document = parse_json(text);
   return document.ok() && document->is_object() ? own_text(*document, "weights") : "";
+}
+
+std::map<std::string, int> recorded_reals(std::string_view text) {
+  const Result<json> document = parse_json(text);
+  return document.ok() && document->is_object() ? reals_of(*document) : std::map<std::string, int>();
+}
+
+std::set<std::string> recorded_int32(std::string_view text) {
+  std::set<std::string> names;
+  const Result<json> document = parse_json(text);
+  if (!document.ok() || !document->is_object()) return names;
+  const json* ours = member_of(*document, "halfstep");
+  const auto recorded = ours == nullptr ? json::const_iterator() : ours->find("int32");
+  if (ours == nullptr || recorded == ours->end() || !recorded->is_array()) return names;
+  for (const json& name : *recorded) {
+    if (name.is_string()) names.insert(name.get<std::string>());
+  }
+  return names;
+}
+
+namespace {
+
+/// Texts by name in the object `key` under our own key.
+std::map<std::string, std::string> recorded_texts(std::string_view text, const char* key) {
+  std::map<std::string, std::string> texts;
+  const Result<json> document = parse_json(text);
+  if (!document.ok() || !document->is_object()) return texts;
+  const json* ours = member_of(*document, "halfstep");
+  const json* recorded = ours == nullptr ? nullptr : member_of(*ours, key);
+  if (recorded == nullptr) return texts;
+  for (const auto& [name, value] : recorded->items()) {
+    if (value.is_string()) texts.emplace(name, value.get<std::string>());
+  }
+  return texts;
+}
+
+}  // namespace
+
+std::map<std::string, std::string> recorded_converts(std::string_view text) { return recorded_texts(text, "converts"); }
+
+std::map<std::string, std::string> recorded_origins(std::string_view text) {
+  return recorded_texts(text, "provenance");
 }
 
 std::map<std::string, std::vector<std::string>> recorded_rules(std::string_view text) {

@@ -162,6 +162,21 @@ std::string line_of(const std::string& name, const TensorEncoding& entry, Encodi
   return "";
 }
 
+std::string real_line(const std::string& name, int bits, EncodingsVersion version) {
+  if (version == EncodingsVersion::k0_6_1)
+    return member(name, Json::array({Json{{"bitwidth", bits}, {"dtype", "float"}}}));
+  return text_of(Json{{"name", name}, {"enc_type", "PER_TENSOR"}, {"dtype", "FLOAT"}, {"bw", bits}});
+}
+
+/// A member for each entry; looking names up in an ordered object would be linear.
+template <class Map, class Value>
+Json object_of(const Map& entries, const Value& value) {
+  Json object = Json::object();
+  auto& members = object.get_ref<Json::object_t&>();
+  for (const auto& [name, entry] : entries) members.emplace_back(name, value(entry));
+  return object;
+}
+
 Json quantizer_args(const EncodingsHeader& header) {
   return {{"activation_bitwidth", header.act_bits},         {"dtype", "int"},
           {"is_symmetric", header.symmetric_params},        {"param_bitwidth", header.weight_bits},
@@ -185,13 +200,9 @@ Json packed_index(const std::map<std::string, PackedWeight>& packed) {
 Json our_own_key(const EncodingSet& encodings, const EncodingsHeader& header) {
   Json options = Json::object();
   for (const auto& [key, value] : header.options) options[key] = value;
-  Json provenance = Json::object();
-  // Straight into the storage: looking names up in an ordered object is linear.
-  auto& members = provenance.get_ref<Json::object_t&>();
   Json grids = Json::object();
   auto& grid_members = grids.get_ref<Json::object_t&>();
   for (const auto& [name, entry] : encodings) {
-    members.emplace_back(name, to_string(entry.provenance));
     const std::optional<IntGrid> grid = grid_to_record(entry.encoding, header.version);
     if (grid) grid_members.emplace_back(name, Json{grid->q_min, grid->q_max});
   }
@@ -199,14 +210,12 @@ Json our_own_key(const EncodingSet& encodings, const EncodingsHeader& header) {
   if (!header.weights.empty()) own["weights"] = header.weights;
   if (!header.packed.empty()) own["packed_4_bit_weights"] = packed_index(header.packed);
   own["options"] = std::move(options);
-  own["provenance"] = std::move(provenance);
+  own["provenance"] = object_of(encodings, [](const auto& entry) { return to_string(entry.provenance); });
   if (!grids.empty()) own["grids"] = std::move(grids);
-  if (!header.rules.empty()) {
-    Json rules = Json::object();
-    auto& tensors = rules.get_ref<Json::object_t&>();
-    for (const auto& [name, lines] : header.rules) tensors.emplace_back(name, lines);
-    own["rules"] = std::move(rules);
-  }
+  if (!header.reals.empty()) own["reals"] = object_of(header.reals, [](const auto& real) { return real.bits; });
+  if (!header.converts.empty()) own["converts"] = object_of(header.converts, [](const auto& from) { return from; });
+  if (!header.int32.empty()) own["int32"] = header.int32;
+  if (!header.rules.empty()) own["rules"] = object_of(header.rules, [](const auto& lines) { return lines; });
   return own;
 }
 
@@ -232,6 +241,12 @@ std::string write_encodings(const EncodingSet& encodings, const EncodingsHeader&
                                      : entry.role == TensorRole::kActivation ? activations
                                                                              : parameters;
     list.push_back(line_of(name, entry, version));
+  }
+
+  for (const auto& [name, real] : header.reals) {
+    // Version 2 has no entries for real numbers.
+    if (version != EncodingsVersion::k2_0_0)
+      (real.is_parameter ? parameters : activations).push_back(real_line(name, real.bits, version));
   }
 
   Document document;

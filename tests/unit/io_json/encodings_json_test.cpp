@@ -222,7 +222,7 @@ TEST(ReadEncodings, FloatEntriesAreListedApart) {
       R"({"activation_encodings":[{"name":"act","dtype":"FLOAT","bw":16,"enc_type":"PER_TENSOR"}],"param_encodings":{"w":[{"dtype":"float","bitwidth":16}]}})",
       "e.json", targets());
   ASSERT_TRUE(read.ok()) << read.error().message;
-  EXPECT_EQ(read->float_tensors, (std::vector<std::string>{"act", "w"}));
+  EXPECT_EQ(read->reals, (std::map<std::string, int>{{"act", 16}, {"w", 16}}));
   EXPECT_TRUE(read->encodings.empty());
 }
 

@@ -1,0 +1,129 @@
+// load_encodings.cpp: a float model with encodings from a file.
+#include "pipeline/load_encodings.hpp"
+
+#include <algorithm>
+
+#include "core/errors.hpp"
+#include "core/text.hpp"
+#include "io/json/encodings_json.hpp"
+#include "pipeline/load_model.hpp"
+#include "pipeline/weights_fingerprint.hpp"
+#include "precision/encoding_targets.hpp"
+
+namespace halfstep::pipeline {
+namespace {
+
+void tell(const Observer& observer, const std::string& text) {
+  if (observer.warning) observer.warning(text);
+}
+
+bool is_graph_output(const graph::Graph& graph, graph::ValueId id) {
+  return std::ranges::find(graph.outputs, id, &graph::GraphOutput::value) != graph.outputs.end();
+}
+
+/// A tensor that survives only because it is in `keep` would else be one with an output that copies it: it has that
+/// output's encoding, so that asking for a tensor changes no result.
+Result<void> share_with_copies(const RawModel& model, const ops::InputShapes& shapes,
+                               const std::vector<std::string>& keep, EncodingSet& encodings) {
+  const auto is_free = [&](const std::string& name) {
+    return !encodings.contains(name) && !is_graph_output(model.graph, graph::find_value(model.graph, name));
+  };
+  if (std::ranges::none_of(keep, is_free)) return {};
+  Renamed renamed;
+  const Result<PreparedModel> unpinned = prepare_and_tell(model, shapes, {}, {}, renamed);
+  if (!unpinned.ok()) return unpinned.error();
+  for (const std::string& name : keep) {
+    const auto copy = renamed.find(name);
+    if (copy == renamed.end() || encodings.contains(name)) continue;
+    const TensorEncoding* shared = find_encoding(encodings, copy->second);
+    if (shared != nullptr) encodings.emplace(name, *shared);
+  }
+  return {};
+}
+
+/// Whether the weights of `model`, as `prepared` has them, are those that the encodings of `text` were made for.
+/// Before any name is looked up: biases that algorithms added are in no other model.
+Result<void> check_weights(const std::string& text, const std::filesystem::path& encodings, const RawModel& model,
+                           const PreparedModel& prepared, const ops::InputShapes& shapes) {
+  const std::string recorded = io::recorded_weights(text);
+  if (recorded.empty() || recorded == weights_fingerprint(prepared.graph)) return {};
+  // What the caller keeps may have kept passes from folding.
+  const Result<PreparedModel> free = prepare_model(model, shapes, {}, {});
+  if (!free.ok()) return free.error();
+  if (recorded == weights_fingerprint(free->graph)) return {};
+  return usage(encodings.string() + ": made for a model whose weights algorithms changed, not for " + model.path +
+               "; write that model with quantize --float_out, or use the quantized model itself");
+}
+
+/// What the file keeps real or computes in int32, with the converts that asks for.
+Result<void> keep_real(const std::map<std::string, int>& reals, const std::set<std::string>& int32,
+                       const ops::InputShapes& shapes, PreparedModel& model) {
+  precision::Given given = given_of(model);
+  for (const std::string& name : int32) given.orders[name].push_back({.bits = 32, .by = "the encodings say so"});
+  for (const auto& [name, bits] : reals) {
+    const auto format = bits == 16 ? graph::RealFormat::kFloat16 : graph::RealFormat::kFloat32;
+    given.orders[name].push_back({.real = format, .by = "the encodings say so"});
+  }
+  const auto given_to = give(std::move(given), shapes, {}, model);
+  return given_to.ok() ? Result<void>() : given_to.error();
+}
+
+}  // namespace
+
+void add_converts(const std::map<std::string, std::string>& converts, EncodingTargets& targets) {
+  for (const auto& [name, origin] : converts) {
+    const auto target = targets.find(origin);
+    if (target != targets.end()) targets.emplace(name, EncodingTarget(target->second));
+  }
+}
+
+Result<PreparedModel> prepare_with_encodings(RawModel model, const ops::InputShapes& shapes,
+                                             const std::vector<std::string>& keep,
+                                             const std::filesystem::path& encodings, const Observer& observer) {
+  Result<std::string> text = read_text(encodings);
+  if (!text.ok()) return text.error();
+  Result<PreparedModel> prepared = prepare_model(model, shapes, keep, observer);
+  if (!prepared.ok()) return prepared;
+  if (Result<void> same = check_weights(*text, encodings, model, *prepared, shapes); !same.ok()) return same.error();
+  // What preparing made or changed is described by the prepared graph, what it removed by the file's.
+  EncodingTargets targets = precision::encoding_targets(prepared->graph);
+  targets.merge(precision::encoding_targets(model.graph));
+  const std::map<std::string, std::string> converts = io::recorded_converts(*text);
+  add_converts(converts, targets);
+  Result<io::EncodingsFile> file = io::read_encodings(*text, encodings.string(), targets);
+  if (!file.ok()) return file.error();
+  for (const std::string& warning : file->warnings) tell(observer, warning);
+
+  std::vector<std::string> removed;
+  for (const auto& [name, entry] : file->encodings) {
+    const bool is_removed = graph::find_value(prepared->graph, name) == graph::kNoValue && !converts.contains(name);
+    if (is_removed) removed.push_back(name);
+  }
+  if (!removed.empty()) {
+    removed.insert(removed.end(), keep.begin(), keep.end());
+    // Everything worth a warning was said the first time.
+    prepared = prepare_model(model, shapes, removed, {});
+    if (!prepared.ok()) return prepared;
+  }
+  std::size_t num_left_out = 0;
+  std::string example;
+  for (const auto& [name, entry] : file->encodings) {
+    if (graph::find_value(prepared->graph, name) != graph::kNoValue || converts.contains(name)) continue;
+    ++num_left_out;
+    example = name;
+  }
+  if (num_left_out > 0) {
+    tell(observer, encodings.string() + ": " + std::to_string(num_left_out) + " entries have no effect, such as " +
+                       halfstep::quoted(example) + ": folding constants removed these tensors");
+  }
+  prepared->encodings = std::move(file->encodings);
+  prepared->arithmetic = file->arithmetic;
+  if (Result<void> real = keep_real(file->reals, io::recorded_int32(*text), shapes, *prepared); !real.ok())
+    return real.error();
+  if (Result<void> shared = share_with_copies(model, shapes, keep, prepared->encodings); !shared.ok()) {
+    return shared.error();
+  }
+  return prepared;
+}
+
+}  // namespace halfstep::pipeline

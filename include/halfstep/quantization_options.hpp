@@ -44,6 +44,13 @@ enum class WeightsPerChannel {
   kAll,        ///< Those of Conv, ConvTranspose, Gemm and MatMul.
 };
 
+/// Which signed symmetric grids leave out their lowest integer, so that w and -w are both on them.
+enum class StrictSymmetric {
+  kWeights,  ///< Those of weights, but for power-of-two scales.
+  kAll,      ///< Those of weights and activations.
+  kNone,
+};
+
 /// How a range is chosen. Formulas, sources and measured results: docs/calibration.md.
 enum class RangeMethod {
   kMinMax,         ///< Every value is inside.
@@ -99,6 +106,7 @@ struct QuantizationOptions {
   Schema param_schema = Schema::kSymmetric;
   WeightsPerChannel per_channel = WeightsPerChannel::kAll;
   ActPerChannel act_per_channel = ActPerChannel::kNone;
+  StrictSymmetric strict_symmetric = StrictSymmetric::kWeights;
   /// Not 0: weights of MatMul and Gemm have a grid for each block of this many along the axis they sum over. A power of
   /// two from 16 to 256, with act_bits 32 and weights of 4 or 8 bits.
   int block_size = 0;

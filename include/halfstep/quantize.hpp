@@ -27,6 +27,7 @@ struct QuantizeRequest {
   std::optional<Shard> shard;  ///< Run this share of the samples and write statistics_out only.
   std::vector<std::filesystem::path> quantization_overrides;  ///< Later files win (docs/overrides.md).
   bool overrides_lenient = false;                             ///< Entries with mistakes are left out with a warning.
+  std::filesystem::path aimet_config;  ///< AIMET's quantsim configuration; empty: none (docs/overrides.md).
   bool float_fallback = false;    ///< What no override gives an encoding stays float; no samples are run for ranges.
   bool ignore_encodings = false;  ///< What the model carries counts for nothing.
   bool strip = false;             ///< Only write the float model without its encodings.

@@ -36,11 +36,13 @@ std::filesystem::path recipe_folder();
 /// file that is missing or unreadable, or is no recipe.
 Result<Recipe> find_recipe(const std::string& name_or_file, const std::filesystem::path& folder = recipe_folder());
 
-/// What decided an option. The command line wins over a recipe, which wins over a target, which wins over defaults.
+/// What decided an option. The command line wins over a recipe, which wins over a target, which wins over
+/// --aimet_config and defaults.
 enum class OptionSource {
   kDefault,
-  kEffort,  ///< --effort, where nobody else decided.
-  kTarget,  ///< --target, where nobody else decided.
+  kEffort,       ///< --effort, where nobody else decided.
+  kAimetConfig,  ///< --aimet_config.
+  kTarget,       ///< --target.
   kRecipe,
   kCommandLine,
   kScale,  ///< It follows from the scale, which a stronger source decided.
@@ -54,14 +56,15 @@ struct OptionOrigin {
 /// By name of the option; what is missing has its default.
 using OptionOrigins = std::map<std::string, OptionOrigin, std::less<>>;
 
-/// Sets the options of `request`, which has the defaults: first those of the target that the command line names, then
-/// those of the recipe, then those of the command line,
-/// each in the order of the rows; what neither decides follows from --effort (nothing does with --dynamic, which takes
-/// few options). Also settles what a scale that was given implies for what a weaker source said, or nobody: the schema
-/// of activations (settle_defaults()), and a recipe's arithmetic that needs powers of two. Errors: kInvalidInput,
-/// naming the recipe's file, for an option that no recipe may have (with the nearest one), one it forbids but does not
-/// set, a value that is not legal, and options that do not go together even without a command line; kUsage for the same
-/// on the command line, and for what the target cannot do, whoever asked for it.
+/// Sets the options of `request`, which has the defaults: first those that a file of --aimet_config stands for, then
+/// those of the target that the command line names, those of the recipe, and those of the command line, each in the
+/// order of the rows; what none decides follows from --effort (nothing does with --dynamic, which takes few options).
+/// Also settles what a scale that was given implies for what a weaker source said, or nobody: the schema of activations
+/// (settle_defaults()), and a recipe's arithmetic that needs powers of two. Errors: kInvalidInput, naming the recipe's
+/// file, for an option that no recipe may have (with the nearest one), one it forbids but does not set, a value that is
+/// not legal, and options that do not go together even without a command line; kUsage for the same on the command line,
+/// for widths that --aimet_config has no kernel for, and for what the target cannot do, whoever asked for it; those of
+/// reading the files.
 Result<OptionOrigins> resolve_options(QuantizeRequest& request, const std::optional<Recipe>& recipe,
                                       const GivenOptions& command_line);
 

@@ -10,6 +10,7 @@ enum class MoveKind {
   kSame,    ///< It holds the same values under another name.
   kFused,   ///< It is what an activation, now part of its producer, makes of the tensor.
   kFolded,  ///< The arithmetic between the two is part of a linear node's weights now.
+  kBound,   ///< It is a constant that limits the survivor.
   kPart,    ///< The nearest tensor behind it.
 };
 

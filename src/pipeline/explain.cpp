@@ -29,6 +29,9 @@ std::string text_of(const OptionOrigin& origin, const std::optional<Recipe>& rec
       return "default";
     case OptionSource::kEffort:
       return "effort";
+    case OptionSource::kAimetConfig:
+      text = "AIMET configuration";
+      break;
     case OptionSource::kScale:
       return "implied by scale";
     case OptionSource::kTarget:

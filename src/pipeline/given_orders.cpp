@@ -1,12 +1,16 @@
-// given_orders.cpp: options first, then files, then what follows from both.
+// given_orders.cpp: AIMET's configuration and options first, then files, then what follows from both.
 #include "pipeline/given_orders.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
+#include "core/text.hpp"
 #include "io/json/encodings_json.hpp"
 #include "io/json/overrides_json.hpp"
 #include "ops/operands.hpp"
+#include "pipeline/aimet_config.hpp"
+#include "pipeline/aimet_orders.hpp"
 #include "pipeline/load_encodings.hpp"
 #include "pipeline/target.hpp"
 #include "precision/choose_tensors.hpp"
@@ -78,6 +82,17 @@ void apply(const io::Override& override, const EncodingTargets& targets, Prepare
   orders.push_back(std::move(order));
 }
 
+io::OverrideContext context_for(const QuantizeRequest& request, const graph::Graph& as_read, const PreparedModel& model,
+                                const EncodingTargets& targets) {
+  io::OverrideContext context;
+  context.targets = targets;
+  context.lenient = request.overrides_lenient;
+  context.find_moved = [&as_read, &model](const std::string& name) {
+    return precision::find_moved_name(as_read, model.graph, name);
+  };
+  return context;
+}
+
 /// File by file: later ones win.
 Result<void> apply_overrides(const QuantizeRequest& request, const graph::Graph& as_read, PreparedModel& model,
                              const std::function<void(const std::string&)>& warn) {
@@ -86,13 +101,8 @@ Result<void> apply_overrides(const QuantizeRequest& request, const graph::Graph&
   for (const std::filesystem::path& file : request.quantization_overrides) {
     const Result<std::string> text = read_text(file);
     if (!text.ok()) return text.error();
-    io::OverrideContext context;
-    context.targets = targets;
+    io::OverrideContext context = context_for(request, as_read, model, targets);
     add_converts(io::recorded_converts(*text), context.targets);
-    context.lenient = request.overrides_lenient;
-    context.find_moved = [&](const std::string& name) {
-      return precision::find_moved_name(as_read, model.graph, name);
-    };
     const Result<io::OverridesFile> read = io::read_overrides(*text, file.string(), context);
     if (!read.ok()) return read.error();
     std::ranges::for_each(read->warnings, warn);
@@ -150,7 +160,59 @@ void follow(const QuantizeRequest& request, const TargetProfile& target, const o
   take(std::move(given), model);
 }
 
+/// Adds the orders of one source behind the weaker ones of another.
+void put_behind(precision::Orders& orders, precision::Orders stronger) {
+  for (auto& [tensor, added] : stronger) {
+    std::vector<Order>& all = orders[tensor];
+    std::ranges::move(added, std::back_inserter(all));
+  }
+}
+
+/// The weakest orders there are. `config` is empty if there is none.
+Result<precision::Orders> orders_of_aimet(const QuantizeRequest& request, const graph::Graph& as_read,
+                                          const PreparedModel& model, const ops::Facts& facts,
+                                          std::optional<io::QuantsimConfig>& config,
+                                          const std::function<void(const std::string&)>& warn) {
+  if (request.aimet_config.empty()) return precision::Orders{};
+  Result<io::QuantsimConfig> read = read_aimet_config(request.aimet_config);
+  if (!read.ok()) return read.error();
+  config = *std::move(read);
+  AimetOrders made = aimet_orders(*config, as_read, model.graph, facts, request.options);
+  std::ranges::for_each(made.warnings, warn);
+  return std::move(made.orders);
+}
+
+/// Mistakes of the files are for apply_overrides() to tell.
+std::set<std::string> limited_tensors(const QuantizeRequest& request, const graph::Graph& as_read,
+                                      const PreparedModel& model) {
+  std::set<std::string> limited;
+  const EncodingTargets targets = precision::encoding_targets(model.graph);
+  io::OverrideContext context = context_for(request, as_read, model, targets);
+  context.lenient = true;
+  context.limited = &limited;
+  for (const std::filesystem::path& file : request.quantization_overrides) {
+    const Result<std::string> text = read_text(file);
+    if (text.ok()) (void)io::read_overrides(*text, file.string(), context).ok();
+  }
+  return limited;
+}
+
 }  // namespace
+
+Result<PreparedModel> prepare_for_overrides(const QuantizeRequest& request, const RawModel& raw,
+                                            const ops::InputShapes& shapes, const Observer& observer,
+                                            const std::function<void(const std::string&)>& warn) {
+  if (request.quantization_overrides.empty()) return prepare_model(raw, shapes, {}, observer);
+  const Result<PreparedModel> fused = prepare_model(raw, shapes, {}, Observer{});
+  if (!fused.ok()) return fused.error();
+  const std::set<std::string> limited = limited_tensors(request, raw.graph, *fused);
+  if (!limited.empty()) {
+    warn("overrides give " + quoted(*limited.begin()) +
+         (limited.size() > 1 ? " and " + std::to_string(limited.size() - 1) + " other tensors" : "") +
+         " a grid of its own in front of a Relu or Clip, which therefore stays a step of its own");
+  }
+  return prepare_model(raw, shapes, {limited.begin(), limited.end()}, observer);
+}
 
 bool may_need_no_samples(const QuantizeRequest& request) {
   return !request.quantization_overrides.empty() || request.float_fallback || is_float_model(request);
@@ -169,13 +231,22 @@ Result<void> give_orders(const QuantizeRequest& request, const graph::Graph& as_
   Result<precision::MixedOrders> mixed = precision::mixed_orders(model.graph, *facts, request.options);
   if (!mixed.ok()) return mixed.error();
   std::ranges::for_each(mixed->warnings, warn);
-  for (auto& [name, orders] : mixed->orders) std::ranges::move(orders, std::back_inserter(model.orders[name]));
+  std::optional<io::QuantsimConfig> config;
+  Result<precision::Orders> of_aimet = orders_of_aimet(request, as_read, model, *facts, config, warn);
+  if (!of_aimet.ok()) return of_aimet.error();
+  precision::Orders of_target = std::exchange(model.orders, *std::move(of_aimet));
+  put_behind(model.orders, std::move(of_target));
+  put_behind(model.orders, std::move(mixed->orders));
   if (auto done = apply_overrides(request, as_read, model, warn); !done.ok()) return done;
   if (widths_of != nullptr) follow(request, *widths_of, *facts, model);
   if (is_float_model(request)) keep_all_real(model, *facts, request.options);
   if (request.float_fallback) {
     const graph::RealFormat format = real_format(request.options);
     if (auto done = fall_back_to_float(shapes, request, model, format); !done.ok()) return done;
+  }
+  if (config) {
+    auto legal = check_kernels(*config, as_read, model.graph, *facts, request.options, given_of(model));
+    if (!legal.ok()) return legal;
   }
   if (auto done = convert(request, shapes, widths_of, model, warn); !done.ok()) return done;
   // Converts into integers would need a range, too.

@@ -30,6 +30,16 @@ std::optional<std::string> get_target(const Request& request) {
   return request.target;
 }
 
+Result<void> set_aimet_config(Request& request, const std::string& text) {
+  if (text.empty()) return illegal("aimet_config", text, "the name of a file");
+  request.aimet_config = text;
+  return {};
+}
+std::optional<std::string> get_aimet_config(const Request& request) {
+  if (request.aimet_config.empty()) return std::nullopt;
+  return request.aimet_config.string();
+}
+
 constexpr char kLenient[] = "overrides_lenient";
 constexpr char kFallback[] = "float_fallback";
 constexpr char kIgnore[] = "ignore_encodings";
@@ -38,7 +48,7 @@ constexpr char kStrip[] = "strip";
 }  // namespace
 
 std::span<const OptionRow<QuantizeRequest>> override_rows() {
-  static const std::array<OptionRow<Request>, 6> kRows{{
+  static const std::array<OptionRow<Request>, 7> kRows{{
       {.name = "target",
        .type = "NAME|FILE",
        .default_text = "none",
@@ -61,6 +71,13 @@ std::span<const OptionRow<QuantizeRequest>> override_rows() {
        .help = "entries of overrides with mistakes, such as unknown names, are left out with a warning",
        .set = set_flag<&Request::overrides_lenient, kLenient>,
        .get = get_flag<&Request::overrides_lenient>},
+      {.name = "aimet_config",
+       .type = "FILE",
+       .default_text = "none",
+       .help = "AIMET's quantsim configuration, JSON: what is quantized, and how; other options and overrides win over "
+               "it (docs/overrides.md)",
+       .set = set_aimet_config,
+       .get = get_aimet_config},
       {.name = kFallback,
        .kind = OptionKind::kBoolean,
        .default_text = "false",

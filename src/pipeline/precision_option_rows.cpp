@@ -38,6 +38,7 @@ constexpr char kTrimFlat[] = "trim_flat";
 constexpr char kAlignInputs[] = "align_inputs";
 constexpr std::array kSchemas{Schema::kAsymmetric, Schema::kSymmetric, Schema::kUnsignedSymmetric};
 constexpr std::array kScales{ScaleKind::kAffine, ScaleKind::kPowerOfTwo};
+constexpr std::array kStrict{StrictSymmetric::kWeights, StrictSymmetric::kAll, StrictSymmetric::kNone};
 constexpr std::array kActPerChannel{ActPerChannel::kNone, ActPerChannel::kDepthwise};
 constexpr std::array kMethods{RangeMethod::kMinMax,  RangeMethod::kMovingAverage, RangeMethod::kMeanMinMax,
                               RangeMethod::kMeanStd, RangeMethod::kPercentile,    RangeMethod::kEntropy,
@@ -52,6 +53,10 @@ std::vector<std::string_view> method_names(bool for_weights) {
   return names;
 }
 
+std::optional<std::string> get_strict(const Options& options) {
+  if (options.strict_symmetric == StrictSymmetric::kWeights) return std::nullopt;
+  return get_named<&Options::strict_symmetric>(options);
+}
 std::optional<std::string> get_act_per_channel(const Options& options) {
   if (options.act_per_channel == ActPerChannel::kNone) return std::nullopt;
   return get_named<&Options::act_per_channel>(options);
@@ -219,7 +224,7 @@ std::optional<std::string> get_steps(const Options& options) {
 }  // namespace
 
 std::span<const OptionRow<QuantizationOptions>> grid_rows() {
-  static const std::array<OptionRow<Options>, 21> kRows{{
+  static const std::array<OptionRow<Options>, 22> kRows{{
       {.name = "act_bitwidth",
        .kind = OptionKind::kWord,
        .values = {"8", "16", "32"},
@@ -256,6 +261,13 @@ std::span<const OptionRow<QuantizationOptions>> grid_rows() {
        .help = "grid of weights",
        .set = set_named<&Options::param_schema, kSchemas>,
        .get = get_named<&Options::param_schema>},
+      {.name = "strict_symmetric",
+       .kind = OptionKind::kWord,
+       .values = {"weights", "all", "none"},
+       .type = "WHICH",
+       .help = "symmetric signed grids that leave out their lowest integer; weights: of affine scales; AIMET's key",
+       .set = set_named<&Options::strict_symmetric, kStrict>,
+       .get = get_strict},
       {.name = "use_per_channel_quantization",
        .kind = OptionKind::kBoolean,
        .type = "true|false|depthwise",

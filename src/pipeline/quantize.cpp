@@ -110,7 +110,7 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   // Fold and fuse.
   const graph::Graph as_read = raw->graph;
   raw->ignore_encodings = request.ignore_encodings;
-  Result<PreparedModel> prepared = pipeline::prepare_model(*std::move(raw), sources->shapes, {}, observer);
+  Result<PreparedModel> prepared = pipeline::prepare_for_overrides(request, *raw, sources->shapes, observer, warn);
   if (!prepared.ok()) return prepared.error();
   PreparedModel model = *std::move(prepared);
   if (Result<void> sayable = io::check_version(model.encodings, *version); !sayable.ok()) return sayable.error();

@@ -9,6 +9,7 @@
 #include "core/errors.hpp"
 #include "core/text.hpp"
 #include "io/json/recipe_json.hpp"
+#include "pipeline/aimet_config.hpp"
 #include "pipeline/effort.hpp"
 #include "pipeline/load_model.hpp"
 #include "pipeline/named_files.hpp"
@@ -137,6 +138,20 @@ Result<void> check_forbidden(const Recipe& recipe, const GivenOptions& command_l
   return {};
 }
 
+/// The options that the command line's --aimet_config stands for.
+Result<void> apply_aimet_config(QuantizeRequest& request, const std::optional<Recipe>& recipe,
+                                const GivenOptions& command_line, OptionOrigins& origins) {
+  const auto file = std::ranges::find(command_line, "aimet_config", &GivenOptions::value_type::first);
+  if (file == command_line.end() || file->second.empty()) return {};
+  const Result<io::QuantsimConfig> config = pipeline::read_aimet_config(file->second);
+  if (!config.ok()) return config.error();
+  GivenOptions given = command_line;
+  if (recipe) given.insert(given.end(), recipe->options.begin(), recipe->options.end());
+  const Result<GivenOptions> options = pipeline::options_of(*config, given);
+  if (!options.ok()) return options.error();
+  return apply(request, *options, OptionSource::kAimetConfig, origins);
+}
+
 /// A recipe is judged by itself, whatever the command line changes. `source`: the options of a target are one, too.
 Result<void> apply_recipe(QuantizeRequest& request, const Recipe& recipe, OptionSource source, OptionOrigins& origins) {
   if (Result<void> known = check_recipe_names(recipe, source); !known.ok()) return known;
@@ -187,6 +202,7 @@ Result<Recipe> find_recipe(const std::string& name_or_file, const path& folder) 
 Result<OptionOrigins> resolve_options(QuantizeRequest& request, const std::optional<Recipe>& recipe,
                                       const GivenOptions& command_line) {
   OptionOrigins origins;
+  if (auto done = apply_aimet_config(request, recipe, command_line, origins); !done.ok()) return done.error();
   const Result<std::optional<TargetProfile>> target = pipeline::target_on(command_line);
   if (!target.ok()) return target.error();
   if (*target) {

@@ -28,7 +28,7 @@ class ConstantChooser {
     const bool by_channel =
         options_.per_channel == WeightsPerChannel::kAll ||
         (options_.per_channel == WeightsPerChannel::kDepthwise && is_depthwise(graph_, facts_, node));
-    if (by_channel) plan->axis = ops::weight_axis(graph_, node);
+    if (order_of(weight).per_channel.value_or(by_channel)) plan->axis = ops::weight_axis(graph_, node);
     if (const std::optional<int> summed = options_.block_size == 0 ? std::nullopt : summed_axis(node)) {
       plan->axis.reset();
       plan->block_axis = summed;

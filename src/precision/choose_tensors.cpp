@@ -178,6 +178,12 @@ class Chooser {
         (encoded(node.inputs[0]) || is_constant(node.inputs[0]))) {
       return {.source = Source::kShared, .shared_with = node.inputs[0], .why = "moved by " + describe(node)};
     }
+    if (part == Part::kCompute && orders_[at(id)].range) {
+      return {.source = Source::kFixed,
+              .grid = ordered_grid(grid_, orders_[at(id)]),
+              .fixed_range = *orders_[at(id)].range,
+              .why = "its range was ordered"};
+    }
     const ops::OpDef* def = ops::find_op(node);
     if (part == Part::kCompute && id == node.outputs[0] && def->output_rule == ops::OutputRule::kFixed) {
       return {.source = Source::kFixed,
@@ -196,7 +202,9 @@ class Chooser {
     const SettledOrder& b = orders_[at(to)];
     const TensorEncoding* entry = find_encoding(imported_, graph_.value(from).name);
     if (entry != nullptr) return !b.bits || *b.bits == storage_bits(entry->encoding.grid());
-    return ordered_grid(grid_, a) == ordered_grid(grid_, b);
+    const GridRequest before = ordered_grid(grid_, a);
+    const GridRequest after = ordered_grid(grid_, b);
+    return before.bits == after.bits && (!b.schema || before.schema == after.schema);
   }
 
   std::string describe(const graph::Node& node) const { return graph::describe(graph_, node); }

@@ -78,11 +78,16 @@ class MovedNames {
     const std::vector<NodeId>& readers = old_links_.consumers[index(moved)];
     if (readers.empty()) return {MoveKind::kPart, "", "is not needed for any output of the model"};
     const Node& reader = old_.node(readers.front());
-    const NodeId host = nearest_behind(moved).node;
+    const Reached behind = nearest_behind(moved);
+    const NodeId host = behind.node;
     if (host == kNoNode)
       return {MoveKind::kPart, "", "is a constant of " + operator_and_name(reader) + ", which is gone"};
     const ValueId weight = ops::weight_of(new_, new_.node(host));
     const std::string where = graph::describe(new_, new_.node(host));
+    if (is_clamp(reader) && new_.node(host).clamp) {
+      return {MoveKind::kBound, new_name(behind.value),
+              "is a bound of " + operator_and_name(reader) + ", which is part of " + where + " now"};
+    }
     if (weight != kNoValue && is_foldable(reader)) {
       return {MoveKind::kFolded, new_name(weight),
               "is a parameter of " + operator_and_name(reader) + ", which is part of " + where + " now"};

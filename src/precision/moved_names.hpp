@@ -18,6 +18,7 @@ namespace halfstep::precision {
 ///   kFused   a Relu or Clip limits the tensor, and became the clamp of its producer
 ///   kFolded  a BatchNormalization, Mul, Add, ... beside the tensor became part of a linear node. For the parameters of
 ///            such nodes the survivor is that node's weight
+///   kBound   a constant between which and others a Relu or Clip, now the clamp of its producer, keeps the survivor
 ///   kPart    else: the survivor is the nearest computed tensor behind it; constants have none
 ///
 /// Empty if `prepared` has a tensor of this name, or `as_read` has none. Linear in the size of the graphs.

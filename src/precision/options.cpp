@@ -16,6 +16,12 @@ Result<void> check_width(const char* what, int bits, std::initializer_list<int> 
                std::string(what) + " of " + std::to_string(bits) + " bits are not supported, use one of " + list};
 }
 
+/// The power-of-two formula (E5) is for the full grid.
+bool weights_are_strict(const Options& options) {
+  return options.strict_symmetric == StrictSymmetric::kAll ||
+         (options.strict_symmetric == StrictSymmetric::kWeights && options.scale == ScaleKind::kAffine);
+}
+
 Result<void> check_blocks(const Options& options) {
   const int size = options.block_size;
   if (size == 0) return {};
@@ -34,16 +40,30 @@ Result<void> check_blocks(const Options& options) {
 
 std::string_view name_of(ActPerChannel choice) { return choice == ActPerChannel::kDepthwise ? "depthwise" : "none"; }
 
+std::string_view name_of(StrictSymmetric choice) {
+  switch (choice) {
+    case StrictSymmetric::kWeights:
+      return "weights";
+    case StrictSymmetric::kAll:
+      return "all";
+    case StrictSymmetric::kNone:
+      return "none";
+  }
+  return "unknown";
+}
+
 GridRequest activation_request(const Options& options) {
-  return {.bits = options.act_bits, .schema = options.act_schema, .scale = options.scale};
+  return {.bits = options.act_bits,
+          .schema = options.act_schema,
+          .scale = options.scale,
+          .signed_grid = options.strict_symmetric == StrictSymmetric::kAll ? SignedGrid::kNarrow : SignedGrid::kFull};
 }
 
 GridRequest weight_request(const Options& options) {
   return {.bits = options.weight_bits,
           .schema = options.param_schema,
           .scale = options.scale,
-          // The power-of-two formula (E5) is for the full grid.
-          .signed_grid = options.scale == ScaleKind::kPowerOfTwo ? SignedGrid::kFull : SignedGrid::kNarrow,
+          .signed_grid = weights_are_strict(options) ? SignedGrid::kNarrow : SignedGrid::kFull,
           .restricted = options.restricted_steps};
 }
 

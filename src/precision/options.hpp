@@ -18,10 +18,13 @@ Result<void> check(const Options& options);
 /// "none", "depthwise".
 std::string_view name_of(ActPerChannel choice);
 
+/// "weights", "all", "none".
+std::string_view name_of(StrictSymmetric choice);
+
 /// The grid activations get; also constant operands of Add, Mul, PRelu and their like.
 GridRequest activation_request(const Options& options);
 
-/// The grid weights get: symmetric affine ones are narrow, so that w and -w are both on it.
+/// The grid weights get: symmetric affine ones are narrow unless options.strict_symmetric says otherwise.
 GridRequest weight_request(const Options& options);
 
 }  // namespace halfstep::precision

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 
 #include "core/text.hpp"
 #include "ops/op_def.hpp"
@@ -18,10 +19,28 @@ std::string_view format_name(graph::RealFormat format) {
   return format == graph::RealFormat::kFloat16 ? "float16" : "float32";
 }
 
+std::string shown_end(double end) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.6g", end);
+  return text;
+}
+
 std::string asked(const Order& order) {
-  std::string text = order.bits ? std::to_string(*order.bits) + " bits" : std::string(format_name(*order.real));
-  if (order.symmetric) text += *order.symmetric ? ", symmetric" : ", asymmetric";
+  std::vector<std::string> parts;
+  if (order.bits) parts.push_back(std::to_string(*order.bits) + " bits");
+  if (order.real) parts.emplace_back(format_name(*order.real));
+  if (order.symmetric) parts.emplace_back(*order.symmetric ? "symmetric" : "asymmetric");
+  if (order.per_channel) parts.emplace_back(*order.per_channel ? "a grid for each channel" : "one grid");
+  if (order.range) parts.push_back("range [" + shown_end(order.range->min) + ", " + shown_end(order.range->max) + "]");
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
   return text + ": " + order.by;
+}
+
+std::optional<Schema> schema_of(const Order& order) {
+  if (!order.symmetric) return std::nullopt;
+  if (!*order.symmetric) return Schema::kAsymmetric;
+  return order.unsigned_symmetric ? Schema::kUnsignedSymmetric : Schema::kSymmetric;
 }
 
 class Settler {
@@ -48,9 +67,13 @@ class Settler {
     SettledOrder& settled = of(id);
     for (const Order& order : orders->second) {
       settled.story.push_back(asked(order));
-      settled.bits = order.bits;
-      settled.real = order.real;
-      settled.symmetric = order.bits && !order.symmetric ? settled.symmetric : order.symmetric;
+      if (order.bits || order.real) {
+        settled.bits = order.bits;
+        settled.real = order.real;
+      }
+      if (order.symmetric) settled.schema = schema_of(order);
+      if (order.per_channel) settled.per_channel = order.per_channel;
+      if (order.range) settled.range = order.range;
     }
   }
 
@@ -128,8 +151,7 @@ SettledOrders settle(const graph::Graph& graph, const ops::Facts& facts, const O
 
 GridRequest ordered_grid(GridRequest request, const SettledOrder& order) {
   if (order.bits) request.bits = *order.bits;
-  if (order.symmetric && request.scale == ScaleKind::kAffine)
-    request.schema = *order.symmetric ? Schema::kSymmetric : Schema::kAsymmetric;
+  if (order.schema && request.scale == ScaleKind::kAffine) request.schema = *order.schema;
   return request;
 }
 

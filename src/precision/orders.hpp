@@ -12,17 +12,22 @@
 #include <vector>
 
 #include "encoding/encoding_set.hpp"
+#include "encoding/range_to_encoding.hpp"
 #include "graph/graph.hpp"
 #include "ops/infer_graph.hpp"
 #include "precision/options.hpp"
 
 namespace halfstep::precision {
 
-/// One thing asked of one tensor. At most one of `bits` and `real` is set.
+/// What is asked of one tensor. At most one of `bits` and `real` is set; what is empty leaves the matter to weaker
+/// orders.
 struct Order {
   std::optional<int> bits = std::nullopt;                ///< Integers: 4, 8 or 16; biases also 32.
   std::optional<graph::RealFormat> real = std::nullopt;  ///< Real numbers.
-  std::optional<bool> symmetric = std::nullopt;          ///< With `bits`: zero point 0.
+  std::optional<bool> symmetric = std::nullopt;          ///< Of integers: zero point 0.
+  bool unsigned_symmetric = false;                       ///< With `symmetric`: unsigned where there are no negatives.
+  std::optional<bool> per_channel = std::nullopt;        ///< Of weights: a grid for each output channel.
+  std::optional<RealRange> range = std::nullopt;         ///< Of computed tensors: instead of one that is observed.
   std::string by;                                        ///< Who: "ov.json:12: activation_encodings 'x'".
 };
 
@@ -45,7 +50,9 @@ struct Given {
 struct SettledOrder {
   std::optional<int> bits = std::nullopt;
   std::optional<graph::RealFormat> real = std::nullopt;
-  std::optional<bool> symmetric = std::nullopt;
+  std::optional<Schema> schema = std::nullopt;
+  std::optional<bool> per_channel = std::nullopt;
+  std::optional<RealRange> range = std::nullopt;
   std::vector<std::string> story = {};  ///< A line each, the strongest last.
 };
 

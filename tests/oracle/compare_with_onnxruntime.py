@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 
 import agreement
+import aimet
 import cases
 import channel_clamps
 import channel_grids
@@ -74,6 +75,7 @@ VARIANTS = {
 }
 # Written by ONNX Runtime's quantizer, run in fixed point.
 SHARED_IMPORTS = {name: imported_qdq.VARIANTS[:2] for name in ("mobilenetv2_tv", "squeezenet1_1")}
+SHARED_AIMET = ("mobilenetv2_tv",)
 WIDE = {"act16", "weights4", "weights16", "act16_weights16", "power_of_two_act16"}
 
 
@@ -251,6 +253,8 @@ def run_all(checks, tools, work, shared, only):
         checks.run(case.name, check_quantized, tools, case, folder / "default")
         checks.run(f"{case.name} mixed", mixed.check, tools, case, folder / "mixed")
         if shared:
+            if aimet.python() and case.name in SHARED_AIMET:
+                checks.run(f"{case.name} AIMET", aimet.check, tools, case, folder / "aimet")
             for variant in SHARED_IMPORTS.get(case.name, ()):
                 checks.run(f"{case.name} from ORT", imported_qdq.check_fixed, tools, case, variant, folder / "imported")
             continue
@@ -258,6 +262,10 @@ def run_all(checks, tools, work, shared, only):
         checks.run(f"{case.name} dynamic", dynamic.check, tools, case, folder / "dynamic")
         if case.name != "digits":
             continue
+        if aimet.python():
+            checks.run("digits AIMET", aimet.check, tools, case, folder / "aimet")
+        else:
+            print("SKIPPED: AIMET, HALFSTEP_AIMET_PYTHON names no Python that has aimet_onnx", flush=True)
         checks.run(case.name, check_labels, tools, case, folder / "labels")
         for name in VARIANTS:
             checks.run(f"{case.name} {name}", check_option, tools, case, name, folder / name)

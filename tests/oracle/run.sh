@@ -7,12 +7,13 @@
 # 0 all agree, 1 something differs, 77 skipped because the Python packages can't be
 # had. The environment is made once, under build/oracle-venv;
 # HALFSTEP_ORACLE_PYTHON=FILE names an interpreter to use instead.
+# HALFSTEP_AIMET_PYTHON=FILE names one that has aimet_onnx: then its files are tried, too.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 if [ $# -lt 1 ]; then
-  sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+  sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
   exit 2
 fi
 tools=$(cd "$1" && pwd)

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,9 @@ struct OverridesFile {
 struct OverrideContext {
   EncodingTargets targets;  ///< The tensors of the prepared model.
   bool lenient = false;  ///< What is wrong with one entry is a warning, and the entry (or the unknown key) is skipped.
+  /// Not null: activations that a fused Relu or Clip limits and that have a grid of their own in the file join it, and
+  /// are no errors: a model that is prepared without fusing there has a place for them.
+  std::set<std::string>* limited = nullptr;
   /// Where a tensor of the user's model went that is no target; empty for a name that the model never had. May be
   /// empty itself.
   std::function<std::optional<MovedName>(const std::string& name)> find_moved;
@@ -49,7 +53,9 @@ struct OverrideContext {
 /// Names: a name that holds '*' and is no tensor's, or an entry with "pattern": true, is a pattern over the targets of
 /// its section's kind: '*' is any run of characters, '?' (with "pattern": true) any one. An entry for a constant that
 /// preparing cloned is for the clones NAME_copy, NAME_copy_2, ..., too. An entry of a tensor that is gone moves to the
-/// one with the same values; one that sets a width only also to the nearest activation behind it.
+/// one with the same values; one that sets a width only also to the nearest activation behind it. The
+/// grid of what a fused Relu or Clip limits needs no place if it is the one that the file gives the limited tensor; a
+/// constant that is a bound of such a clamp has a warning.
 /// Grids: as read_encodings(); block-wise scales as well. An activation of 32-bit integers is a width, no grid.
 /// Errors: kInvalidInput, with file, line and entry, whatever `lenient` is: not JSON, a section missing (both of the
 /// versions below 2 must be there) or of another kind, two entries of one name. If not lenient also: an unknown

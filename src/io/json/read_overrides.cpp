@@ -80,6 +80,16 @@ class OverrideReader {
     }
     const auto survivor = context_.targets.find(moved->tensor);
     if (survivor == context_.targets.end()) return invalid(item.place + ": the tensor " + moved->how);
+    if (moved->kind == MoveKind::kBound) {
+      warn(i, item.place + ": no effect, the tensor " + moved->how);
+      return {};
+    }
+    if (moved->kind == MoveKind::kFused && has_grid_of_its_survivor(i, moved->tensor)) return {};
+    if (moved->kind == MoveKind::kFused && context_.limited != nullptr &&
+        !is_width_only(*item.entry, survivor->second)) {
+      context_.limited->insert(item.name);
+      return {};
+    }
     if (moved->kind != MoveKind::kSame) {
       const bool is_activation = survivor->second.role == TensorRole::kActivation;
       if (!is_activation || !is_width_only(*item.entry, survivor->second)) {
@@ -88,6 +98,16 @@ class OverrideReader {
       }
     }
     return claim(i, moved->tensor, item.place + ", moved from " + halfstep::quoted(item.name), Claim::kMoved);
+  }
+
+  /// AIMET writes the grid behind a Relu or Clip in front of it, too: limiting codes is limiting what they mean.
+  bool has_grid_of_its_survivor(std::size_t i, const std::string& survivor) {
+    const auto named = claims_.find(survivor);
+    if (named == claims_.end() || named->second.claim != Claim::kNamed || !named->second.override.encoding)
+      return false;
+    const OverrideItem& item = items_[i];
+    const Result<Override> own = override_for(i, survivor, item.place, Claim::kMoved);
+    return own.ok() && own->encoding == named->second.override.encoding;
   }
 
   /// A constant whose readers need different encodings was cloned under the names NAME_copy, NAME_copy_2, ...

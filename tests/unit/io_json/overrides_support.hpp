@@ -20,6 +20,7 @@ inline OverrideContext context(bool lenient = false) {
   const auto moved = [](const std::string& name) -> std::optional<MovedName> {
     if (name == "same") return MovedName{MoveKind::kSame, "conv1", "goes on as 'conv1'"};
     if (name == "pre") return MovedName{MoveKind::kFused, "conv2", "is the input of Relu 'r', which is part of 'c2'"};
+    if (name == "high") return MovedName{MoveKind::kBound, "conv2", "is a bound of Clip 'c', which is part of 'c2'"};
     if (name == "bn") return MovedName{MoveKind::kFolded, "conv2", "is the input of BatchNormalization 'bn'"};
     if (name == "gamma") return MovedName{MoveKind::kFolded, "w", "is a parameter of BatchNormalization 'bn'"};
     if (name == "dead") return MovedName{MoveKind::kPart, "", "is not needed for any output of the model"};

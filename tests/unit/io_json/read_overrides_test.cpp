@@ -202,6 +202,25 @@ TEST(ReadOverrides, MovedNames) {
                                                       "effect, 'conv2' has an entry of its own"}));
 }
 
+TEST(ReadOverrides, WhatAimetWritesOfAFusedClip) {
+  const std::string grid = R"(,"output_dtype":"uint8","y_scale":0.5})";
+  const OverridesFile file =
+      read(version2(R"({"name":"pre")" + grid + R"(,{"name":"high")" + grid + R"(,{"name":"conv2")" + grid));
+  ASSERT_EQ(file.overrides.size(), 1U);
+  EXPECT_EQ(file.overrides[0].tensor, "conv2");
+  EXPECT_EQ(file.warnings,
+            (std::vector<std::string>{"ov.json:1: encodings 'high': no effect, the tensor is a bound of Clip 'c', "
+                                      "which is part of 'c2'"}));
+  // Another grid in front than behind can't be had.
+  const auto other = read_overrides(
+      version2(R"({"name":"pre","output_dtype":"uint8","y_scale":0.25},{"name":"conv2")" + grid), "ov.json", context());
+  ASSERT_FALSE(other.ok());
+  EXPECT_EQ(
+      other.error().message,
+      "ov.json:1: encodings 'pre': the tensor is the input of Relu 'r', which is part of 'c2'; write the entry for "
+      "'conv2', or a width without a grid");
+}
+
 TEST(ReadOverrides, BlocksThatDoNotFit) {
   OverrideContext with = context();
   with.targets.at("w").shape = Shape{2, 4};

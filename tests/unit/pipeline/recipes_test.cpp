@@ -57,7 +57,7 @@ Error error_of(const std::optional<Recipe>& recipe, const GivenOptions& command_
 
 /// Off by default, and never decided by --effort.
 const std::set<std::string_view> kAboutSingleTensors{"depthwise_params_16bit", "first_layer_params_16bit",
-                                                     "float_bias_bitwidth", "block_size"};
+                                                     "float_bias_bitwidth", "block_size", "strict_symmetric"};
 
 TEST(Recipes, ShippedOnesAreCompleteAndLegal) {
   ASSERT_GE(shipped().size(), 10u);

@@ -29,6 +29,8 @@ std::string kind_name(MoveKind kind) {
       return "fused";
     case MoveKind::kFolded:
       return "folded";
+    case MoveKind::kBound:
+      return "bound";
     case MoveKind::kPart:
       return "part";
   }
@@ -95,7 +97,7 @@ TEST(MovedNames, BatchNormInFrontOfAConv) {
   EXPECT_EQ(moved(m.graph, "bn.mean"),
             "folded w: is a parameter of BatchNormalization 'bn_node', which is part of node 'c_node' (Conv) now");
   EXPECT_EQ(moved(m.graph, "c"), "fused y: is the input of Clip 'y_node', which is part of node 'c_node' (Conv) now");
-  EXPECT_EQ(moved(m.graph, "high"), "part : is a constant of Clip 'y_node', which is part of node 'c_node' (Conv) now");
+  EXPECT_EQ(moved(m.graph, "high"), "bound y: is a bound of Clip 'y_node', which is part of node 'c_node' (Conv) now");
 }
 
 TEST(MovedNames, ArithmeticBehindAMatMul) {

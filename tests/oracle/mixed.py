@@ -29,8 +29,9 @@ BIAS_BITS = 32
 # are next to the last bits of the sums of float32 that they round. Without the rounding to half precision in front of a
 # node, a third of the halves behind it differs.
 MAX_PERCENT_UNEQUAL, MAX_PERCENT_UNEQUAL_16 = 0.2, 3.0
-# In units of the last place of half precision; sums of another order may round the other way.
-MAX_HALF_STEPS = 1.0
+# In units of the last place of half precision; sums of another order may round the other way, and small values of ONNX
+# Runtime's Sigmoid are off by as much as 2 (yunet_n_320). A rounding that is lost makes hundreds.
+MAX_HALF_STEPS = 2.0
 # End to end the two may differ by this much of what quantization itself changes, or as ONNX Runtime does from itself.
 MAX_OF_QUANTIZATION_ERROR = 0.75
 SELF_MARGIN = 3.0

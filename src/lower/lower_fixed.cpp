@@ -106,9 +106,10 @@ class FixedStages {
     });
   }
 
-  /// Nodes on plain integers (shapes) are no islands.
+  /// Nodes on plain integers (shapes) are no islands, and neither is Identity, which converts.
   void note_island(NodeId n, const std::string& reason) {
     const Node& node = graph_.node(n);
+    if (node.op_type == "Identity") return;
     const auto works_on_reals = [&](ValueId id) {
       return id != kNoValue && !tensors_.is_known(id) && (!steps_.fact(id).type || steps_.is_float32(id));
     };

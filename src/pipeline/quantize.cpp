@@ -165,7 +165,6 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   }
   for (const lower::Island& island : program->islands) {
     const graph::Node& node = model.graph.node(island.node);
-    if (node.op_type == "Identity") continue;  // A convert that turned out to be between real numbers.
     const std::string asked = pipeline::reason_to_be_real(node, quantized->plan);
     story.report.float_islands.push_back({island.label, node.op_type, asked.empty() ? island.reason : asked});
   }

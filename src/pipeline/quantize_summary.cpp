@@ -9,6 +9,7 @@
 
 #include "calib/range_estimators.hpp"
 #include "encoding/range_to_encoding.hpp"
+#include "report/report_text.hpp"
 
 namespace halfstep::pipeline {
 namespace {
@@ -61,19 +62,28 @@ std::string trial_line(const report::Trial& trial) {
          number("  %5.1f s  ", trial.seconds) + trial.scheme + (trial.kept ? "  <- kept" : "");
 }
 
-/// "24 calibrated, 18 constants, 18 derived; 2 of them ordered": what there is none of is left out.
-std::string coverage_line(const std::vector<std::pair<std::string, std::int64_t>>& coverage) {
-  std::string text;
+void add_line(std::string& text, const char* label, const std::string& content) {
+  std::string padded = label;
+  padded.resize(12, ' ');
+  text += padded + content + "\n";
+}
+
+/// One line for a plain run; a table, one kind a line, if anything came from elsewhere or was asked for.
+void add_coverage(std::string& text, const std::vector<std::pair<std::string, std::int64_t>>& coverage) {
+  bool is_plain = true;
+  std::string all;
   for (const auto& [kind, number] : coverage) {
-    if (number == 0) continue;
-    const bool is_part = kind == "ordered";
-    std::string words = kind == "source_model" ? "from the source model"
-                        : kind == "overrides"  ? "from overrides"
-                                               : kind;
-    if (is_part) words = "with a precision of their own";
-    text += (text.empty() ? "" : is_part ? "; " : ", ") + std::to_string(number) + " " + words;
+    const bool is_special = kind == "overrides" || kind == "source_model" || kind == "ordered";
+    is_plain = is_plain && !(is_special && number > 0);
+    if (number > 0) all += (all.empty() ? "" : ", ") + std::to_string(number) + " " + report::coverage_words(kind);
   }
-  return text;
+  if (is_plain) return add_line(text, "Coverage", all);
+  for (const auto& [kind, number] : coverage) {
+    std::string count_text = std::to_string(number);
+    count_text.insert(0, 5 - std::min<std::size_t>(5, count_text.size()), ' ');
+    add_line(text, &kind == &coverage.front().first ? "Coverage" : "",
+             count_text + "  " + report::coverage_words(kind));
+  }
 }
 
 bool is_weight_only(const QuantizationOptions& options) { return options.act_bits == 32; }
@@ -91,12 +101,6 @@ std::string precision_line(const QuantizationOptions& options) {
   }
   return widths + ": activations " + std::string(name_of(options.act_schema)) + weights + ", biases int" +
          std::to_string(options.bias_bits);
-}
-
-void add_line(std::string& text, const char* label, const std::string& content) {
-  std::string padded = label;
-  padded.resize(12, ' ');
-  text += padded + content + "\n";
 }
 
 void add_model(std::string& text, const QuantizeStory& story) {
@@ -162,7 +166,7 @@ std::string summary_of(const QuantizeRequest& request, const QuantizeStory& stor
            std::to_string(report.num_weight_encodings) + " weights and constants, " +
            std::to_string(report.num_bias_encodings) + " biases" +
            (story.num_imported > 0 ? "; " + std::to_string(story.num_imported) + " came with the model" : ""));
-  line("Coverage", coverage_line(report.coverage));
+  add_coverage(text, report.coverage);
   for (const report::Trial& trial : report.trials) {
     line(&trial == report.trials.data() ? "Searched" : "", trial_line(trial));
   }

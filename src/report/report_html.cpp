@@ -91,6 +91,11 @@ std::string facts(const Report& report) {
   out += fact("encodings", std::to_string(report.num_activation_encodings) + " activations, " +
                                std::to_string(report.num_weight_encodings) + " weights, " +
                                std::to_string(report.num_bias_encodings) + " biases");
+  std::string coverage;
+  for (const auto& [kind, count] : report.coverage) {
+    if (count > 0) coverage += (coverage.empty() ? "" : ", ") + std::to_string(count) + " " + coverage_words(kind);
+  }
+  if (!coverage.empty()) out += fact("coverage", escaped(coverage));
   out += "</dl>";
   if (!report.options.empty()) {
     out += "<details><summary>Options</summary><dl class=\"facts\">\n";

@@ -221,6 +221,13 @@ std::string to_markdown(const Report& report) {
   }
   add_tuning(report, page);
   add_folded(
+      "Coverage", "| where encodings came from | tensors |\n|---|---|\n", report.coverage.size(),
+      [&](std::size_t i) {
+        return "| " + coverage_words(report.coverage[i].first) + " | " + std::to_string(report.coverage[i].second) +
+               " |\n";
+      },
+      "kinds", page);
+  add_folded(
       counted(static_cast<std::int64_t>(report.float_islands.size()), "float island"),
       "| node | operator | why it stays float |\n|---|---|---|\n", report.float_islands.size(),
       [&](std::size_t i) {

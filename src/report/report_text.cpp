@@ -213,4 +213,12 @@ std::vector<PlacedLayer> in_network_order(const Report& report) {
   return placed;
 }
 
+std::string coverage_words(std::string_view kind) {
+  if (kind == "overrides") return "from overrides";
+  if (kind == "source_model") return "from the source model";
+  if (kind == "constants") return "from their own values";
+  if (kind == "ordered") return "with a precision of their own";
+  return std::string(kind);
+}
+
 }  // namespace halfstep::report

@@ -65,6 +65,9 @@ std::string file_name(std::string_view path);
 /// The report's extra metrics without those that stand in its comparison, too (mean IoU).
 std::vector<std::pair<std::string, std::pair<double, double>>> other_metrics(const Report& report);
 
+/// How a person says a kind of precision::Coverage: "from overrides".
+std::string coverage_words(std::string_view kind);
+
 /// A layer and where it stands in the network.
 struct PlacedLayer {
   const compare::TensorError* layer = nullptr;

@@ -244,8 +244,8 @@ std::string write_encodings(const EncodingSet& encodings, const EncodingsHeader&
   }
 
   for (const auto& [name, real] : header.reals) {
-    // Version 2 has no entries for real numbers.
-    if (version != EncodingsVersion::k2_0_0)
+    // Version 2 has no entries for real numbers, and AIMET reads none of 32 bits: those stand under our own key.
+    if (version != EncodingsVersion::k2_0_0 && real.bits == 16)
       (real.is_parameter ? parameters : activations).push_back(real_line(name, real.bits, version));
   }
 

@@ -139,12 +139,9 @@ class Errors(tool_test.ToolTest):
         self.check(USAGE, ["--config"], "--config", "tidl-simple", "--config", "w4a8")
 
     def test_calibration_option(self):
-        self.check(USAGE, ["39 asks for 16-bit weights of the first layer (32), which this version does not have; use "
-                           "7"], "--calibration_option", 39)
-        for value in (16, 32, 64):
-            with self.subTest(value=value):
-                self.check(USAGE, [f"({value}), which this version does not have; use 0"], "--calibration_option",
-                           value)
+        self.check(USAGE, ["103 asks for bias range (64), which this version does not have; use 39"],
+                   "--calibration_option", 103)
+        self.check(USAGE, ["(64), which this version does not have; use 0"], "--calibration_option", 64)
         for value in ("128", "advanced", "-1", "1e1"):
             with self.subTest(value=value):
                 self.check(USAGE, [f"{value} is not a sum of TIDL's"], f"--calibration_option={value}")

@@ -105,12 +105,12 @@ TEST(Orders, WholeGridsAndRealNumbersTakeNoWidth) {
 
 TEST(Orders, AGridIsRequestedAsOrdered) {
   const GridRequest request{.bits = 8, .schema = Schema::kAsymmetric, .scale = ScaleKind::kAffine};
-  EXPECT_EQ(ordered_grid(request, {}), request);
-  const GridRequest ordered = ordered_grid(request, {.bits = 16, .symmetric = true});
+  EXPECT_EQ(ordered_grid(request, SettledOrder{}), request);
+  const GridRequest ordered = ordered_grid(request, SettledOrder{.bits = 16, .schema = Schema::kSymmetric});
   EXPECT_EQ(ordered.bits, 16);
   EXPECT_EQ(ordered.schema, Schema::kSymmetric);
   const GridRequest power{.bits = 8, .schema = Schema::kSymmetric, .scale = ScaleKind::kPowerOfTwo};
-  EXPECT_EQ(ordered_grid(power, {.bits = 4, .symmetric = false}).schema, Schema::kSymmetric);
+  EXPECT_EQ(ordered_grid(power, SettledOrder{.bits = 4, .schema = Schema::kAsymmetric}).schema, Schema::kSymmetric);
 }
 
 }  // namespace

@@ -96,6 +96,9 @@ class Settler {
       settled.story.push_back(std::string(format_name(*settled.real)) + ": so is " + quoted(graph_.value(*first).name) +
                               ", and " + graph::describe(graph_, node) +
                               " computes on integers only or on real numbers only");
+      if (id != tensors.back() || options_.mixed.float_bias_bits != 16) continue;
+      settled.real = graph::RealFormat::kFloat16;
+      settled.story.emplace_back("float16: --float_bias_bitwidth 16");
     }
   }
 

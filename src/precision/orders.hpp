@@ -60,8 +60,8 @@ struct SettledOrder {
 using SettledOrders = std::vector<SettledOrder>;
 
 /// The orders of every tensor of `graph`, and what follows from them:
-/// - output, weight and bias of a linear node (Conv, ConvTranspose, Gemm, MatMul) are real if one of them is; QNN's
-/// rule;
+/// - output, weight and bias of a linear node (Conv, ConvTranspose, Gemm, MatMul) are real if one of them is, which is
+///   QNN's rule; a bias that follows has options.mixed.float_bias_bits;
 /// - nodes that only move data hand a width on, to both sides, where the other side has no order of its own; through
 ///   Concat only widths above those of options.act_bits go.
 SettledOrders settle(const graph::Graph& graph, const ops::Facts& facts, const Options& options, const Given& given);

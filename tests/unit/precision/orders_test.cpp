@@ -103,6 +103,14 @@ TEST(Orders, WholeGridsAndRealNumbersTakeNoWidth) {
   EXPECT_FALSE(settled["s"].bits.has_value());
 }
 
+TEST(Orders, BiasesThatFollowMayBeHalf) {
+  Options options;
+  options.mixed.float_bias_bits = 16;
+  Settled settled({{"c", {real(RealFormat::kFloat32)}}}, {}, options);
+  EXPECT_EQ(settled["w"].real, RealFormat::kFloat32);
+  EXPECT_EQ(settled["b"].real, RealFormat::kFloat16);
+}
+
 TEST(Orders, AGridIsRequestedAsOrdered) {
   const GridRequest request{.bits = 8, .schema = Schema::kAsymmetric, .scale = ScaleKind::kAffine};
   EXPECT_EQ(ordered_grid(request, SettledOrder{}), request);

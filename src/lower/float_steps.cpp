@@ -21,8 +21,8 @@ const TensorEncoding* FloatSteps::entry_of(ValueId id) const {
 }
 
 bool FloatSteps::is_half(ValueId id) const {
-  return encodings_ != nullptr && id != kNoValue && graph_.value(id).format == graph::RealFormat::kFloat16 &&
-         entry_of(id) == nullptr;
+  if (encodings_ == nullptr || id == kNoValue || graph_.value(id).format != graph::RealFormat::kFloat16) return false;
+  return entry_of(id) == nullptr && (!fact(id).type || is_float32(id));
 }
 
 bool FloatSteps::all_typed(const Node& node) const {

@@ -135,7 +135,7 @@ Result<PreparedModel> load_quantized(const EvaluateRequest& request, const RawMo
     return same.error();
   }
   Result<PreparedModel> model = pipeline::prepare_model(*std::move(raw), shapes, {}, observer);
-  if (model.ok() && model->encodings.empty() && !pipeline::multiplies_integers(model->graph)) {
+  if (model.ok() && !pipeline::is_quantized(*model) && !pipeline::multiplies_integers(model->graph)) {
     return Error{ErrorCode::kInvalidInput, request.quantized->string() +
                                                ": carries no encodings (no QuantizeLinear/DequantizeLinear pairs); "
                                                "give the output of quantize or another QDQ model"};

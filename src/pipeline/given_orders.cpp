@@ -28,6 +28,9 @@ using precision::Order;
 
 /// Without input list, overrides and the like, --float_bitwidth is about the whole model.
 bool is_float_model(const QuantizeRequest& request) {
+  MixedPrecision alone;
+  alone.float_bits = request.options.mixed.float_bits;
+  if (request.options.mixed != alone || request.options.act_bits == 32 || request.float_fallback) return false;
   return request.input_list.empty() && request.statistics_in.empty() && request.quantization_overrides.empty() &&
          request.options.mixed.float_bits.has_value();
 }
@@ -43,17 +46,29 @@ void keep_all_real(PreparedModel& model, const ops::Facts& facts, const Quantiza
   }
 }
 
+/// A range that mathematics knows is no reason for a grid among real numbers.
+bool reads_no_grid(const graph::Graph& graph, const graph::Links& links, graph::ValueId id,
+                   const precision::Plan& plan) {
+  const graph::NodeId producer = links.producer[static_cast<std::size_t>(id)];
+  return producer != graph::kNoNode && std::ranges::none_of(graph.node(producer).inputs, [&](graph::ValueId input) {
+           return input != graph::kNoValue && plan.of(input).source != precision::Source::kFloat;
+         });
+}
+
 /// Tensors whose range somebody would have to observe become real until there are none: what is computed from them may
 /// lose its encoding, too.
 Result<void> fall_back_to_float(const ops::InputShapes& shapes, const QuantizeRequest& request, PreparedModel& model,
                                 graph::RealFormat format) {
   const Result<ops::Facts> facts = ops::infer_facts(model.graph, shapes);
   if (!facts.ok()) return facts.error();
+  const graph::Links links = graph::links_of(model.graph);
   for (bool changed = true; changed;) {
     changed = false;
     const precision::Plan plan = precision::choose_tensors(model.graph, *facts, request.options, given_of(model));
     for (std::size_t v = 0; v < plan.tensors.size(); ++v) {
-      if (plan.tensors[v].source != precision::Source::kObserved) continue;
+      const bool is_adrift = plan.tensors[v].source == precision::Source::kFixed &&
+                             reads_no_grid(model.graph, links, static_cast<graph::ValueId>(v), plan);
+      if (plan.tensors[v].source != precision::Source::kObserved && !is_adrift) continue;
       model.orders[model.graph.values[v].name].push_back(
           {.real = format, .by = "nothing gives it an encoding (--float_fallback)"});
       changed = true;
@@ -97,12 +112,17 @@ io::OverrideContext context_for(const QuantizeRequest& request, const graph::Gra
 Result<void> apply_overrides(const QuantizeRequest& request, const graph::Graph& as_read, PreparedModel& model,
                              const std::function<void(const std::string&)>& warn) {
   if (request.quantization_overrides.empty()) return {};
-  const EncodingTargets targets = precision::encoding_targets(model.graph);
   for (const std::filesystem::path& file : request.quantization_overrides) {
     const Result<std::string> text = read_text(file);
     if (!text.ok()) return text.error();
-    io::OverrideContext context = context_for(request, as_read, model, targets);
-    add_converts(io::recorded_converts(*text), context.targets);
+    if (!fits_weights(*text, model.graph)) {
+      const Error other = other_weights(file.string(), request.model.model.string());
+      if (!request.overrides_lenient) return other;
+      warn(other.message);
+    }
+    restore_converts(*text, model);
+    if (const std::string rule = io::recorded_arithmetic(*text); !rule.empty()) model.arithmetic = rule;
+    io::OverrideContext context = context_for(request, as_read, model, precision::encoding_targets(model.graph));
     const Result<io::OverridesFile> read = io::read_overrides(*text, file.string(), context);
     if (!read.ok()) return read.error();
     std::ranges::for_each(read->warnings, warn);
@@ -123,6 +143,14 @@ Result<void> apply_overrides(const QuantizeRequest& request, const graph::Graph&
   return {};
 }
 
+/// Adds the orders of one source behind the weaker ones of another.
+void put_behind(precision::Orders& orders, precision::Orders stronger) {
+  for (auto& [tensor, added] : stronger) {
+    std::vector<Order>& all = orders[tensor];
+    std::ranges::move(added, std::back_inserter(all));
+  }
+}
+
 /// Below everything else.
 Result<void> order_for_target(const QuantizeRequest& request, const TargetProfile& target,
                               const ops::InputShapes& shapes, PreparedModel& model,
@@ -131,7 +159,7 @@ Result<void> order_for_target(const QuantizeRequest& request, const TargetProfil
   const Result<ops::Facts> facts = ops::infer_facts(model.graph, shapes);
   if (!facts.ok()) return facts.error();
   std::vector<std::string> warnings;
-  model.orders = precision::target_orders(model.graph, *facts, request.options, target, warnings);
+  put_behind(model.orders, precision::target_orders(model.graph, *facts, request.options, target, warnings));
   std::ranges::for_each(warnings, warn);
   return {};
 }
@@ -158,14 +186,6 @@ void follow(const QuantizeRequest& request, const TargetProfile& target, const o
   Given given = given_of(model);
   precision::follow_target(model.graph, facts, request.options, target, given);
   take(std::move(given), model);
-}
-
-/// Adds the orders of one source behind the weaker ones of another.
-void put_behind(precision::Orders& orders, precision::Orders stronger) {
-  for (auto& [tensor, added] : stronger) {
-    std::vector<Order>& all = orders[tensor];
-    std::ranges::move(added, std::back_inserter(all));
-  }
 }
 
 /// The weakest orders there are. `config` is empty if there is none.
@@ -221,6 +241,7 @@ bool may_need_no_samples(const QuantizeRequest& request) {
 Result<void> give_orders(const QuantizeRequest& request, const graph::Graph& as_read, const ops::InputShapes& shapes,
                          const TargetProfile* target, PreparedModel& model,
                          const std::function<void(const std::string&)>& warn) {
+  precision::Orders of_model = std::exchange(model.orders, {});
   // With weights alone on integers there are no widths of data to follow.
   const TargetProfile* widths_of = request.options.act_bits == 32 ? nullptr : target;
   if (widths_of != nullptr) {
@@ -234,7 +255,8 @@ Result<void> give_orders(const QuantizeRequest& request, const graph::Graph& as_
   std::optional<io::QuantsimConfig> config;
   Result<precision::Orders> of_aimet = orders_of_aimet(request, as_read, model, *facts, config, warn);
   if (!of_aimet.ok()) return of_aimet.error();
-  precision::Orders of_target = std::exchange(model.orders, *std::move(of_aimet));
+  precision::Orders of_target = std::exchange(model.orders, std::move(of_model));
+  put_behind(model.orders, *std::move(of_aimet));
   put_behind(model.orders, std::move(of_target));
   put_behind(model.orders, std::move(mixed->orders));
   if (auto done = apply_overrides(request, as_read, model, warn); !done.ok()) return done;
@@ -259,7 +281,7 @@ Result<void> give_orders(const QuantizeRequest& request, const graph::Graph& as_
 std::string reason_to_be_real(const graph::Node& node, const precision::Plan& plan) {
   if (node.outputs[0] == graph::kNoValue) return "";
   const precision::TensorPlan& output = plan.of(node.outputs[0]);
-  const bool asked = output.source == precision::Source::kFloat && !output.wants_integers && !output.orders.empty();
+  const bool asked = output.source == precision::Source::kFloat && !output.asked_bits && !output.orders.empty();
   return asked ? output.orders.back() : "";
 }
 

@@ -138,7 +138,7 @@ namespace {
 
 Result<std::string> fixed_program_text(const PreparedModel& model, const ops::InputShapes& shapes,
                                        const FixedPointRequest& request) {
-  if (model.encodings.empty()) {
+  if (!pipeline::is_quantized(model)) {
     return Error{ErrorCode::kUsage,
                  "--program fixed: the model carries no encodings; give a quantized model or "
                  "--encodings"};

@@ -8,6 +8,7 @@
 #include "io/json/encodings_json.hpp"
 #include "pipeline/load_model.hpp"
 #include "pipeline/weights_fingerprint.hpp"
+#include "precision/convert_inserter.hpp"
 #include "precision/encoding_targets.hpp"
 
 namespace halfstep::pipeline {
@@ -41,18 +42,15 @@ Result<void> share_with_copies(const RawModel& model, const ops::InputShapes& sh
   return {};
 }
 
-/// Whether the weights of `model`, as `prepared` has them, are those that the encodings of `text` were made for.
-/// Before any name is looked up: biases that algorithms added are in no other model.
+/// Errors: as other_weights().
 Result<void> check_weights(const std::string& text, const std::filesystem::path& encodings, const RawModel& model,
                            const PreparedModel& prepared, const ops::InputShapes& shapes) {
-  const std::string recorded = io::recorded_weights(text);
-  if (recorded.empty() || recorded == weights_fingerprint(prepared.graph)) return {};
+  if (fits_weights(text, prepared.graph)) return {};
   // What the caller keeps may have kept passes from folding.
   const Result<PreparedModel> free = prepare_model(model, shapes, {}, {});
   if (!free.ok()) return free.error();
-  if (recorded == weights_fingerprint(free->graph)) return {};
-  return usage(encodings.string() + ": made for a model whose weights algorithms changed, not for " + model.path +
-               "; write that model with quantize --float_out, or use the quantized model itself");
+  if (fits_weights(text, free->graph)) return {};
+  return other_weights(encodings.string(), model.path);
 }
 
 /// What the file keeps real or computes in int32, with the converts that asks for.
@@ -70,11 +68,20 @@ Result<void> keep_real(const std::map<std::string, int>& reals, const std::set<s
 
 }  // namespace
 
-void add_converts(const std::map<std::string, std::string>& converts, EncodingTargets& targets) {
-  for (const auto& [name, origin] : converts) {
-    const auto target = targets.find(origin);
-    if (target != targets.end()) targets.emplace(name, EncodingTarget(target->second));
-  }
+void restore_converts(const std::string& text, PreparedModel& model) {
+  precision::RecordedConverts converts;
+  for (const auto& [name, convert] : io::recorded_converts(text)) converts[name] = {convert.from, convert.readers};
+  model.converts.merge(precision::restore_converts(model.graph, converts));
+}
+
+bool fits_weights(const std::string& text, const graph::Graph& graph) {
+  const std::string recorded = io::recorded_weights(text);
+  return recorded.empty() || recorded == weights_fingerprint(graph);
+}
+
+Error other_weights(const std::string& file, const std::string& model) {
+  return usage(file + ": made for a model whose weights algorithms changed, not for " + model +
+               "; write that model with quantize --float_out, or use the quantized model itself");
 }
 
 Result<PreparedModel> prepare_with_encodings(RawModel model, const ops::InputShapes& shapes,
@@ -86,29 +93,28 @@ Result<PreparedModel> prepare_with_encodings(RawModel model, const ops::InputSha
   if (!prepared.ok()) return prepared;
   if (Result<void> same = check_weights(*text, encodings, model, *prepared, shapes); !same.ok()) return same.error();
   // What preparing made or changed is described by the prepared graph, what it removed by the file's.
+  restore_converts(*text, *prepared);
   EncodingTargets targets = precision::encoding_targets(prepared->graph);
   targets.merge(precision::encoding_targets(model.graph));
-  const std::map<std::string, std::string> converts = io::recorded_converts(*text);
-  add_converts(converts, targets);
   Result<io::EncodingsFile> file = io::read_encodings(*text, encodings.string(), targets);
   if (!file.ok()) return file.error();
   for (const std::string& warning : file->warnings) tell(observer, warning);
 
   std::vector<std::string> removed;
   for (const auto& [name, entry] : file->encodings) {
-    const bool is_removed = graph::find_value(prepared->graph, name) == graph::kNoValue && !converts.contains(name);
-    if (is_removed) removed.push_back(name);
+    if (graph::find_value(prepared->graph, name) == graph::kNoValue) removed.push_back(name);
   }
   if (!removed.empty()) {
     removed.insert(removed.end(), keep.begin(), keep.end());
     // Everything worth a warning was said the first time.
     prepared = prepare_model(model, shapes, removed, {});
     if (!prepared.ok()) return prepared;
+    restore_converts(*text, *prepared);
   }
   std::size_t num_left_out = 0;
   std::string example;
   for (const auto& [name, entry] : file->encodings) {
-    if (graph::find_value(prepared->graph, name) != graph::kNoValue || converts.contains(name)) continue;
+    if (graph::find_value(prepared->graph, name) != graph::kNoValue) continue;
     ++num_left_out;
     example = name;
   }

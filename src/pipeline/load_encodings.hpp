@@ -1,14 +1,21 @@
 // load_encodings.hpp: what readers of encodings files share.
 #pragma once
 
-#include <map>
 #include <string>
 
-#include "encoding/encoding_target.hpp"
+#include "halfstep/result.hpp"
+#include "pipeline/load_model.hpp"
 
 namespace halfstep::pipeline {
 
-/// Tensors that a file of ours names and the float model lacks: each is like what it is converted from.
-void add_converts(const std::map<std::string, std::string>& converts, EncodingTargets& targets);
+/// Puts the converts that the encodings file with this text records into `model`.
+void restore_converts(const std::string& text, PreparedModel& model);
+
+/// Whether the weights of `graph` are those that the encodings of `text` were made for. Before any name is looked up:
+/// biases that algorithms added are in no other model.
+bool fits_weights(const std::string& text, const graph::Graph& graph);
+
+/// What to do about it. `file` and `model` are their names.
+Error other_weights(const std::string& file, const std::string& model);
 
 }  // namespace halfstep::pipeline

@@ -210,6 +210,11 @@ Result<PreparedModel> prepare_and_tell(RawModel model, const ops::InputShapes& s
   Result<ops::Facts> facts = ops::infer_facts(imported->graph, shapes);
   if (!facts.ok()) return facts.error().at(model.path);
   if (Result<void> fit = passes::check_encodings_fit(*imported, *facts); !fit.ok()) return fit.error().at(model.path);
+  for (std::size_t v = 0; v < facts->size(); ++v) {
+    // Files say of no tensor what it is: indices of TopK are no halves because its values are.
+    const std::optional<TensorType>& type = (*facts)[v].type;
+    if (type && type->dtype != DType::kFloat32) imported->graph.values[v].format = graph::RealFormat::kFloat32;
+  }
   passes::PassContext context;
   context.shapes = shapes;
   context.note = [&](const std::string& note) { warn(observer, model.path + ": " + note); };
@@ -221,6 +226,10 @@ Result<PreparedModel> prepare_and_tell(RawModel model, const ops::InputShapes& s
   prepared.units = recorded_units(*graph, model.path, observer);
   prepared.graph = passes::unshare_parameters(*std::move(graph), imported->encodings);
   prepared.encodings = std::move(imported->encodings);
+  for (const graph::Value& value : prepared.graph.values) {
+    if (value.format == graph::RealFormat::kFloat16)
+      prepared.orders[value.name].push_back({.real = value.format, .by = "it came with the model"});
+  }
   return prepared;
 }
 
@@ -228,6 +237,12 @@ Result<PreparedModel> prepare_model(RawModel model, const ops::InputShapes& shap
                                     const std::vector<std::string>& keep, const Observer& observer) {
   Renamed renamed;
   return prepare_and_tell(std::move(model), shapes, keep, observer, renamed);
+}
+
+bool is_quantized(const PreparedModel& model) {
+  return !model.encodings.empty() || std::ranges::any_of(model.graph.values, [](const graph::Value& value) {
+    return value.format != graph::RealFormat::kFloat32;
+  });
 }
 
 precision::Given given_of(const PreparedModel& model) {

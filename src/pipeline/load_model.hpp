@@ -76,6 +76,9 @@ struct PreparedModel : QuantizedGraph {
   precision::Orders orders = {};                     ///< What is asked of its tensors beside the encodings.
 };
 
+/// True if there is something to run quantized: encodings, or tensors in half precision.
+bool is_quantized(const PreparedModel& model);
+
 /// Its encodings and orders.
 precision::Given given_of(const PreparedModel& model);
 /// The other way.

@@ -76,7 +76,6 @@ Result<QuantizeOutcome> observe_shard(const QuantizeRequest& request, pipeline::
 
 Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer& observer) {
   if (request.strip) return strip(request, observer);
-  if (request.strip) return strip(request, observer);
   if (request.dynamic) return pipeline::quantize_dynamic(request, observer);
   QuantizeStory story;
   if (Result<void> legal = precision::check(request.options); !legal.ok()) return legal.error();
@@ -132,7 +131,9 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
          (pipeline::asks_for_precision(made.options) ? ", so precision options have no effect" : ""));
   }
   for (const std::string& warning : quantized->warnings) warn(warning);
-  for (const std::string& line : precision::unmet_orders(model.graph, quantized->facts, quantized->plan)) warn(line);
+  for (const std::string& line :
+       precision::unmet_orders(model.graph, quantized->facts, quantized->plan, model.encodings))
+    warn(line);
   if (model.encodings.empty() && model.orders.empty()) {
     return Error{ErrorCode::kUnsupported, place +
                                               ": nothing to quantize, no operator of this model computes on float32 "

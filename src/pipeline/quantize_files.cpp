@@ -13,6 +13,7 @@
 #include "io/onnx/writer.hpp"
 #include "pipeline/output_paths.hpp"
 #include "pipeline/report_format.hpp"
+#include "precision/convert_inserter.hpp"
 #include "precision/coverage.hpp"
 
 namespace halfstep::pipeline {
@@ -31,13 +32,12 @@ io::EncodingsHeader header_of(const QuantizeRequest& request, io::EncodingsVersi
   return header;
 }
 
-/// Those that the converts make anew when they are inserted again are left out.
 std::map<std::string, io::EncodingsHeader::Real> reals_of(const PreparedModel& model, const precision::Plan& plan) {
   std::map<std::string, io::EncodingsHeader::Real> reals;
   for (std::size_t v = 0; v < plan.tensors.size(); ++v) {
     const std::optional<graph::RealFormat> real = plan.tensors[v].real;
     const graph::Value& value = model.graph.values[v];
-    if (!real || model.converts.contains(value.name)) continue;
+    if (!real) continue;
     reals.emplace(value.name, io::EncodingsHeader::Real{.bits = *real == graph::RealFormat::kFloat16 ? 16 : 32,
                                                         .is_parameter = value.constant.has_value()});
   }
@@ -114,6 +114,9 @@ Result<OutputPaths> output_paths(const QuantizeRequest& request) {
   std::vector<NamedPath> inputs{{"the model", request.model.model}};
   if (!request.input_list.empty()) inputs.push_back({"the input list", request.input_list});
   for (const std::filesystem::path& file : request.statistics_in) inputs.push_back({"statistics", file});
+  for (const std::filesystem::path& file : request.quantization_overrides) inputs.push_back({"overrides", file});
+  if (!request.aimet_config.empty()) inputs.push_back({"the AIMET configuration", request.aimet_config});
+  if (std::filesystem::exists(request.target)) inputs.push_back({"the target", request.target});
   std::vector<NamedPath> outputs;
   if (!request.shard) {
     outputs = {{"the quantized model", paths.model}, {"the encodings", paths.encodings}, {"the report", paths.report}};
@@ -150,7 +153,9 @@ Result<void> write_files(const QuantizeRequest& request, io::EncodingsVersion ve
   io::EncodingsHeader header = header_of(request, version, story.fixed.arithmetic);
   header.weights = quantized.changed_weights;
   header.reals = reals_of(model, quantized.plan);
-  header.converts = model.converts;
+  for (auto& [name, convert] : precision::record_converts(model.graph, model.converts)) {
+    header.converts[name] = {convert.from, std::move(convert.readers)};
+  }
   header.int32 = model.int32;
   header.rules = precision::rules_of(model.graph, quantized.facts, quantized.plan);
   std::optional<AtomicFile> packed;

@@ -178,7 +178,8 @@ Result<PreparedModel> prepare(const RunRequest& request, RawModel raw, const ops
       request.encodings ? pipeline::prepare_with_encodings(std::move(raw), shapes, keep, *request.encodings, observer)
                         : pipeline::prepare_model(std::move(raw), shapes, keep, observer);
   const bool needs_encodings = request.mode != RunMode::kFloat;
-  if (model.ok() && needs_encodings && model->encodings.empty() && !pipeline::multiplies_integers(model->graph)) {
+  if (model.ok() && needs_encodings && !pipeline::is_quantized(*model) &&
+      !pipeline::multiplies_integers(model->graph)) {
     return Error{ErrorCode::kUsage,
                  std::string(request.mode == RunMode::kFixed ? "--mode fixed: " : "--mode simulated: ") +
                      request.model.model.string() + " carries no encodings; give a quantized model or --encodings"};

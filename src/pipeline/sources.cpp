@@ -29,6 +29,9 @@ Result<void> check_complete(const graph::Graph& graph, const precision::Plan& pl
 /// Weights have ranges of their own: samples serve the comparison at the end and nothing else.
 Result<void> check_weight_only(const QuantizeRequest& request) {
   const std::string reason = "--act_bitwidth 32 quantizes weights alone, by their values: ";
+  if (request.options.mixed.float_bits || request.float_fallback) {
+    return usage(reason + (request.float_fallback ? "--float_fallback" : "--float_bitwidth") + " has no effect");
+  }
   if (!request.statistics_in.empty() || request.statistics_out) {
     return usage(reason + "--statistics_in and --statistics_out have no effect");
   }

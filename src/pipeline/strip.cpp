@@ -7,6 +7,21 @@
 #include "pipeline/output_paths.hpp"
 
 namespace halfstep {
+namespace {
+
+/// Between real numbers of one format they do nothing.
+void remove_converts(graph::Graph& graph) {
+  const graph::Links links = graph::links_of(graph);
+  for (const graph::Node& node : graph.nodes) {
+    if (node.op_type != "Identity" || !graph.value(node.outputs[0]).pinned ||
+        links.is_output[static_cast<std::size_t>(node.outputs[0])])
+      continue;
+    graph::replace_uses(graph, node.outputs[0], node.inputs[0]);
+  }
+  graph = graph::remove_unused(std::move(graph));
+}
+
+}  // namespace
 
 Result<QuantizeOutcome> strip(const QuantizeRequest& request, const Observer& observer) {
   const std::string place = request.model.model.string();
@@ -24,6 +39,7 @@ Result<QuantizeOutcome> strip(const QuantizeRequest& request, const Observer& ob
     value.format = graph::RealFormat::kFloat32;
   }
   if (carried->encodings.empty() && !has_halves) return usage("--strip: " + place + " carries no encodings");
+  remove_converts(carried->graph);
   std::erase_if(carried->graph.metadata, [](const auto& entry) { return entry.first.starts_with("halfstep."); });
   const io::WriteOptions options{.tool_version = kVersion, .metadata = {{pipeline::kVersionKey, kVersion}}};
   Result<io::PendingModel> written = io::write_onnx(carried->graph, {}, path, options);

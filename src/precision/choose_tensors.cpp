@@ -327,7 +327,7 @@ Plan choose_tensors(const graph::Graph& graph, const ops::Facts& facts, const Op
   for (std::size_t v = 0; v < orders.size(); ++v) {
     plan.tensors[v].orders = orders[v].story;
     plan.tensors[v].real = orders[v].real;
-    plan.tensors[v].wants_integers = orders[v].bits.has_value();
+    plan.tensors[v].asked_bits = orders[v].bits;
   }
   return plan;
 }

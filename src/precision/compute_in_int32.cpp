@@ -140,7 +140,8 @@ Result<graph::Graph> compute_in_int32(graph::Graph graph, const ops::InputShapes
   if (!made.ok()) return made;
   // Operators that do not take int32 say so here.
   const Result<ops::Facts> checked = ops::infer_facts(*made, shapes);
-  return checked.ok() ? std::move(made) : checked.error();
+  if (checked.ok()) return made;
+  return usage("entries of 32 bits ask for int32: " + checked.error().message + "; leave them out");
 }
 
 }  // namespace halfstep::precision

@@ -72,7 +72,7 @@ Coverage coverage_of(const graph::Graph& graph, const ops::Facts& facts, const P
     if (!is_counted[v]) continue;
     const Kind kind = kind_of(find_encoding(encodings, graph.values[v].name));
     ++counts[kind];
-    ordered += plan.tensors[v].orders.empty() || kind == kOverrides ? 0 : 1;
+    ordered += plan.tensors[v].orders.empty() || kind == kOverrides || kind == kSourceModel ? 0 : 1;
   }
   Coverage coverage;
   for (std::size_t kind = 0; kind < kNumKinds; ++kind) coverage.emplace_back(kNames[kind], counts[kind]);
@@ -95,12 +95,21 @@ std::map<std::string, std::vector<std::string>> rules_of(const graph::Graph& gra
   return rules;
 }
 
-std::vector<std::string> unmet_orders(const graph::Graph& graph, const ops::Facts& facts, const Plan& plan) {
+std::vector<std::string> unmet_orders(const graph::Graph& graph, const ops::Facts& facts, const Plan& plan,
+                                      const EncodingSet& encodings) {
   std::vector<std::string> lines;
   const std::vector<bool> is_counted = counted(graph, facts);
   for (std::size_t v = 0; v < graph.values.size(); ++v) {
     const TensorPlan& planned = plan.tensors[v];
-    if (!is_counted[v] || planned.source != Source::kFloat || !planned.wants_integers) continue;
+    if (!is_counted[v] || !planned.asked_bits) continue;
+    const TensorEncoding* entry = find_encoding(encodings, graph.values[v].name);
+    if (planned.source == Source::kImported && entry != nullptr && entry->provenance.origin == Origin::kImported &&
+        storage_bits(entry->encoding.grid()) != *planned.asked_bits) {
+      lines.push_back("tensor " + quoted(graph.values[v].name) +
+                      " keeps the encoding that came with the model; it was " + "asked for " + planned.orders.back() +
+                      "; give it a whole grid, or use --ignore_encodings");
+    }
+    if (planned.source != Source::kFloat) continue;
     lines.push_back("tensor " + quoted(graph.values[v].name) + " stays float, " + planned.why + "; it was asked for " +
                     planned.orders.back());
   }

@@ -28,7 +28,9 @@ Coverage coverage_of(const graph::Graph& graph, const ops::Facts& facts, const P
 std::map<std::string, std::vector<std::string>> rules_of(const graph::Graph& graph, const ops::Facts& facts,
                                                          const Plan& plan);
 
-/// One line for each order of a width that changed nothing, because the tensor stays real.
-std::vector<std::string> unmet_orders(const graph::Graph& graph, const ops::Facts& facts, const Plan& plan);
+/// One line for each order of a width that changed nothing, because the tensor stays real, or
+/// keeps an encoding that came with the model.
+std::vector<std::string> unmet_orders(const graph::Graph& graph, const ops::Facts& facts, const Plan& plan,
+                                      const EncodingSet& encodings);
 
 }  // namespace halfstep::precision

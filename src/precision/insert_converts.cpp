@@ -10,6 +10,7 @@
 #include "encoding/encoding_set.hpp"
 #include "ops/op_def.hpp"
 #include "ops/operands.hpp"
+#include "precision/convert_inserter.hpp"
 #include "precision/node_parts.hpp"
 
 namespace halfstep::precision {
@@ -19,14 +20,11 @@ using graph::NodeId;
 using graph::RealFormat;
 using graph::ValueId;
 
-/// An operand of a node that must be converted.
-struct Use {
-  NodeId node;
-  std::size_t operand;
-};
-
 /// ONNX has sizes in half precision nowhere.
 bool is_always_float32(const graph::Node& node, std::size_t operand) { return node.op_type == "Resize" && operand > 0; }
+
+/// Identity is the convert, and Cast makes of integers that are no codes what its output is.
+bool is_convert(const graph::Node& node) { return node.op_type == "Identity" || node.op_type == "Cast"; }
 
 class Converter {
  public:
@@ -35,20 +33,67 @@ class Converter {
 
   Result<graph::Graph> run(const ops::InputShapes& shapes) {
     keep_inputs_float32();
+    if (auto done = split_weights(shapes); !done.ok()) return done.error();
     if (auto done = look(shapes); !done.ok()) return done.error();
     drop_encodings_of_reals();
     convert(&Converter::integer_uses, &Converter::order_of_integers, "_converted");
     if (auto done = look(shapes); !done.ok()) return done.error();
     convert(&Converter::half_uses, &Converter::order_of_half, "_float16");
     if (auto done = look(shapes); !done.ok()) return done.error();
+    const std::vector<bool> stays = always_float32();
     for (std::size_t v = 0; v < graph_.values.size(); ++v) {
-      if (settled_[v].real == RealFormat::kFloat16) graph_.values[v].format = RealFormat::kFloat16;
+      if (settled_[v].real == RealFormat::kFloat16 && !stays[v]) graph_.values[v].format = RealFormat::kFloat16;
     }
     return std::move(graph_);
   }
 
  private:
-  using Uses = std::map<ValueId, std::vector<Use>>;
+  using Uses = std::map<ValueId, std::vector<OperandUse>>;
+
+  /// By ValueId.
+  std::vector<bool> always_float32() const {
+    std::vector<bool> always(graph_.values.size());
+    for (const graph::Node& node : graph_.nodes) {
+      for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+        if (node.inputs[i] != graph::kNoValue && is_always_float32(node, i))
+          always[static_cast<std::size_t>(node.inputs[i])] = true;
+      }
+    }
+    return always;
+  }
+
+  /// A constant that real and other linear nodes read is two: integers for one need not make the other real.
+  Result<void> split_weights(const ops::InputShapes& shapes) {
+    const Result<ops::Facts> facts = ops::infer_facts(graph_, shapes);
+    if (!facts.ok()) return facts.error();
+    const SettledOrders own = settle_own(graph_, given_);
+    const graph::Links links = graph::links_of(graph_);
+    ConvertInserter inserter(graph_);
+    const std::size_t num_values = links.consumers.size();
+    for (std::size_t v = 0; v < num_values; ++v) {
+      const auto id = static_cast<ValueId>(v);
+      if (!graph_.values[v].constant || !ops::is_float(*facts, id) || own[v].real || links.is_output[v]) continue;
+      std::vector<OperandUse> real;
+      std::size_t others = 0;
+      for (const NodeId n : links.consumers[v]) {
+        const graph::Node& node = graph_.node(n);
+        const auto operand = static_cast<std::size_t>(std::ranges::find(node.inputs, id) - node.inputs.begin());
+        const ops::OperandRole role = ops::operand_role(graph_, node, operand);
+        const bool is_parameter = role == ops::OperandRole::kWeight || role == ops::OperandRole::kBias;
+        if (is_parameter && is_ordered_real(node, own)) {
+          real.push_back({n, operand});
+        } else {
+          ++others;
+        }
+      }
+      if (real.empty() || others == 0) continue;
+      const std::string name = graph_.values[v].name;
+      const std::string copy = graph_.value(inserter.add(id, name + "_real", real)).name;
+      given_.converts.emplace(copy, name);
+    }
+    inserter.finish();
+    return {};
+  }
 
   /// What the outside hands in is float32 as it ever was.
   void keep_inputs_float32() {
@@ -154,9 +199,9 @@ class Converter {
   }
 
   /// As wide as the widest result computed from it.
-  Order order_of_integers(ValueId from, const std::vector<Use>& uses) const {
+  Order order_of_integers(ValueId from, const std::vector<OperandUse>& uses) const {
     std::optional<int> bits;
-    for (const Use& use : uses) {
+    for (const OperandUse& use : uses) {
       const std::optional<int> result = order_of(graph_.node(use.node).outputs[0]).bits;
       if (result && (!bits || *bits < *result)) bits = result;
     }
@@ -171,7 +216,7 @@ class Converter {
     for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
       const graph::Node& node = graph_.nodes[n];
       // An Identity is the convert.
-      if (node.op_type == "Identity" || node.outputs[0] == graph::kNoValue || !is_half(node.outputs[0])) continue;
+      if (is_convert(node) || node.outputs[0] == graph::kNoValue || !is_half(node.outputs[0])) continue;
       for (std::size_t i = 0; i < node.inputs.size(); ++i) {
         const ValueId id = node.inputs[i];
         if (id != graph::kNoValue && ops::is_float(facts_, id) && !is_half(id) && !is_always_float32(node, i))
@@ -181,46 +226,25 @@ class Converter {
     return uses;
   }
 
-  Order order_of_half(ValueId from, const std::vector<Use>& uses) const {
+  Order order_of_half(ValueId from, const std::vector<OperandUse>& uses) const {
     return {.real = RealFormat::kFloat16,
             .by = "cast from " + quoted(graph_.value(from).name) + " for " +
                   graph::describe(graph_, graph_.node(uses[0].node))};
   }
 
-  void convert(Uses (Converter::*find)() const, Order (Converter::*order)(ValueId, const std::vector<Use>&) const,
-               const char* suffix) {
-    std::map<NodeId, std::vector<graph::Node>> in_front;
+  void convert(Uses (Converter::*find)() const,
+               Order (Converter::*order)(ValueId, const std::vector<OperandUse>&) const, const char* suffix) {
+    ConvertInserter inserter(graph_);
     for (const auto& entry : (this->*find)()) {
       const ValueId from = entry.first;
-      const std::vector<Use>& uses = entry.second;
+      const std::vector<OperandUse>& uses = entry.second;
       const Order asked = (this->*order)(from, uses);
       const std::string name = graph_.value(from).name;
-      ValueId to = graph::kNoValue;
-      if (const Tensor* constant = graph::constant_of(graph_, from)) {
-        const Tensor copy = *constant;
-        to = graph::add_constant(graph_, name + suffix, copy);
-      } else {
-        to = graph::add_value(graph_, name + suffix);
-        graph_.value(to).pinned = true;
-        graph::Node node;
-        node.name = graph_.value(to).name;
-        node.op_type = "Identity";
-        node.inputs = {from};
-        node.outputs = {to};
-        node.file_opset = graph_.opset;
-        in_front[uses[0].node].push_back(std::move(node));
-      }
-      given_.orders[graph_.value(to).name].push_back(asked);
-      given_.converts.emplace(graph_.value(to).name, name);
-      for (const Use& use : uses) graph_.node(use.node).inputs[use.operand] = to;
+      const std::string converted = graph_.value(inserter.add(from, name + suffix, uses)).name;
+      given_.orders[converted].push_back(asked);
+      given_.converts.emplace(converted, name);
     }
-    std::vector<graph::Node> nodes;
-    for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
-      const auto before = in_front.find(static_cast<NodeId>(n));
-      if (before != in_front.end()) std::ranges::move(before->second, std::back_inserter(nodes));
-      nodes.push_back(std::move(graph_.nodes[n]));
-    }
-    graph_.nodes = std::move(nodes);
+    inserter.finish();
   }
 
   graph::Graph graph_;

@@ -23,7 +23,7 @@ using graph::ValueId;
 class MixedOrderMaker {
  public:
   MixedOrderMaker(const graph::Graph& graph, const ops::Facts& facts, const Options& options)
-      : graph_(graph), facts_(facts), options_(options), mixed_(options.mixed) {}
+      : graph_(graph), facts_(facts), mixed_(options.mixed) {}
 
   Result<MixedOrders> make() {
     if (mixed_.float_bits.value_or(32) == 16) keep_islands_half();
@@ -168,7 +168,6 @@ class MixedOrderMaker {
 
   const graph::Graph& graph_;
   const ops::Facts& facts_;
-  const Options& options_;
   const MixedPrecision& mixed_;
   MixedOrders made_;
 };

@@ -48,8 +48,14 @@ class Settler {
   Settler(const graph::Graph& graph, const ops::Facts& facts, const Options& options, const Given& given)
       : graph_(graph), facts_(facts), options_(options), given_(given), settled_(graph.values.size()) {}
 
-  SettledOrders settle() {
+  SettledOrders own() {
     for (std::size_t v = 0; v < graph_.values.size(); ++v) take_own(static_cast<ValueId>(v));
+    return settled_;
+  }
+
+  SettledOrders settle() {
+    (void)own();
+    for (const graph::Node& node : graph_.nodes) keep_outputs_together(node);
     for (const graph::Node& node : graph_.nodes) keep_linear_together(node);
     for (const int bits : {16, 8, 4}) {
       while (spread(bits)) {
@@ -74,6 +80,21 @@ class Settler {
       if (order.symmetric) settled.schema = schema_of(order);
       if (order.per_channel) settled.per_channel = order.per_channel;
       if (order.range) settled.range = order.range;
+    }
+  }
+
+  /// A node computes in one kind of numbers.
+  void keep_outputs_together(const graph::Node& node) {
+    const auto is_real = [&](ValueId id) { return id != graph::kNoValue && of(id).real; };
+    const auto first = std::ranges::find_if(node.outputs, is_real);
+    if (first == node.outputs.end()) return;
+    for (const ValueId id : node.outputs) {
+      if (id == graph::kNoValue || id == *first || !ops::is_float(facts_, id)) continue;
+      if (of(id).real == of(*first).real) continue;
+      of(id).real = of(*first).real;
+      of(id).bits.reset();
+      of(id).story.push_back(std::string(format_name(*of(id).real)) + ": so is " + quoted(graph_.value(*first).name) +
+                             ", another output of " + graph::describe(graph_, node));
     }
   }
 
@@ -150,6 +171,12 @@ class Settler {
 SettledOrders settle(const graph::Graph& graph, const ops::Facts& facts, const Options& options, const Given& given) {
   if (given.orders.empty()) return SettledOrders(graph.values.size());
   return Settler(graph, facts, options, given).settle();
+}
+
+SettledOrders settle_own(const graph::Graph& graph, const Given& given) {
+  const ops::Facts no_facts;
+  const Options no_options;
+  return Settler(graph, no_facts, no_options, given).own();
 }
 
 GridRequest ordered_grid(GridRequest request, const SettledOrder& order) {

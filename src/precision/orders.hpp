@@ -59,9 +59,13 @@ struct SettledOrder {
 /// By ValueId.
 using SettledOrders = std::vector<SettledOrder>;
 
+/// The orders of every tensor of `graph` as they were given.
+SettledOrders settle_own(const graph::Graph& graph, const Given& given);
+
 /// The orders of every tensor of `graph`, and what follows from them:
 /// - output, weight and bias of a linear node (Conv, ConvTranspose, Gemm, MatMul) are real if one of them is, which is
 ///   QNN's rule; a bias that follows has options.mixed.float_bias_bits;
+/// - outputs of one node are real together;
 /// - nodes that only move data hand a width on, to both sides, where the other side has no order of its own; through
 ///   Concat only widths above those of options.act_bits go.
 SettledOrders settle(const graph::Graph& graph, const ops::Facts& facts, const Options& options, const Given& given);

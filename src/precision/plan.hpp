@@ -42,7 +42,7 @@ struct TensorPlan {
   graph::NodeId node = graph::kNoNode;                   ///< Biases: the linear node that adds it.
   ops::OperandRole role = ops::OperandRole::kData;       ///< Of constants: what they are to their reader.
   std::optional<graph::RealFormat> real = std::nullopt;  ///< An order asks for real numbers.
-  bool wants_integers = false;                           ///< An order asks for a width.
+  std::optional<int> asked_bits = std::nullopt;          ///< An order asks for this width.
   std::vector<std::string> orders = {};                  ///< What was asked of it, one line each, the strongest last.
   std::string why = {};                                  ///< The rule that decided: "computed by node 'c' (Conv)".
 };

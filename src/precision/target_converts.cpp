@@ -12,6 +12,7 @@
 #include "core/text.hpp"
 #include "ops/op_def.hpp"
 #include "ops/operands.hpp"
+#include "precision/convert_inserter.hpp"
 #include "precision/target.hpp"
 #include "precision/target_orders.hpp"
 
@@ -21,13 +22,8 @@ namespace {
 using graph::NodeId;
 using graph::ValueId;
 
-struct WidthUse {
-  NodeId node;
-  std::size_t operand;
-};
-
 /// By tensor and the width that is needed of it.
-using WidthUses = std::map<std::pair<ValueId, int>, std::vector<WidthUse>>;
+using WidthUses = std::map<std::pair<ValueId, int>, std::vector<OperandUse>>;
 
 /// The width that operands of `node` must have, whose output has `output_bits`, if they have `bits`.
 int needed_bits(const OperatorRule& rule, int bits, int output_bits) {
@@ -74,25 +70,6 @@ std::optional<Encoding> resized(const Encoding& encoding, int bits) {
   return *made;
 }
 
-/// Adds the tensor of `bits` that stands for `from`, and the node that makes it to `in_front` of its first reader.
-ValueId add_resized(graph::Graph& graph, ValueId from, int bits, std::vector<graph::Node>& in_front) {
-  const std::string name = graph.value(from).name + "_" + std::to_string(bits) + "bit";
-  if (const Tensor* constant = graph::constant_of(graph, from)) {
-    const Tensor copy = *constant;
-    return graph::add_constant(graph, name, copy);
-  }
-  const ValueId to = graph::add_value(graph, name);
-  graph.value(to).pinned = true;
-  graph::Node node;
-  node.name = graph.value(to).name;
-  node.op_type = "Identity";
-  node.inputs = {from};
-  node.outputs = {to};
-  node.file_opset = graph.opset;
-  in_front.push_back(std::move(node));
-  return to;
-}
-
 /// The grid of `bits` that the target fixes for what computes `id`.
 std::optional<Encoding> fixed_grid(const graph::Graph& graph, const graph::Links& links, const TargetProfile& target,
                                    ValueId id, int bits) {
@@ -133,26 +110,20 @@ Result<graph::Graph> convert_widths(graph::Graph graph, const ops::InputShapes& 
   const WidthUses all_uses = width_uses(graph, *facts, options, target, given);
   const SettledOrders settled = settle(graph, *facts, options, given);
   const graph::Links links = graph::links_of(graph);
-  std::map<NodeId, std::vector<graph::Node>> in_front;
+  ConvertInserter inserter(graph);
   for (const auto& entry : all_uses) {
     const ValueId from = entry.first.first;
     const int bits = entry.first.second;
-    const std::vector<WidthUse>& uses = entry.second;
+    const std::vector<OperandUse>& uses = entry.second;
     const int from_bits = planned_bits(graph, from, settled, options, given);
     const std::string by =
         "target " + target.name + ": " + graph::describe(graph, graph.node(uses[0].node)) + " takes this width";
-    const ValueId to = add_resized(graph, from, bits, in_front[uses[0].node]);
-    settle_ends(graph.value(from).name, from_bits, graph.value(to).name, bits, by,
-                fixed_grid(graph, links, target, from, bits), given);
-    for (const WidthUse& use : uses) graph.node(use.node).inputs[use.operand] = to;
+    const std::string name = graph.value(from).name;
+    const ValueId to = inserter.add(from, name + "_" + std::to_string(bits) + "bit", uses);
+    given.converts.emplace(graph.value(to).name, name);
+    settle_ends(name, from_bits, graph.value(to).name, bits, by, fixed_grid(graph, links, target, from, bits), given);
   }
-  std::vector<graph::Node> nodes;
-  for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
-    const auto before = in_front.find(static_cast<NodeId>(n));
-    if (before != in_front.end()) std::ranges::move(before->second, std::back_inserter(nodes));
-    nodes.push_back(std::move(graph.nodes[n]));
-  }
-  graph.nodes = std::move(nodes);
+  inserter.finish();
   return graph;
 }
 

@@ -156,6 +156,7 @@ graph::Graph with_biases(graph::Graph graph) {
     const std::string name = graph.value(node.outputs[0]).name + "_bias";
     const ValueId bias =
         graph::add_constant(graph, name, Tensor(TensorType{DType::kFloat32, Shape{shape[axis] * groups}}));
+    graph.value(bias).format = graph.value(node.outputs[0]).format;
     graph::Node& changed = graph.nodes[n];
     changed.inputs.resize(3, graph::kNoValue);
     changed.inputs[2] = bias;

@@ -59,8 +59,12 @@ struct EncodingsHeader {
     bool is_parameter = false;
   };
   std::map<std::string, Real> reals = {};
-  /// Tensors that the float model does not have, and those they are converted from.
-  std::map<std::string, std::string> converts = {};
+  /// A tensor that the float model does not have.
+  struct Convert {
+    std::string from;                  ///< What is converted.
+    std::vector<std::string> readers;  ///< First outputs of the nodes that read the new tensor.
+  };
+  std::map<std::string, Convert> converts = {};
   /// Tensors around nodes that compute on plain int32.
   std::set<std::string> int32 = {};
   /// By tensor, which rules decided about it, in their order.
@@ -92,7 +96,10 @@ struct EncodingsFile {
 std::string recorded_weights(std::string_view text);
 
 /// EncodingsHeader::converts of the file with this text; empty as above.
-std::map<std::string, std::string> recorded_converts(std::string_view text);
+std::map<std::string, EncodingsHeader::Convert> recorded_converts(std::string_view text);
+
+/// The requantization rule that the file with this text records; empty as above.
+std::string recorded_arithmetic(std::string_view text);
 
 /// Bits of EncodingsHeader::reals of the file with this text; empty as above.
 std::map<std::string, int> recorded_reals(std::string_view text);

@@ -183,7 +183,12 @@ Result<OverrideEntry> read_override_entry(const json& entry, const EncodingTarge
     if (!is_float.ok()) return is_float.error();
     if (*is_float && entry.is_array() && entry.size() > 1) return invalid("float entries have no channels");
     if (*is_float) return read_float(*head, width_key(entry));
-    if (has_no_grid(entry)) return read_width(*head, width_key(entry));
+    if (has_no_grid(entry)) {
+      Result<OverrideEntry> width = read_width(*head, width_key(entry));
+      if (width.ok() && width->bits == kMaxWidth && target.role == TensorRole::kWeight)
+        return invalid("a width of 32 bits is for activations and biases, this is a weight or another constant");
+      return width;
+    }
     if (target.role == TensorRole::kActivation && is_wide_integer(*head, form_of(entry))) {
       OverrideEntry wide;
       wide.bits = kMaxWidth;

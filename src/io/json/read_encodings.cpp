@@ -4,9 +4,11 @@
 
 #include "core/errors.hpp"
 #include "core/text.hpp"
+#include "io/json/block_entries.hpp"
 #include "io/json/encoding_entries.hpp"
 #include "io/json/encodings_json.hpp"
 #include "io/json/parse_json.hpp"
+#include "io/json/recorded_grids.hpp"
 
 namespace halfstep::io {
 namespace {
@@ -47,6 +49,7 @@ class Reader {
     const Result<json> document = parse_json(text);
     if (!document.ok()) return document.error().at(file_);
     if (!document->is_object()) return invalid(file_ + ": the document is not an object");
+    document_ = &*document;
     bool found = false;
     for (const char* section : {"activation_encodings", "param_encodings", "encodings"}) {
       const auto at = document->find(section);
@@ -91,6 +94,11 @@ class Reader {
       return invalid(place + ": the model has no tensor of that name" + did_you_mean(name, names));
     }
     if (!seen_.insert(name).second) return invalid(place + ": the tensor has an entry already");
+    if (is_block_entry(json_entry)) {
+      const Result<RawBlocks> blocks = read_block_entry(json_entry, target->second);
+      if (!blocks.ok()) return blocks.error().at(place);
+      return keep(section, name, target->second, encoding_of(*blocks));
+    }
     Result<RawEntry> raw = read_entry(json_entry);
     if (!raw.ok()) return raw.error().at(place);
     for (const std::string& warning : raw->warnings) result_.warnings.push_back(place + ": " + warning);
@@ -98,10 +106,15 @@ class Reader {
       result_.reals.emplace(name, raw->float_bits);
       return {};
     }
-    Result<Encoding> encoding = encoding_of(*raw, target->second);
-    if (!encoding.ok()) return encoding.error().at(place);
-    result_.encodings.insert_or_assign(name, TensorEncoding{.encoding = std::move(encoding).value(),
-                                                            .role = target->second.role,
+    return keep(section, name, target->second, encoding_of(*raw, target->second));
+  }
+
+  Result<void> keep(const std::string& section, const std::string& name, const EncodingTarget& target,
+                    const Result<Encoding>& read) {
+    if (!read.ok()) return read.error().at(file_ + ": " + section + " " + halfstep::quoted(name));
+    const std::optional<IntGrid> grid = recorded_grid(*document_, name);
+    result_.encodings.insert_or_assign(name, TensorEncoding{.encoding = grid ? on_recorded_grid(*read, *grid) : *read,
+                                                            .role = target.role,
                                                             .provenance = {Origin::kOverridden, file_ + ", " + section},
                                                             .codes = {},
                                                             .frozen = true});
@@ -110,6 +123,7 @@ class Reader {
 
   const std::string& file_;
   const EncodingTargets& targets_;
+  const json* document_ = nullptr;
   std::set<std::string> seen_;
   EncodingsFile result_;
 };
@@ -178,7 +192,31 @@ std::map<std::string, std::string> recorded_texts(std::string_view text, const c
 
 }  // namespace
 
-std::map<std::string, std::string> recorded_converts(std::string_view text) { return recorded_texts(text, "converts"); }
+std::map<std::string, EncodingsHeader::Convert> recorded_converts(std::string_view text) {
+  std::map<std::string, EncodingsHeader::Convert> converts;
+  const Result<json> document = parse_json(text);
+  if (!document.ok() || !document->is_object()) return converts;
+  const json* ours = member_of(*document, "halfstep");
+  const json* recorded = ours == nullptr ? nullptr : member_of(*ours, "converts");
+  if (recorded == nullptr) return converts;
+  for (const auto& [name, value] : recorded->items()) {
+    const auto from = value.is_object() ? value.find("from") : value.end();
+    const auto readers = value.is_object() ? value.find("readers") : value.end();
+    if (!value.is_object() || from == value.end() || !from->is_string() || readers == value.end()) continue;
+    EncodingsHeader::Convert& convert = converts[name];
+    convert.from = from->get<std::string>();
+    if (!readers->is_array()) continue;
+    for (const json& reader : *readers) {
+      if (reader.is_string()) convert.readers.push_back(reader.get<std::string>());
+    }
+  }
+  return converts;
+}
+
+std::string recorded_arithmetic(std::string_view text) {
+  const Result<json> document = parse_json(text);
+  return document.ok() && document->is_object() ? own_text(*document, "arithmetic") : "";
+}
 
 std::map<std::string, std::string> recorded_origins(std::string_view text) {
   return recorded_texts(text, "provenance");

@@ -177,6 +177,10 @@ Json object_of(const Map& entries, const Value& value) {
   return object;
 }
 
+Json convert_json(const EncodingsHeader::Convert& convert) {
+  return {{"from", convert.from}, {"readers", convert.readers}};
+}
+
 Json quantizer_args(const EncodingsHeader& header) {
   return {{"activation_bitwidth", header.act_bits},         {"dtype", "int"},
           {"is_symmetric", header.symmetric_params},        {"param_bitwidth", header.weight_bits},
@@ -213,7 +217,7 @@ Json our_own_key(const EncodingSet& encodings, const EncodingsHeader& header) {
   own["provenance"] = object_of(encodings, [](const auto& entry) { return to_string(entry.provenance); });
   if (!grids.empty()) own["grids"] = std::move(grids);
   if (!header.reals.empty()) own["reals"] = object_of(header.reals, [](const auto& real) { return real.bits; });
-  if (!header.converts.empty()) own["converts"] = object_of(header.converts, [](const auto& from) { return from; });
+  if (!header.converts.empty()) own["converts"] = object_of(header.converts, convert_json);
   if (!header.int32.empty()) own["int32"] = header.int32;
   if (!header.rules.empty()) own["rules"] = object_of(header.rules, [](const auto& lines) { return lines; });
   return own;
@@ -245,7 +249,7 @@ std::string write_encodings(const EncodingSet& encodings, const EncodingsHeader&
 
   for (const auto& [name, real] : header.reals) {
     // Version 2 has no entries for real numbers, and AIMET reads none of 32 bits: those stand under our own key.
-    if (version != EncodingsVersion::k2_0_0 && real.bits == 16)
+    if (version != EncodingsVersion::k2_0_0 && real.bits == 16 && !header.converts.contains(name))
       (real.is_parameter ? parameters : activations).push_back(real_line(name, real.bits, version));
   }
 

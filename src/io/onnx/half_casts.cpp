@@ -38,7 +38,9 @@ class HalfCasts {
     for (Node& node : std::exchange(graph_.nodes, {})) {
       const bool computes_half = std::ranges::any_of(node.outputs, [&](ValueId id) { return is_half(id); });
       const bool converts = node.op_type == "Identity" && is_half(node.inputs[0]) != computes_half;
-      if (converts && (computes_half || !is_read_as_float32(node.inputs[0]))) {
+      if (node.op_type == "Cast" && computes_half) {
+        node.attributes.set("to", kCastToHalf);
+      } else if (converts && (computes_half || !is_read_as_float32(node.inputs[0]))) {
         node.op_type = "Cast";
         node.attributes.set("to", computes_half ? kCastToHalf : kCastToFloat);
       } else if (!computes_half) {
@@ -100,7 +102,8 @@ void restore_halves(Graph& graph) {
       continue;
     const bool reads_half = std::ranges::any_of(node.inputs, is_half);
     if (node.op_type == "Cast") {
-      if (is_half(node.outputs[0]) || (reads_half && node.attributes.get_int("to", 0) == kCastToFloat)) {
+      // What is cast to half precision need not be real itself.
+      if (reads_half && !is_half(node.outputs[0]) && node.attributes.get_int("to", 0) == kCastToFloat) {
         node.op_type = "Identity";
         node.attributes.erase("to");
       }

@@ -15,7 +15,7 @@ inline constexpr const char* kProducer = "halfstep";
 graph::Graph insert_half_casts(graph::Graph graph);
 
 /// The other way, for files that we wrote: sets graph::Value::format behind Cast and what is computed from half
-/// precision; Casts between the formats become Identity again. Requires: constants that the file stores in half
+/// precision; Casts to float32 become Identity again. Requires: constants that the file stores in half
 /// precision, and what it casts to it, have that format already.
 void restore_halves(graph::Graph& graph);
 

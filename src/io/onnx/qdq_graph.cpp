@@ -125,7 +125,9 @@ Node channel_bound_node(Editor& editor, const char* op_type, std::string name, V
   node.op_type = op_type;
   node.name = std::move(name);
   const char* suffix = node.op_type == "Max" ? "_min" : "_max";
-  node.inputs = {input, editor.add_constant(editor.name_of(output) + suffix, std::move(constant))};
+  const ValueId bound = editor.add_constant(editor.name_of(output) + suffix, std::move(constant));
+  editor.graph().value(bound).format = editor.graph().value(output).format;
+  node.inputs = {input, bound};
   node.outputs = {output};
   return node;
 }
@@ -137,6 +139,7 @@ void add_channel_clamp(Editor& editor, const graph::FusedClamp& clamp, ValueId b
   const bool has_min = std::ranges::any_of(channels.min, [](float x) { return x > -kInfinity; });
   const bool has_max = std::ranges::any_of(channels.max, [](float x) { return x < kInfinity; });
   const ValueId between = has_min && has_max ? editor.add(editor.name_of(after) + "_above_min") : after;
+  editor.graph().value(between).format = editor.graph().value(after).format;
   if (has_min) {
     nodes.push_back(channel_bound_node(editor, "Max", has_max ? clamp.node_name + "_min" : clamp.node_name, before,
                                        between, channels.min, channels.inner_axes));

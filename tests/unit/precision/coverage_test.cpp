@@ -62,11 +62,11 @@ TEST_F(CoverageOf, RulesAreToldInTheirOrder) {
 
 TEST_F(CoverageOf, AWidthThatChangesNothingHasALine) {
   const Plan asked = plan({{"r", {{.bits = 16, .by = "test"}}}});
-  const std::vector<std::string> lines = unmet_orders(g_.graph(), float_facts(g_.graph()), asked);
+  const std::vector<std::string> lines = unmet_orders(g_.graph(), float_facts(g_.graph()), asked, {});
   ASSERT_FALSE(lines.empty());
   EXPECT_THAT(lines, Contains(HasSubstr("'r' stays float")));
   EXPECT_THAT(lines, Contains(HasSubstr("16 bits: test")));
-  EXPECT_TRUE(unmet_orders(g_.graph(), float_facts(g_.graph()), plan()).empty());
+  EXPECT_TRUE(unmet_orders(g_.graph(), float_facts(g_.graph()), plan(), {}).empty());
 }
 
 }  // namespace

@@ -3,11 +3,15 @@
 Every case ends with its exit code and one line that names the file, the place in it and what is wrong there.
 """
 
+import random
+
 import broken_device_cases as devices
 import broken_override_cases as overrides
+import mutate_test
 import tool_test
 from tool_test import BAD_FILE, DIGITS
 
+SEED = 20261130
 MODEL = DIGITS / "digits.onnx"
 SAMPLES = ["--input_list", DIGITS / "calib.txt", "--effort", "fast", "--validate", 1]
 
@@ -99,6 +103,31 @@ class Devices(SteeringFiles):
         config = self.write("config.json", devices.config())
         self.assert_succeeds("quantize", *SAMPLES, "--target", target, "--output_path", "t.onnx", MODEL)
         self.assert_succeeds("quantize", *SAMPLES, "--aimet_config", config, "--output_path", "c.onnx", MODEL)
+
+class Mutants(SteeringFiles):
+    """Valid files with some bytes changed, moved or cut: whatever comes of it, no crash, no hang, nothing left."""
+
+    def test_mutants(self):
+        draw = random.Random(SEED)
+        files = (("--quantization_overrides", overrides.grid_0()),
+                 ("--quantization_overrides", overrides.parameter_1(overrides.LPBQ_1)),
+                 ("--quantization_overrides", overrides.blocks_2()),
+                 ("--target", devices.target()), ("--aimet_config", devices.config()))
+        codes = set()
+        for number in range(100):
+            option, content = files[number % len(files)]
+            kind, data = mutate_test.mutant(content.encode(), draw)
+            command = [*SAMPLES, "--quiet", option, self.write("mutant.json", data), "--output_path", "m.onnx", MODEL]
+            finished = self.run_tool("quantize", *command)
+            told = f"mutant {number} ({kind}), seed {SEED}: {option}\n{finished}"
+            self.assertIn(finished.code, (0, 2, 3, 4), told)
+            codes.add(finished.code)
+            if finished.code != 0:
+                self.assertEqual(sum(": error: " in line for line in finished.stderr.splitlines()), 1, told)
+                self.assertEqual(tool_test.tree(self.work), [], told)
+            for path in self.work.iterdir():
+                path.unlink()
+        self.assertLessEqual({0, BAD_FILE}, codes)
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ DEEP = "[" * 100000 + "]" * 100000
 DOCUMENTS = (
     ("no JSON", "bitwidth: 8\n", BAD_FILE, ["bad.json: not valid JSON", "line 1"], ERROR),
     ("truncated", version_0()[:60], BAD_FILE, ["bad.json: not valid JSON", "line 6"], ERROR),
-    ("empty", "", BAD_FILE, ["bad.json: not valid JSON: the file is empty"], ERROR),
+    ("empty", "", BAD_FILE, ["bad.json: not valid JSON at byte 1, line 1: the file is empty"], ERROR),
     ("binary", bytes(range(256)), BAD_FILE, ["bad.json: not valid JSON"], ERROR),
     ("UTF-16", version_0().encode("utf-16"), BAD_FILE, ["bad.json: not valid JSON"], ERROR),
     ("two documents", version_0() + version_0(), BAD_FILE, ["bad.json: not valid JSON", "line 10"], ERROR),

@@ -57,7 +57,7 @@ std::string line_before(std::string_view text, const char* position) {
 }  // namespace
 
 Result<json> parse_json(std::string_view text) {
-  if (text.empty()) return invalid("not valid JSON: the file is empty");
+  if (text.empty()) return invalid("not valid JSON at byte 1, line 1: the file is empty");
   const char* position = text.data();
   std::vector<std::set<std::string>> open_objects;
   std::string problem;

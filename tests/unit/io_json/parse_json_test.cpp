@@ -20,7 +20,7 @@ TEST(ParseJson, ErrorsNameTheLine) {
     std::string message;
   };
   const std::vector<Bad> bad = {
-      {"", "not valid JSON: the file is empty"},
+      {"", "not valid JSON at byte 1, line 1: the file is empty"},
       {"{\n\"a\" 1}", "not valid JSON at byte 7, line 2"},
       {"{\"a\": 1,\n\"b\": 2,\n\"a\":\n3}", "the name 'a' occurs twice in one object, again on line 3"},
       {"{\"a\": {\"b\": 1,\n\"b\": 2},\n\"a\": 3}", "the name 'b' occurs twice in one object, again on line 2"},

@@ -17,8 +17,9 @@ inline constexpr int kActivationChannelAxis = 1;
 /// does.
 struct EncodingTarget {
   TensorRole role = TensorRole::kActivation;
-  std::optional<int> channel_axis;  ///< Empty: it has none.
-  std::optional<Shape> shape;       ///< Of constants: channel counts are checked against it.
+  std::optional<int> channel_axis;                 ///< Empty: it has none.
+  std::optional<Shape> shape;                      ///< Of constants: channel counts are checked against it.
+  std::optional<Shape> data_shape = std::nullopt;  ///< Of activations, where known: likewise.
 };
 
 /// By tensor name.

@@ -108,8 +108,19 @@ io::OverrideContext context_for(const QuantizeRequest& request, const graph::Gra
   return context;
 }
 
-/// File by file: later ones win.
-Result<void> apply_overrides(const QuantizeRequest& request, const graph::Graph& as_read, PreparedModel& model,
+/// With the shapes of data, so that the number of channels is looked at where the file still has a line.
+EncodingTargets targets_with_shapes(const graph::Graph& graph, const ops::Facts& facts) {
+  EncodingTargets targets = precision::encoding_targets(graph);
+  for (std::size_t v = 0; v < graph.values.size(); ++v) {
+    EncodingTarget& target = targets.at(graph.values[v].name);
+    if (!target.shape && facts[v].type) target.data_shape = facts[v].type->shape;
+  }
+  return targets;
+}
+
+/// File by file: later ones win. Errors: of the files, with their lines.
+Result<void> apply_overrides(const QuantizeRequest& request, const graph::Graph& as_read,
+                             const ops::InputShapes& shapes, PreparedModel& model,
                              const std::function<void(const std::string&)>& warn) {
   if (request.quantization_overrides.empty()) return {};
   for (const std::filesystem::path& file : request.quantization_overrides) {
@@ -122,7 +133,9 @@ Result<void> apply_overrides(const QuantizeRequest& request, const graph::Graph&
     }
     restore_converts(*text, model);
     if (const std::string rule = io::recorded_arithmetic(*text); !rule.empty()) model.arithmetic = rule;
-    io::OverrideContext context = context_for(request, as_read, model, precision::encoding_targets(model.graph));
+    const Result<ops::Facts> facts = ops::infer_facts(model.graph, shapes);
+    if (!facts.ok()) return facts.error();
+    io::OverrideContext context = context_for(request, as_read, model, targets_with_shapes(model.graph, *facts));
     const Result<io::OverridesFile> read = io::read_overrides(*text, file.string(), context);
     if (!read.ok()) return read.error();
     std::ranges::for_each(read->warnings, warn);
@@ -242,15 +255,17 @@ Result<void> give_orders(const QuantizeRequest& request, const graph::Graph& as_
                          const TargetProfile* target, PreparedModel& model,
                          const std::function<void(const std::string&)>& warn) {
   precision::Orders of_model = std::exchange(model.orders, {});
+  const std::string place = request.model.model.string();
   // With weights alone on integers there are no widths of data to follow.
   const TargetProfile* widths_of = request.options.act_bits == 32 ? nullptr : target;
   if (widths_of != nullptr) {
-    if (auto done = order_for_target(request, *widths_of, shapes, model, warn); !done.ok()) return done;
+    if (auto done = order_for_target(request, *widths_of, shapes, model, warn); !done.ok())
+      return done.error().at(place);
   }
-  const Result<ops::Facts> facts = ops::infer_facts(model.graph, shapes);
-  if (!facts.ok()) return facts.error();
+  Result<ops::Facts> facts = ops::infer_facts(model.graph, shapes);
+  if (!facts.ok()) return facts.error().at(place);
   Result<precision::MixedOrders> mixed = precision::mixed_orders(model.graph, *facts, request.options);
-  if (!mixed.ok()) return mixed.error();
+  if (!mixed.ok()) return mixed.error().at(place);
   std::ranges::for_each(mixed->warnings, warn);
   std::optional<io::QuantsimConfig> config;
   Result<precision::Orders> of_aimet = orders_of_aimet(request, as_read, model, *facts, config, warn);
@@ -259,23 +274,28 @@ Result<void> give_orders(const QuantizeRequest& request, const graph::Graph& as_
   put_behind(model.orders, *std::move(of_aimet));
   put_behind(model.orders, std::move(of_target));
   put_behind(model.orders, std::move(mixed->orders));
-  if (auto done = apply_overrides(request, as_read, model, warn); !done.ok()) return done;
+  if (auto done = apply_overrides(request, as_read, shapes, model, warn); !done.ok()) return done;
+  facts = ops::infer_facts(model.graph, shapes);  // With the converts that files record.
+  if (!facts.ok()) return facts.error();
   if (widths_of != nullptr) follow(request, *widths_of, *facts, model);
   if (is_float_model(request)) keep_all_real(model, *facts, request.options);
   if (request.float_fallback) {
     const graph::RealFormat format = real_format(request.options);
-    if (auto done = fall_back_to_float(shapes, request, model, format); !done.ok()) return done;
+    if (auto done = fall_back_to_float(shapes, request, model, format); !done.ok()) return done.error().at(place);
   }
   if (config) {
     auto legal = check_kernels(*config, as_read, model.graph, *facts, request.options, given_of(model));
     if (!legal.ok()) return legal;
   }
-  if (auto done = convert(request, shapes, widths_of, model, warn); !done.ok()) return done;
+  if (auto done = convert(request, shapes, widths_of, model, warn); !done.ok()) return done.error().at(place);
   // Converts into integers would need a range, too.
   if (request.float_fallback) {
-    if (auto done = fall_back_to_float(shapes, request, model, graph::RealFormat::kFloat32); !done.ok()) return done;
+    if (auto done = fall_back_to_float(shapes, request, model, graph::RealFormat::kFloat32); !done.ok())
+      return done.error().at(place);
   }
-  return target == nullptr ? Result<void>() : check_target_plan(*target, model, shapes, request.options);
+  if (target == nullptr) return {};
+  const Result<void> legal = check_target_plan(*target, model, shapes, request.options);
+  return legal.ok() ? legal : legal.error().at(place);
 }
 
 std::string reason_to_be_real(const graph::Node& node, const precision::Plan& plan) {

@@ -25,8 +25,9 @@ Result<PreparedModel> prepare_for_overrides(const QuantizeRequest& request, cons
 /// Puts what --aimet_config, options.mixed and the override files say into model.orders and model.encodings, the
 /// strongest last, and the converts they need into model.graph. With request.float_fallback what is left without
 /// encoding becomes real. `as_read`: the graph of the file, whose names users know. `target`, unless nullptr: what its
-/// rules ask for stands above --aimet_config and below all else. Errors: those of precision::mixed_orders(), of
-/// check_kernels() and of reading the files; kUsage for a node that the target cannot compute as planned.
+/// rules ask for stands above --aimet_config and below all else. Errors, with the name of the
+/// file at fault: those of precision::mixed_orders(), of check_kernels() and of reading the files; kUsage for a node
+/// that the target cannot compute as planned.
 Result<void> give_orders(const QuantizeRequest& request, const graph::Graph& as_read, const ops::InputShapes& shapes,
                          const TargetProfile* target, PreparedModel& model,
                          const std::function<void(const std::string&)>& warn);

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 
 #include "core/errors.hpp"
 #include "core/ordered_parallel.hpp"
@@ -340,6 +341,10 @@ int num_threads_for(int requested, std::int64_t num_samples) {
 }
 
 Result<std::string> read_text(const std::filesystem::path& path) {
+  std::error_code unknown;
+  // Devices may have no end.
+  if (std::filesystem::is_character_file(path, unknown) || std::filesystem::is_block_file(path, unknown))
+    return Error{ErrorCode::kInvalidInput, path.string() + ": cannot be read (it is a device)"};
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   if (file) text << file.rdbuf();

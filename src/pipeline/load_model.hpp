@@ -131,7 +131,7 @@ Result<FixedPointOptions> fixed_options_for(const EncodingSet& encodings, const 
 /// `requested`, or one thread for each processor if 0; never more than samples.
 int num_threads_for(int requested, std::int64_t num_samples);
 
-/// The whole text of a file. Errors: kInvalidInput with path and reason.
+/// The whole text of a file. Errors: kInvalidInput with path and reason, also for a device, which may have no end.
 Result<std::string> read_text(const std::filesystem::path& path);
 
 }  // namespace halfstep::pipeline

@@ -116,7 +116,7 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   const std::string place = request.model.model.string();
   story.num_nodes = model.graph.nodes.size();
   if (auto done = pipeline::give_orders(request, as_read, sources->shapes, target, model, warn); !done.ok())
-    return done.error().at(place);
+    return done.error();
   if (request.shard) return observe_shard(request, *sources, model, observer, story);
 
   // Observe, decide, and change what algorithms change.

@@ -16,6 +16,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr char kOnlyConstants[] = "only constants with axes have block-wise scales";
+
 std::int64_t blocks_in(std::int64_t extent, std::int64_t block_size) { return (extent + block_size - 1) / block_size; }
 
 /// The positive integer in 'block_size'.
@@ -38,7 +40,7 @@ struct BlockedShape {
 };
 
 Result<BlockedShape> blocked_shape(const EncodingTarget& target, std::optional<int> block_axis, std::int64_t size) {
-  if (!target.shape || target.shape->rank() < 1) return invalid("only constants with axes have block-wise scales");
+  if (!target.shape || target.shape->rank() < 1) return invalid(kOnlyConstants);
   BlockedShape blocked{.scales = *target.shape, .channel_axis = target.channel_axis.value_or(0)};
   if (block_axis) {
     blocked.block_axis = *block_axis;
@@ -219,7 +221,8 @@ Result<RawBlocks> read_blocks_2(const json& entry, const EncodingTarget& target)
   if (!grid.ok()) return grid.error();
   const Result<std::int64_t> size = block_size_of(entry);
   if (!size.ok()) return size.error();
-  const Result<int> axis = axis_of(entry, target.shape ? target.shape->rank() : 0);
+  if (!target.shape) return invalid(kOnlyConstants);
+  const Result<int> axis = axis_of(entry, target.shape->rank());
   if (!axis.ok()) return axis.error();
   const Result<BlockedShape> shape = blocked_shape(target, *axis, *size);
   if (!shape.ok()) return shape.error();

@@ -36,8 +36,9 @@ Result<Encoding> encoding_of(const RawEntry& raw, const EncodingTarget& target) 
     return invalid("it has " + std::to_string(raw.params.size()) + " channels, the tensor has no channel axis");
   }
   Result<Encoding> encoding = Encoding::per_channel(raw.grid, *axis, raw.params);
-  if (!encoding.ok() || !target.shape) return encoding;
-  if (Result<void> fits = check_fits(*encoding, *target.shape); !fits.ok()) return fits.error();
+  const std::optional<Shape>& shape = target.shape ? target.shape : target.data_shape;
+  if (!encoding.ok() || !shape) return encoding;
+  if (Result<void> fits = check_fits(*encoding, *shape); !fits.ok()) return fits.error();
   return encoding;
 }
 

@@ -39,9 +39,14 @@ Result<RawEntry> read_entry_1(const json& object) {
   }
   if (object.contains("enc_type")) {
     const json& kind = object["enc_type"];
+    if (!kind.is_string()) return invalid("field 'enc_type' is not a string");
+    if (kind == "PER_BLOCK" || kind == "LPBQ") {
+      return unsupported("enc_type " + halfstep::quoted(kind.get<std::string>()) +
+                         " is not supported, only PER_TENSOR and PER_CHANNEL are");
+    }
     if (kind != "PER_TENSOR" && kind != "PER_CHANNEL") {
-      return Error{ErrorCode::kUnsupported, "enc_type " + kind.dump(-1, ' ', true, json::error_handler_t::replace) +
-                                                " is not supported, only PER_TENSOR and PER_CHANNEL are"};
+      return invalid("enc_type " + halfstep::quoted(kind.get<std::string>()) +
+                     " is not one of PER_TENSOR, PER_CHANNEL, PER_BLOCK and LPBQ");
     }
     entry.per_channel = kind == "PER_CHANNEL";
   }

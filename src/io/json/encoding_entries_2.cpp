@@ -13,7 +13,9 @@ Result<IntGrid> grid_of_dtype(const std::string& dtype) {
     if (dtype == "int" + std::to_string(bits)) return signed_grid(bits);
     if (dtype == "uint" + std::to_string(bits) && bits < kMaxWidth) return unsigned_grid(bits);
   }
-  return Error{ErrorCode::kUnsupported, "output_dtype " + halfstep::quoted(dtype) + " is not supported"};
+  const std::string type = "output_dtype " + halfstep::quoted(dtype);
+  if (dtype.starts_with("float")) return unsupported(type + " is not supported");
+  return invalid(type + " is not one of int2, int4, int8, int16, int32, uint2, uint4, uint8 and uint16");
 }
 
 Result<RawEntry> read_entry_2(const json& object) {

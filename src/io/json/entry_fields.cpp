@@ -22,9 +22,10 @@ Result<double> number_value(const json& value, const char* key) {
 
 Result<std::int64_t> integer_value(const json& value, const char* key) {
   const Result<double> number = number_value(value, key);
-  if (!number.ok() || *number != std::floor(*number) || std::fabs(*number) > 9e15) {
+  if (!number.ok() || *number != std::floor(*number)) {
     return invalid("field " + halfstep::quoted(key) + " is not an integer");
   }
+  if (std::fabs(*number) > 9e15) return invalid("field " + halfstep::quoted(key) + " is out of range");
   return static_cast<std::int64_t>(*number);
 }
 

@@ -20,6 +20,14 @@ constexpr std::array kVersions{"0.4.0", "0.5.0", "0.6.1", "1.0.0", "2.0.0", "2.1
 /// What stands beside the sections and steers nothing.
 constexpr std::array kInformation{"version", "halfstep", "producer", "quantizer_args", "excluded_layers"};
 
+/// Why an entry of a list is nobody's, as the end of a sentence; empty if it has a name.
+std::string fault_of_name(const json& entry) {
+  if (!entry.is_object()) return " is not an object";
+  const auto name = entry.find("name");
+  if (name == entry.end()) return " has no name";
+  return name->is_string() ? "" : " has a name that is not a string";
+}
+
 class ItemReader {
  public:
   ItemReader(const json& document, const std::string& file, bool lenient)
@@ -96,14 +104,13 @@ class ItemReader {
       const json& entry = in_list ? entries[i] : entries[member.key];
       std::string name = member.key;
       if (in_list) {
-        const auto stored = entry.is_object() ? entry.find("name") : entry.end();
-        if (!entry.is_object() || stored == entry.end() || !stored->is_string()) {
-          auto done =
-              complain(at_line(member.line) + ": entry " + std::to_string(i) + " of " + section.key + " has no name");
+        const std::string fault = fault_of_name(entry);
+        if (!fault.empty()) {
+          auto done = complain(at_line(member.line) + ": entry " + std::to_string(i) + " of " + section.key + fault);
           if (!done.ok()) return done;
           continue;
         }
-        name = stored->get<std::string>();
+        name = entry["name"].get<std::string>();
       }
       if (auto ok = add(section.key, std::move(name), member.line, entry, in_list); !ok.ok()) return ok;
     }

@@ -61,7 +61,8 @@ struct OverrideContext {
 /// versions below 2 must be there) or of another kind, two entries of one name. If not lenient also: an unknown
 /// version, name (with the nearest one), key or section for the tensor's kind, a missing or mistyped field, a width out
 /// of range, a number of channels that is not the tensor's, channels of a parameter that are not symmetric, a whole
-/// grid for a tensor that is gone; kUnsupported for floating-point formats of 8 bits and less.
+/// grid for a tensor that is gone; kUnsupported for floating-point formats of 8 bits and less and
+/// for zero points between two codes.
 Result<OverridesFile> read_overrides(std::string_view text, const std::string& file, const OverrideContext& context);
 
 }  // namespace halfstep::io

@@ -8,8 +8,10 @@
 
 namespace halfstep::io {
 
-/// The document; a key that occurs twice in one object is an error, not a silent loss.
-/// Errors: kInvalidInput with line and byte, or the name that occurs twice; without the file's name.
+/// The document; a key that occurs twice in one object is an error, not a silent loss. At most 64 levels deep, so that
+/// its readers may recurse.
+/// Errors: kInvalidInput with the line, and with the byte, the number's kind or the name that occurs twice; without
+/// the file's name.
 Result<nlohmann::json> parse_json(std::string_view text);
 
 }  // namespace halfstep::io

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <initializer_list>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "core/errors.hpp"
@@ -116,10 +118,14 @@ Result<QuantsimRange> read_constraints(const json& object, const std::string& pl
   if (auto ok = check_keys(object, {"min", "max"}, at); !ok.ok()) return ok.error();
   const Result<double> min = number_field(object, "min");
   if (!min.ok()) return min.error().at(at);
+  constexpr double kLargest = std::numeric_limits<float>::max();
+  const Error too_large = invalid(at + ": min and max must be within the range of float32");
+  if (std::abs(*min) > kLargest) return too_large;
   QuantsimRange range{.min = *min, .max = std::nullopt};
   if (!object.contains("max")) return range;
   const Result<double> max = number_field(object, "max");
   if (!max.ok()) return max.error().at(at);
+  if (std::abs(*max) > kLargest) return too_large;
   if (*min >= *max) return invalid(at + ": min is not below max");
   range.max = *max;
   return range;

@@ -24,7 +24,7 @@ TEST(ReadOverrides, ErrorsWhateverHowStrict) {
       {R"({"version":"2.0.0","activation_encodings":{},"param_encodings":{}})",
        "ov.json: there is no 'encodings': files of version 2 hold their entries there"},
       {R"({"version":"2.0.0","encodings":3})", "ov.json:1: encodings is neither a list nor an object"},
-      {version0(R"("conv1":1,"conv1":2)"), "ov.json: the name 'conv1' occurs twice"},
+      {version0(R"("conv1":1,"conv1":2)"), "ov.json: the name 'conv1' occurs twice in one object, again on line 1"},
       {version0(R"("conv1":[{"bitwidth":8}])", R"("conv1":[{"bitwidth":8}])"),
        "ov.json:1: param_encodings 'conv1': the tensor has an entry already, on line 1"},
       {version1(R"({"name":"conv1","bw":8},)"
@@ -47,6 +47,8 @@ TEST(ReadOverrides, ErrorsThatLenientReadingSkips) {
       {R"({"activation_encodings":{},"param_encodings":{},"produser":1})",
        "ov.json:1: unknown key 'produser', did you mean 'producer'?"},
       {version1(R"({"bw":8})"), "ov.json:1: entry 0 of activation_encodings has no name"},
+      {version1(R"({"name":8})"), "ov.json:1: entry 0 of activation_encodings has a name that is not a string"},
+      {version1("8"), "ov.json:1: entry 0 of activation_encodings is not an object"},
       {version0(R"("con1":[{"bitwidth":8}])"),
        act + "'con1': the model has no tensor of that name, did you mean 'conv1'?"},
       {version0(R"("zzzzzzzz":[{"bitwidth":8}])"), act + "'zzzzzzzz': the model has no tensor of that name"},
@@ -60,6 +62,8 @@ TEST(ReadOverrides, ErrorsThatLenientReadingSkips) {
        act + "'conv1': a width of 7 bits without a grid is none of 4, 8, 16 and 32"},
       {version0(R"("conv1":[{"bitwidth":33,"min":0,"max":1}])"),
        act + "'conv1': a width of 33 bits is outside 2 to 32"},
+      {version0(R"("conv1":[{"bitwidth":10000000000000000,"min":0,"max":1}])"),
+       act + "'conv1': field 'bitwidth' is out of range"},
       {version0(R"("conv1":[{"bitwidth":8,"dtype":"float"}])"),
        act + "'conv1': real numbers of 8 bits are neither float16 nor float32"},
       {version0(R"("conv1":[{"dtype":"float"}])"), act + "'conv1': field 'bitwidth' is missing"},
@@ -85,6 +89,15 @@ TEST(ReadOverrides, ErrorsThatLenientReadingSkips) {
        act + "'conv*': a pattern gives whole tensors a grid, not channels"},
       {version2(R"({"name":"conv1","output_dtype":"float8e5m2","y_scale":1})"),
        "ov.json:1: encodings 'conv1': output_dtype 'float8e5m2' is not supported"},
+      {version2(R"({"name":"conv1","output_dtype":"uint7","y_scale":1})"),
+       "ov.json:1: encodings 'conv1': output_dtype 'uint7' is not one of int2, int4, int8, int16, int32, uint2, uint4, "
+       "uint8 and uint16"},
+      {version2(R"({"name":"conv1","output_dtype":"int8","axis":1,"block_size":2,"y_scale":[[1]]})"),
+       "ov.json:1: encodings 'conv1': only constants with axes have block-wise scales"},
+      {version1(R"({"name":"conv1","bw":8,"enc_type":"PER_ROW","is_sym":false,"scale":[1],"offset":[0]})"),
+       act + "'conv1': enc_type 'PER_ROW' is not one of PER_TENSOR, PER_CHANNEL, PER_BLOCK and LPBQ"},
+      {version1(R"({"name":"conv1","bw":8,"enc_type":["PER_TENSOR"],"is_sym":false,"scale":[1],"offset":[0]})"),
+       act + "'conv1': field 'enc_type' is not a string"},
       {version0(R"("pre":[{"bitwidth":8,"min":-1,"max":1}])"),
        act + "'pre': the tensor is the input of Relu 'r', which is part of 'c2'; write the entry for 'conv2', or a "
              "width without a grid"},
@@ -98,6 +111,17 @@ TEST(ReadOverrides, ErrorsThatLenientReadingSkips) {
     EXPECT_TRUE(lenient.overrides.empty()) << file.text;
     EXPECT_EQ(lenient.warnings, std::vector<std::string>{file.message});
   }
+}
+
+TEST(ReadOverrides, ChannelsOfDataAreCountedWhereItsShapeIsKnown) {
+  const std::string text = version1(R"({"name":"conv1","bw":8,"is_sym":false,"scale":[1,1],"offset":[0,0]})");
+  EXPECT_EQ(error_of(text), "none");
+  OverrideContext known = context();
+  known.targets.at("conv1").data_shape = Shape{1, 3};
+  const auto file = read_overrides(text, "ov.json", known);
+  ASSERT_FALSE(file.ok());
+  EXPECT_EQ(file.error().message,
+            "ov.json:1: activation_encodings 'conv1': the encoding has 2 channels, axis 1 of [1, 3] has 3");
 }
 
 TEST(ReadOverrides, TwoTensorsThatMovedToOne) {

@@ -29,10 +29,10 @@ TEST(ReadRecipe, ErrorsNameFileAndPlace) {
     std::string message;
   };
   const std::vector<Bad> bad = {
-      {"", "r.json: not valid JSON at byte 1, line 1"},
+      {"", "r.json: not valid JSON at byte 1, line 1: the file is empty"},
       {"{\"options\": {\n\"a\": 1,\n}}", "r.json: not valid JSON at byte 23, line 3"},
-      {R"({"options": {"a": 1e999}})", "r.json: not valid JSON: a number is out of range"},
-      {R"({"options": {"a": 1, "a": 2}})", "r.json: the name 'a' occurs twice"},
+      {R"({"options": {"a": 1e999}})", "r.json: not valid JSON: a number on line 1 is out of range"},
+      {R"({"options": {"a": 1, "a": 2}})", "r.json: the name 'a' occurs twice in one object, again on line 1"},
       {"[]", "r.json: the document is not an object"},
       {"{}", "r.json: there is no key 'options'"},
       {R"({"options": []})", "r.json: 'options' is not an object"},

@@ -260,7 +260,7 @@ class WrongEncodings(tool_test.ToolTest):
                 self.check(["'y'", word], document({**ENTRY, **changes}))
 
     def test_blocks(self):
-        self.check(["'y'", "PER_BLOCK"], document({**ENTRY, "enc_type": "PER_BLOCK"}), UNSUPPORTED)
+        self.check(["'y'", "block_size"], document({**ENTRY, "enc_type": "PER_BLOCK"}))
 
     def test_channel_count(self):
         self.check(["'w'", "5", "3"], document(params=[{**WEIGHT, "scale": [0.1] * 5, "offset": [-128] * 5}]))

@@ -40,14 +40,14 @@ Result<void> check_target_plan(const TargetProfile& target, const PreparedModel&
   const Result<ops::Facts> facts = ops::infer_facts(model.graph, shapes);
   if (!facts.ok()) return facts.error();
   const precision::Plan plan = precision::choose_tensors(model.graph, *facts, options, given_of(model));
-  return precision::check_kinds(model.graph, *facts, target,
-                                precision::kinds_of(model.graph, *facts, plan, model.encodings), plan);
+  return precision::check_kinds(model.graph, target, precision::kinds_of(model.graph, *facts, plan, model.encodings),
+                                plan);
 }
 
 Result<void> check_target_grids(const TargetProfile& target, const PreparedModel& model, const ops::Facts& facts,
                                 const precision::Plan& plan) {
   const precision::TensorKinds kinds = precision::kinds_of(model.graph, facts, model.encodings);
-  if (auto legal = precision::check_kinds(model.graph, facts, target, kinds, plan); !legal.ok()) return legal;
+  if (auto legal = precision::check_kinds(model.graph, target, kinds, plan); !legal.ok()) return legal;
   return precision::check_grids(model.graph, facts, target, model.encodings);
 }
 

@@ -26,8 +26,8 @@ TensorKinds kinds_of(const graph::Graph& graph, const ops::Facts& facts, const E
 
 /// Every node: the target has the operator, for these widths, together; what stays real has a host to run on.
 /// `plan` is for the remedies.
-Result<void> check_kinds(const graph::Graph& graph, const ops::Facts& facts, const TargetProfile& target,
-                         const TensorKinds& kinds, const Plan& plan);
+Result<void> check_kinds(const graph::Graph& graph, const TargetProfile& target, const TensorKinds& kinds,
+                         const Plan& plan);
 
 /// Every grid: kind of scale, zero point, one or by channel, fixed ones, integers of biases, pair sums, shifts.
 Result<void> check_grids(const graph::Graph& graph, const ops::Facts& facts, const TargetProfile& target,

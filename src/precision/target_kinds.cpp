@@ -39,9 +39,8 @@ NumberKind planned_kind(const graph::Graph& graph, ValueId id, const Plan& plan,
 
 class KindJudge {
  public:
-  KindJudge(const graph::Graph& graph, const ops::Facts& facts, const TargetProfile& target, const TensorKinds& kinds,
-            const Plan& plan)
-      : graph_(graph), facts_(facts), target_(target), kinds_(kinds), plan_(plan) {}
+  KindJudge(const graph::Graph& graph, const TargetProfile& target, const TensorKinds& kinds, const Plan& plan)
+      : graph_(graph), target_(target), kinds_(kinds), plan_(plan) {}
 
   Result<void> judge(const graph::Node& node) const {
     if (node.outputs.empty() || !kind_of(node.outputs[0])) return {};
@@ -133,7 +132,6 @@ class KindJudge {
   }
 
   const graph::Graph& graph_;
-  const ops::Facts& facts_;
   const TargetProfile& target_;
   const TensorKinds& kinds_;
   const Plan& plan_;
@@ -164,9 +162,9 @@ TensorKinds kinds_of(const graph::Graph& graph, const ops::Facts& facts, const E
   });
 }
 
-Result<void> check_kinds(const graph::Graph& graph, const ops::Facts& facts, const TargetProfile& target,
-                         const TensorKinds& kinds, const Plan& plan) {
-  const KindJudge judge(graph, facts, target, kinds, plan);
+Result<void> check_kinds(const graph::Graph& graph, const TargetProfile& target, const TensorKinds& kinds,
+                         const Plan& plan) {
+  const KindJudge judge(graph, target, kinds, plan);
   for (const graph::Node& node : graph.nodes) {
     if (Result<void> legal = judge.judge(node); !legal.ok()) return legal;
   }

@@ -80,7 +80,7 @@ Ordered ordered(graph::Graph graph, const TargetProfile& target, const Orders& u
 }
 
 std::string objection(const Ordered& model, const TargetProfile& target) {
-  const auto legal = check_kinds(model.graph, model.facts, target,
+  const auto legal = check_kinds(model.graph, target,
                                  kinds_of(model.graph, model.facts, model.plan, model.given.encodings), model.plan);
   return legal.ok() ? "" : legal.error().message;
 }

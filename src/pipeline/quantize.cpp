@@ -72,6 +72,46 @@ Result<QuantizeOutcome> observe_shard(const QuantizeRequest& request, pipeline::
   return outcome;
 }
 
+/// What the user should know of the encodings that were chosen.
+void tell_of_plan(const QuantizeRequest& made, const PreparedModel& model, const pipeline::Quantized& quantized,
+                  const QuantizeStory& story, const std::function<void(const std::string&)>& warn) {
+  if (story.num_imported > 0 && made.quantization_overrides.empty() && story.num_imported == model.encodings.size()) {
+    warn(made.model.model.string() + ": every tensor carries an encoding already; all are kept as they are" +
+         (pipeline::asks_for_precision(made.options) ? ", so precision options have no effect" : ""));
+  }
+  for (const std::string& warning : quantized.warnings) warn(warning);
+  for (const std::string& line : precision::unmet_orders(model.graph, quantized.facts, quantized.plan, model.encodings))
+    warn(line);
+}
+
+/// Fills the report but for what samples show. Errors: those of lowering, and of the target's check of the Program.
+Result<void> describe(const QuantizeRequest& made, const pipeline::Sources& sources, const TargetProfile* target,
+                      const PreparedModel& model, const pipeline::Quantized& quantized, QuantizeStory& story) {
+  story.report.kind = "quantize";
+  story.report.tool_version = kVersion;
+  story.report.model = made.model.model.string();
+  story.report.input_list = made.input_list.string();
+  story.report.mode = "fixed";
+  story.report.arithmetic = name_of(story.fixed.arithmetic);
+  story.report.options = settings_of(made);
+  const Result<lower::Program> program =
+      lower::fixed_program(model.graph, sources.shapes, model.encodings, story.fixed);
+  if (!program.ok()) return program.error();
+  if (target != nullptr) {
+    const Result<void> legal = pipeline::check_target_program(*target, model.graph, *program);
+    if (!legal.ok()) return legal.error();
+  }
+  for (const lower::Island& island : program->islands) {
+    const graph::Node& node = model.graph.node(island.node);
+    const std::string asked = pipeline::reason_to_be_real(node, quantized.plan);
+    story.report.float_islands.push_back({island.label, node.op_type, asked.empty() ? island.reason : asked});
+  }
+  pipeline::count_encodings(model.encodings, story.report);
+  story.report.coverage = precision::coverage_of(model.graph, quantized.facts, quantized.plan, model.encodings);
+  story.num_observed = static_cast<std::size_t>(quantized.counts.observed);
+  return {};
+}
+
 }  // namespace
 
 Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer& observer) {
@@ -112,11 +152,11 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   Result<PreparedModel> prepared = pipeline::prepare_for_overrides(request, *raw, sources->shapes, observer, warn);
   if (!prepared.ok()) return prepared.error();
   PreparedModel model = *std::move(prepared);
-  if (Result<void> sayable = io::check_version(model.encodings, *version); !sayable.ok()) return sayable.error();
   const std::string place = request.model.model.string();
   story.num_nodes = model.graph.nodes.size();
   if (auto done = pipeline::give_orders(request, as_read, sources->shapes, target, model, warn); !done.ok())
     return done.error();
+  if (Result<void> sayable = io::check_version(model.encodings, *version); !sayable.ok()) return sayable.error();
   if (request.shard) return observe_shard(request, *sources, model, observer, story);
 
   // Observe, decide, and change what algorithms change.
@@ -125,15 +165,7 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   QuantizeRequest made = request;  // With what a search decides.
   Result<pipeline::Quantized> quantized = pipeline::make_quantized(made, *sources, model, observer, story);
   if (!quantized.ok()) return quantized.error().at(place);
-  if (story.num_imported > 0 && request.quantization_overrides.empty() &&
-      story.num_imported == model.encodings.size()) {
-    warn(place + ": every tensor carries an encoding already; all are kept as they are" +
-         (pipeline::asks_for_precision(made.options) ? ", so precision options have no effect" : ""));
-  }
-  for (const std::string& warning : quantized->warnings) warn(warning);
-  for (const std::string& line :
-       precision::unmet_orders(model.graph, quantized->facts, quantized->plan, model.encodings))
-    warn(line);
+  tell_of_plan(made, model, *quantized, story, warn);
   if (model.encodings.empty() && model.orders.empty()) {
     return Error{ErrorCode::kUnsupported, place +
                                               ": nothing to quantize, no operator of this model computes on float32 "
@@ -149,29 +181,9 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   story.fixed = *fixed;
 
   // Judge and write.
-  story.report.kind = "quantize";
-  story.report.tool_version = kVersion;
-  story.report.model = place;
   story.report.quantized = paths->model.string();
-  story.report.input_list = request.input_list.string();
-  story.report.mode = "fixed";
-  story.report.arithmetic = name_of(story.fixed.arithmetic);
-  story.report.options = settings_of(made);
-  const Result<lower::Program> program =
-      lower::fixed_program(model.graph, sources->shapes, model.encodings, story.fixed);
-  if (!program.ok()) return program.error().at(place);
-  if (target != nullptr) {
-    const Result<void> legal = pipeline::check_target_program(*target, model.graph, *program);
-    if (!legal.ok()) return legal.error().at(place);
-  }
-  for (const lower::Island& island : program->islands) {
-    const graph::Node& node = model.graph.node(island.node);
-    const std::string asked = pipeline::reason_to_be_real(node, quantized->plan);
-    story.report.float_islands.push_back({island.label, node.op_type, asked.empty() ? island.reason : asked});
-  }
-  pipeline::count_encodings(model.encodings, story.report);
-  story.report.coverage = precision::coverage_of(model.graph, quantized->facts, quantized->plan, model.encodings);
-  story.num_observed = static_cast<std::size_t>(quantized->counts.observed);
+  if (auto described = describe(made, *sources, target, model, *quantized, story); !described.ok())
+    return described.error().at(place);
   if (sources->reader) {
     if (auto judged = validate(request, *quantized, model, *sources->reader, observer, story); !judged.ok())
       return judged.error();

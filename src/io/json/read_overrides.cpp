@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "core/errors.hpp"
+#include "core/glob.hpp"
 #include "core/text.hpp"
-#include "io/json/name_pattern.hpp"
 #include "io/json/override_entry.hpp"
 #include "io/json/override_items.hpp"
 #include "io/json/overrides_json.hpp"
@@ -132,11 +132,10 @@ class OverrideReader {
   Result<void> take_matched(std::size_t i) {
     const OverrideItem& item = items_[i];
     if (!is_pattern(item)) return {};
-    const PatternKind kind = item.says_pattern ? PatternKind::kWildcard : PatternKind::kStars;
+    const GlobKind kind = item.says_pattern ? GlobKind::kWildcards : GlobKind::kStars;
     bool matches = false;
     for (const std::string& name : names_) {
-      if (!suits(item.section, context_.targets.find(name)->second) || !matches_pattern(item.name, name, kind))
-        continue;
+      if (!suits(item.section, context_.targets.find(name)->second) || !matches_glob(item.name, name, kind)) continue;
       matches = true;
       if (auto ok = claim(i, name, item.place, Claim::kMatched); !ok.ok()) return ok;
     }

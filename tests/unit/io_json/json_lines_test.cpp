@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "io/json/name_pattern.hpp"
+#include "core/glob.hpp"
 
 namespace halfstep::io {
 namespace {
@@ -34,7 +34,7 @@ TEST(JsonLines, TextsThatLookLikeStructure) {
 
 TEST(NamePattern, StarsAndWildcards) {
   const auto stars = [](const char* pattern, const char* name) {
-    return matches_pattern(pattern, name, PatternKind::kStars);
+    return matches_glob(pattern, name, GlobKind::kStars);
   };
   EXPECT_TRUE(stars("*", ""));
   EXPECT_TRUE(stars("a*", "a/b/c"));
@@ -45,9 +45,9 @@ TEST(NamePattern, StarsAndWildcards) {
   EXPECT_FALSE(stars("a*b", "abc"));
   EXPECT_FALSE(stars("", "x"));
   EXPECT_FALSE(stars("a?c", "abc"));
-  EXPECT_TRUE(matches_pattern("a?c*", "abcd", PatternKind::kWildcard));
-  EXPECT_FALSE(matches_pattern("a?", "a", PatternKind::kWildcard));
-  EXPECT_TRUE(matches_pattern("*?*?", "ab", PatternKind::kWildcard));
+  EXPECT_TRUE(matches_glob("a?c*", "abcd", GlobKind::kWildcards));
+  EXPECT_FALSE(matches_glob("a?", "a", GlobKind::kWildcards));
+  EXPECT_TRUE(matches_glob("*?*?", "ab", GlobKind::kWildcards));
 }
 
 }  // namespace

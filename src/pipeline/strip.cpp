@@ -25,6 +25,12 @@ void remove_converts(graph::Graph& graph) {
 
 Result<QuantizeOutcome> strip(const QuantizeRequest& request, const Observer& observer) {
   const std::string place = request.model.model.string();
+  if (!request.input_list.empty() || !request.quantization_overrides.empty() || request.report ||
+      request.encodings_out) {
+    return usage(
+        "--strip writes the float model and nothing else: --input_list, --quantization_overrides, --report and " +
+        std::string("--encodings_out have no effect"));
+  }
   const std::filesystem::path path = request.output_path.value_or(request.model.model.stem().string() + ".float.onnx");
   if (auto fit = pipeline::check_outputs({{"the model", request.model.model}}, {{"the float model", path}}); !fit.ok())
     return fit.error();

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "precision/convert_inserter.hpp"
 #include "unit/precision/graphs.hpp"
 
 namespace halfstep::precision {
@@ -152,6 +153,51 @@ TEST(InsertConverts, AConcatWithOneOperandOnAGridTakesAllOnes) {
   // m only moves real numbers, but as it is to have 4 bits and somebody reads k as integers, it will be on a grid.
   const Converted moved(g, {{"a", {single()}}, {"m", {bits(4)}}});
   EXPECT_EQ(moved.operand("k", 0), "a_converted");
+}
+
+TEST(InsertConverts, AWeightOfRealAndOtherNodesIsTwo) {
+  GraphBuilder g = start();
+  g.node("Conv", {"x", "w"}, {"a"}).node("Conv", {"a", "w"}, {"b"}).output("b");
+  const Converted made(g, {{"b", {single()}}});
+  EXPECT_EQ(made.operand("a", 1), "w");
+  EXPECT_EQ(made.operand("b", 1), "w_real");
+  EXPECT_EQ(made.converts(), Names{});
+}
+
+TEST(InsertConverts, OutputsOfOneNodeAreRealTogether) {
+  GraphBuilder g = start();
+  g.constant("sizes", Tensor::of<std::int64_t>({2}, {1, 1}));
+  g.node("Conv", {"x", "w"}, {"a"}).node("Split", {"a", "sizes"}, {"s", "t"});
+  g.last_node().attributes.set("axis", std::int64_t{2});
+  g.node("Sigmoid", {"s"}, {"y"}).node("Sigmoid", {"t"}, {"z"}).output("y").output("z");
+  const Converted made(g, {{"t", {half()}}});
+  EXPECT_EQ(made.format("s"), RealFormat::kFloat16);
+  EXPECT_EQ(made.format("t"), RealFormat::kFloat16);
+  EXPECT_EQ(made.operand("y", 0), "s_converted");
+}
+
+TEST(InsertConverts, SizesOfResizeStayFloat32) {
+  GraphBuilder g = start();
+  g.constant("scales", Tensor::of<float>({4}, {1.0F, 1.0F, 2.0F, 2.0F}));
+  g.node("Resize", {"x", "", "scales"}, {"y"}).output("y");
+  const Converted made(g, {{"y", {half()}}, {"scales", {half()}}});
+  EXPECT_EQ(made.format("y"), RealFormat::kFloat16);
+  EXPECT_EQ(made.format("scales"), RealFormat::kFloat32);
+}
+
+TEST(InsertConverts, RecordsPutThemBack) {
+  GraphBuilder g = start();
+  g.node("Conv", {"x", "w"}, {"a"}).node("Sigmoid", {"a"}, {"s"}).node("Conv", {"a", "v"}, {"c"});
+  g.node("Add", {"s", "c"}, {"y"}).output("y");
+  const Converted made(g, {{"a", {half()}}});
+  graph::Graph again = g.graph();
+  const auto names = restore_converts(again, record_converts(made.graph, made.given().converts));
+  EXPECT_EQ(names, made.given().converts);
+  std::vector<std::string> read;
+  std::vector<std::string> read_again;
+  for (const graph::Node& node : made.graph.nodes) read.push_back(made.graph.value(node.inputs[0]).name);
+  for (const graph::Node& node : again.nodes) read_again.push_back(again.value(node.inputs[0]).name);
+  EXPECT_EQ(read_again, read);
 }
 
 TEST(InsertConverts, EncodingsOfRealTensorsGoWithALine) {

@@ -35,6 +35,8 @@ MAX_HALF_STEPS = 2.0
 # End to end the two may differ by this much of what quantization itself changes, or as ONNX Runtime does from itself.
 MAX_OF_QUANTIZATION_ERROR = 0.75
 SELF_MARGIN = 3.0
+# Of fewer values than this one flipped code decides: shown, not judged (ppocr_mobile_v2_cls has two a sample).
+MIN_VALUES_JUDGED = 64
 # As compare_with_onnxruntime.py has it for float models.
 MAX_OF_RANGE = 1e-4
 
@@ -281,6 +283,8 @@ def check_whole(checks, tools, case, model, folder, label):
     apart = {"plain": relative_error(ours, plain, real), "optimized": relative_error(ours, optimized, real)}
     checks.note(f"{label:10} of float {lost:.3g}; of ONNX Runtime plain {apart['plain']:.2g}, optimized "
                 f"{apart['optimized']:.2g}, itself {itself:.2g}; equal top-1 {equal_top1(ours, plain):.2f}")
+    if sum(output.size for outputs in real for output in outputs.values()) < MIN_VALUES_JUDGED:
+        return
     limit = max(MAX_OF_QUANTIZATION_ERROR * lost, SELF_MARGIN * itself)
     for kind, error in apart.items():
         checks.expect(error <= limit, f"{label} {kind}: {error:.3g} apart, {limit:.3g} allowed")

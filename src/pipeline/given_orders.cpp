@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "core/text.hpp"
-#include "io/json/encodings_json.hpp"
+#include "io/json/own_records.hpp"
 #include "io/json/overrides_json.hpp"
 #include "ops/operands.hpp"
 #include "pipeline/aimet_config.hpp"
@@ -126,13 +126,14 @@ Result<void> apply_overrides(const QuantizeRequest& request, const graph::Graph&
   for (const std::filesystem::path& file : request.quantization_overrides) {
     const Result<std::string> text = read_text(file);
     if (!text.ok()) return text.error();
-    if (!fits_weights(*text, model.graph)) {
+    const io::OwnRecords own = io::read_own_records(*text);
+    if (!fits_weights(own, model.graph)) {
       const Error other = other_weights(file.string(), request.model.model.string());
       if (!request.overrides_lenient) return other;
       warn(other.message);
     }
-    restore_converts(*text, model);
-    if (const std::string rule = io::recorded_arithmetic(*text); !rule.empty()) model.arithmetic = rule;
+    restore_converts(own, model);
+    if (!own.arithmetic.empty()) model.arithmetic = own.arithmetic;
     const Result<ops::Facts> facts = ops::infer_facts(model.graph, shapes);
     if (!facts.ok()) return facts.error();
     io::OverrideContext context = context_for(request, as_read, model, targets_with_shapes(model.graph, *facts));
@@ -140,7 +141,7 @@ Result<void> apply_overrides(const QuantizeRequest& request, const graph::Graph&
     if (!read.ok()) return read.error();
     std::ranges::for_each(read->warnings, warn);
     // Version 2 has no entries for real numbers; our own key has.
-    for (const auto& [name, bits] : io::recorded_reals(*text)) {
+    for (const auto& [name, bits] : own.reals) {
       io::Override real;
       real.tensor = name;
       real.place = file.string() + ": halfstep, reals";
@@ -148,7 +149,7 @@ Result<void> apply_overrides(const QuantizeRequest& request, const graph::Graph&
       if (context.targets.contains(name)) apply(real, context.targets, model);
     }
     for (const io::Override& override : read->overrides) apply(override, context.targets, model);
-    for (const std::string& name : io::recorded_int32(*text)) {
+    for (const std::string& name : own.int32) {
       if (context.targets.contains(name))
         model.orders[name].push_back({.bits = 32, .by = file.string() + ": halfstep, int32"});
     }

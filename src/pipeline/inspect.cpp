@@ -6,7 +6,7 @@
 #include <map>
 
 #include "core/text.hpp"
-#include "io/json/encodings_json.hpp"
+#include "io/json/own_records.hpp"
 #include "lower/lower.hpp"
 #include "lower/print_program.hpp"
 #include "ops/op_def.hpp"
@@ -158,7 +158,8 @@ Result<std::string> why_text(const InspectRequest& request, const Graph& as_read
     if (!read.ok()) return read.error();
     text = *std::move(read);
   }
-  return pipeline::story_of(*request.why, as_read, model, facts, io::recorded_rules(text), io::recorded_origins(text));
+  const io::OwnRecords own = io::read_own_records(text);
+  return pipeline::story_of(*request.why, as_read, model, facts, own.rules, own.origins);
 }
 
 }  // namespace

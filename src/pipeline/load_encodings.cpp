@@ -43,13 +43,13 @@ Result<void> share_with_copies(const RawModel& model, const ops::InputShapes& sh
 }
 
 /// Errors: as other_weights().
-Result<void> check_weights(const std::string& text, const std::filesystem::path& encodings, const RawModel& model,
+Result<void> check_weights(const io::OwnRecords& own, const std::filesystem::path& encodings, const RawModel& model,
                            const PreparedModel& prepared, const ops::InputShapes& shapes) {
-  if (fits_weights(text, prepared.graph)) return {};
+  if (fits_weights(own, prepared.graph)) return {};
   // What the caller keeps may have kept passes from folding.
   const Result<PreparedModel> free = prepare_model(model, shapes, {}, {});
   if (!free.ok()) return free.error();
-  if (fits_weights(text, free->graph)) return {};
+  if (fits_weights(own, free->graph)) return {};
   return other_weights(encodings.string(), model.path);
 }
 
@@ -68,15 +68,14 @@ Result<void> keep_real(const std::map<std::string, int>& reals, const std::set<s
 
 }  // namespace
 
-void restore_converts(const std::string& text, PreparedModel& model) {
+void restore_converts(const io::OwnRecords& own, PreparedModel& model) {
   precision::RecordedConverts converts;
-  for (const auto& [name, convert] : io::recorded_converts(text)) converts[name] = {convert.from, convert.readers};
+  for (const auto& [name, convert] : own.converts) converts[name] = {convert.from, convert.readers};
   model.converts.merge(precision::restore_converts(model.graph, converts));
 }
 
-bool fits_weights(const std::string& text, const graph::Graph& graph) {
-  const std::string recorded = io::recorded_weights(text);
-  return recorded.empty() || recorded == weights_fingerprint(graph);
+bool fits_weights(const io::OwnRecords& own, const graph::Graph& graph) {
+  return own.weights.empty() || own.weights == weights_fingerprint(graph);
 }
 
 Error other_weights(const std::string& file, const std::string& model) {
@@ -91,9 +90,10 @@ Result<PreparedModel> prepare_with_encodings(RawModel model, const ops::InputSha
   if (!text.ok()) return text.error();
   Result<PreparedModel> prepared = prepare_model(model, shapes, keep, observer);
   if (!prepared.ok()) return prepared;
-  if (Result<void> same = check_weights(*text, encodings, model, *prepared, shapes); !same.ok()) return same.error();
+  const io::OwnRecords own = io::read_own_records(*text);
+  if (Result<void> same = check_weights(own, encodings, model, *prepared, shapes); !same.ok()) return same.error();
   // What preparing made or changed is described by the prepared graph, what it removed by the file's.
-  restore_converts(*text, *prepared);
+  restore_converts(own, *prepared);
   EncodingTargets targets = precision::encoding_targets(prepared->graph);
   targets.merge(precision::encoding_targets(model.graph));
   Result<io::EncodingsFile> file = io::read_encodings(*text, encodings.string(), targets);
@@ -109,7 +109,7 @@ Result<PreparedModel> prepare_with_encodings(RawModel model, const ops::InputSha
     // Everything worth a warning was said the first time.
     prepared = prepare_model(model, shapes, removed, {});
     if (!prepared.ok()) return prepared;
-    restore_converts(*text, *prepared);
+    restore_converts(own, *prepared);
   }
   std::size_t num_left_out = 0;
   std::string example;
@@ -124,7 +124,7 @@ Result<PreparedModel> prepare_with_encodings(RawModel model, const ops::InputSha
   }
   prepared->encodings = std::move(file->encodings);
   prepared->arithmetic = file->arithmetic;
-  if (Result<void> real = keep_real(file->reals, io::recorded_int32(*text), shapes, *prepared); !real.ok())
+  if (Result<void> real = keep_real(file->reals, own.int32, shapes, *prepared); !real.ok())
     return real.error();
   if (Result<void> shared = share_with_copies(model, shapes, keep, prepared->encodings); !shared.ok()) {
     return shared.error();

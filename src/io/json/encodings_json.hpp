@@ -91,28 +91,6 @@ struct EncodingsFile {
   std::string arithmetic;  ///< The requantization rule our own files record; empty if the file names none.
 };
 
-/// EncodingsHeader::weights of the file with this text; empty if it has none, or is no encodings file at all, of which
-/// read_encodings() tells more.
-std::string recorded_weights(std::string_view text);
-
-/// EncodingsHeader::converts of the file with this text; empty as above.
-std::map<std::string, EncodingsHeader::Convert> recorded_converts(std::string_view text);
-
-/// The requantization rule that the file with this text records; empty as above.
-std::string recorded_arithmetic(std::string_view text);
-
-/// Bits of EncodingsHeader::reals of the file with this text; empty as above.
-std::map<std::string, int> recorded_reals(std::string_view text);
-
-/// EncodingsHeader::int32 of the file with this text; empty as above.
-std::set<std::string> recorded_int32(std::string_view text);
-
-/// EncodingsHeader::rules of the file with this text; empty as above.
-std::map<std::string, std::vector<std::string>> recorded_rules(std::string_view text);
-
-/// By tensor, to_string(Provenance) of its encoding when the file was written; empty as above.
-std::map<std::string, std::string> recorded_origins(std::string_view text);
-
 /// Reads an encodings file of any of the versions, entries as lists or by name.
 /// `file` is its name in messages; `targets` describes the tensors it may name.
 /// Files of versions 0.4 to 0.6 with min and max: scale and offset follow from

@@ -7,6 +7,7 @@
 #include "io/json/block_entries.hpp"
 #include "io/json/encoding_entries.hpp"
 #include "io/json/encodings_json.hpp"
+#include "io/json/own_records.hpp"
 #include "io/json/parse_json.hpp"
 #include "io/json/recorded_grids.hpp"
 
@@ -14,32 +15,6 @@ namespace halfstep::io {
 namespace {
 
 using nlohmann::json;
-
-/// The object under `key`; nullptr if there is none.
-const json* member_of(const json& object, const char* key) {
-  const auto at = object.find(key);
-  return at != object.end() && at->is_object() ? &*at : nullptr;
-}
-
-/// Widths of real tensors under our own key.
-std::map<std::string, int> reals_of(const json& document) {
-  std::map<std::string, int> reals;
-  const json* ours = member_of(document, "halfstep");
-  const json* recorded = ours == nullptr ? nullptr : member_of(*ours, "reals");
-  if (recorded == nullptr) return reals;
-  for (const auto& [name, bits] : recorded->items()) {
-    if (bits == 16 || bits == 32) reals.emplace(name, bits.get<int>());
-  }
-  return reals;
-}
-
-/// A text under our own key; empty if there is none.
-std::string own_text(const json& document, const char* key) {
-  const json* ours = member_of(document, "halfstep");
-  if (ours == nullptr) return "";
-  const auto at = ours->find(key);
-  return at != ours->end() && at->is_string() ? at->get<std::string>() : "";
-}
 
 class Reader {
  public:
@@ -60,9 +35,10 @@ class Reader {
     if (!found) {
       return invalid(file_ + ": none of 'activation_encodings', 'param_encodings' and 'encodings' is present");
     }
-    result_.arithmetic = own_text(*document, "arithmetic");
+    OwnRecords own = own_records(*document);
+    result_.arithmetic = std::move(own.arithmetic);
     // Files of version 2 have no entries for real numbers.
-    for (const auto& [name, bits] : reals_of(*document)) result_.reals.emplace(name, bits);
+    result_.reals.merge(own.reals);
     return std::move(result_);
   }
 
@@ -149,93 +125,6 @@ std::string_view name_of(EncodingsVersion version) {
       return "2.0.0";
   }
   return "";
-}
-
-std::string recorded_weights(std::string_view text) {
-  const Result<json> document = parse_json(text);
-  return document.ok() && document->is_object() ? own_text(*document, "weights") : "";
-}
-
-std::map<std::string, int> recorded_reals(std::string_view text) {
-  const Result<json> document = parse_json(text);
-  return document.ok() && document->is_object() ? reals_of(*document) : std::map<std::string, int>();
-}
-
-std::set<std::string> recorded_int32(std::string_view text) {
-  std::set<std::string> names;
-  const Result<json> document = parse_json(text);
-  if (!document.ok() || !document->is_object()) return names;
-  const json* ours = member_of(*document, "halfstep");
-  const auto recorded = ours == nullptr ? json::const_iterator() : ours->find("int32");
-  if (ours == nullptr || recorded == ours->end() || !recorded->is_array()) return names;
-  for (const json& name : *recorded) {
-    if (name.is_string()) names.insert(name.get<std::string>());
-  }
-  return names;
-}
-
-namespace {
-
-/// Texts by name in the object `key` under our own key.
-std::map<std::string, std::string> recorded_texts(std::string_view text, const char* key) {
-  std::map<std::string, std::string> texts;
-  const Result<json> document = parse_json(text);
-  if (!document.ok() || !document->is_object()) return texts;
-  const json* ours = member_of(*document, "halfstep");
-  const json* recorded = ours == nullptr ? nullptr : member_of(*ours, key);
-  if (recorded == nullptr) return texts;
-  for (const auto& [name, value] : recorded->items()) {
-    if (value.is_string()) texts.emplace(name, value.get<std::string>());
-  }
-  return texts;
-}
-
-}  // namespace
-
-std::map<std::string, EncodingsHeader::Convert> recorded_converts(std::string_view text) {
-  std::map<std::string, EncodingsHeader::Convert> converts;
-  const Result<json> document = parse_json(text);
-  if (!document.ok() || !document->is_object()) return converts;
-  const json* ours = member_of(*document, "halfstep");
-  const json* recorded = ours == nullptr ? nullptr : member_of(*ours, "converts");
-  if (recorded == nullptr) return converts;
-  for (const auto& [name, value] : recorded->items()) {
-    const auto from = value.is_object() ? value.find("from") : value.end();
-    const auto readers = value.is_object() ? value.find("readers") : value.end();
-    if (!value.is_object() || from == value.end() || !from->is_string() || readers == value.end()) continue;
-    EncodingsHeader::Convert& convert = converts[name];
-    convert.from = from->get<std::string>();
-    if (!readers->is_array()) continue;
-    for (const json& reader : *readers) {
-      if (reader.is_string()) convert.readers.push_back(reader.get<std::string>());
-    }
-  }
-  return converts;
-}
-
-std::string recorded_arithmetic(std::string_view text) {
-  const Result<json> document = parse_json(text);
-  return document.ok() && document->is_object() ? own_text(*document, "arithmetic") : "";
-}
-
-std::map<std::string, std::string> recorded_origins(std::string_view text) {
-  return recorded_texts(text, "provenance");
-}
-
-std::map<std::string, std::vector<std::string>> recorded_rules(std::string_view text) {
-  std::map<std::string, std::vector<std::string>> rules;
-  const Result<json> document = parse_json(text);
-  if (!document.ok() || !document->is_object()) return rules;
-  const json* ours = member_of(*document, "halfstep");
-  const json* tensors = ours == nullptr ? nullptr : member_of(*ours, "rules");
-  if (tensors == nullptr) return rules;
-  for (const auto& [name, lines] : tensors->items()) {
-    if (!lines.is_array()) continue;
-    for (const json& line : lines) {
-      if (line.is_string()) rules[name].push_back(line.get<std::string>());
-    }
-  }
-  return rules;
 }
 
 Result<EncodingsFile> read_encodings(std::string_view text, const std::string& file, const EncodingTargets& targets) {

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "io/json/own_records.hpp"
+
 namespace halfstep::io {
 namespace {
 
@@ -39,10 +41,8 @@ std::optional<IntGrid> grid_to_record(const Encoding& encoding, EncodingsVersion
 }
 
 std::optional<IntGrid> recorded_grid(const nlohmann::json& document, const std::string& tensor) {
-  const auto ours = document.find("halfstep");
-  if (ours == document.end() || !ours->is_object()) return std::nullopt;
-  const auto grids = ours->find("grids");
-  if (grids == ours->end() || !grids->is_object()) return std::nullopt;
+  const nlohmann::json* grids = own_object(document, "grids");
+  if (grids == nullptr) return std::nullopt;
   const auto at = grids->find(tensor);
   if (at == grids->end() || !at->is_array() || at->size() != 2) return std::nullopt;
   const std::optional<std::int32_t> q_min = code_of((*at)[0]);

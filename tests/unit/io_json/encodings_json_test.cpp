@@ -6,6 +6,8 @@
 #include <cmath>
 #include <random>
 
+#include "io/json/own_records.hpp"
+
 namespace halfstep::io {
 namespace {
 
@@ -100,17 +102,17 @@ TEST(WriteEncodings, Version2) {
 }
 
 TEST(WriteEncodings, WeightsAreRecordedIfTheyAreKnown) {
-  EXPECT_EQ(recorded_weights(write_encodings(small_set(), header(EncodingsVersion::k1_0_0))), "");
+  EXPECT_EQ(read_own_records(write_encodings(small_set(), header(EncodingsVersion::k1_0_0))).weights, "");
   for (const auto version : {EncodingsVersion::k0_6_1, EncodingsVersion::k1_0_0, EncodingsVersion::k2_0_0}) {
     EncodingsHeader with_weights = header(version);
     with_weights.weights = "0123456789abcdef";
     const std::string text = write_encodings(small_set(), with_weights);
     EXPECT_NE(text.find("\n    \"weights\": \"0123456789abcdef\",\n"), std::string::npos) << text;
-    EXPECT_EQ(recorded_weights(text), "0123456789abcdef");
+    EXPECT_EQ(read_own_records(text).weights, "0123456789abcdef");
     EXPECT_TRUE(read_encodings(text, "e.json", targets()).ok());
   }
   for (const char* text : {"", "[]", "{}", R"({"halfstep":1})", R"({"halfstep":{"weights":1}})"}) {
-    EXPECT_EQ(recorded_weights(text), "") << text;
+    EXPECT_EQ(read_own_records(text).weights, "") << text;
   }
 }
 

@@ -119,6 +119,10 @@ double Encoding::real_max(std::size_t channel) const {
   return params_[channel].scale * (static_cast<double>(grid_.q_max) - params_[channel].zero_point);
 }
 
+bool Encoding::has_zero_point() const {
+  return std::ranges::any_of(params_, [](const QuantParams& p) { return p.zero_point != 0; });
+}
+
 bool Encoding::is_power_of_two() const {
   for (const QuantParams& p : params_) {
     int exponent = 0;

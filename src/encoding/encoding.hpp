@@ -79,6 +79,9 @@ class Encoding {
   double real_min(std::size_t channel = 0) const;
   double real_max(std::size_t channel = 0) const;
 
+  /// Whether any zero point is not 0.
+  bool has_zero_point() const;
+
   /// True if every scale is a power of two and every zero point is 0.
   bool is_power_of_two() const;
 

@@ -22,6 +22,14 @@ struct OperatorRule {
   bool one_width = false;               ///< All its data, in and out, has one width.
   bool keeps_precision = false;         ///< As one_width, and a width asked for on one side holds for the other, too.
   std::vector<Encoding> fixed_outputs;  ///< The grids that output 0 must have, one for each width.
+
+  /// That of this storage width; nullptr: there is none.
+  const Encoding* fixed_output(int bits) const {
+    for (const Encoding& fixed : fixed_outputs) {
+      if (storage_bits(fixed.grid()) == bits) return &fixed;
+    }
+    return nullptr;
+  }
 };
 
 /// Both ends included.

@@ -47,6 +47,10 @@ struct Declared {
 /// What real numbers are stored as.
 enum class RealFormat { kFloat32, kFloat16 };
 
+/// `bits`: 16 or 32.
+constexpr RealFormat real_format(int bits) { return bits == 16 ? RealFormat::kFloat16 : RealFormat::kFloat32; }
+constexpr int bits_of(RealFormat format) { return format == RealFormat::kFloat16 ? 16 : 32; }
+
 /// A tensor's place in the graph.
 struct Value {
   std::string name;                ///< Unique and not empty.

@@ -36,7 +36,7 @@ bool is_float_model(const QuantizeRequest& request) {
 }
 
 graph::RealFormat real_format(const QuantizationOptions& options) {
-  return options.mixed.float_bits.value_or(32) == 16 ? graph::RealFormat::kFloat16 : graph::RealFormat::kFloat32;
+  return graph::real_format(options.mixed.float_bits.value_or(32));
 }
 
 void keep_all_real(PreparedModel& model, const ops::Facts& facts, const QuantizationOptions& options) {
@@ -91,9 +91,7 @@ void apply(const io::Override& override, const EncodingTargets& targets, Prepare
   }
   model.encodings.erase(override.tensor);
   Order order{.bits = override.bits, .symmetric = override.symmetric, .by = override.place};
-  if (override.float_bits) {
-    order.real = *override.float_bits == 16 ? graph::RealFormat::kFloat16 : graph::RealFormat::kFloat32;
-  }
+  if (override.float_bits) order.real = graph::real_format(*override.float_bits);
   orders.push_back(std::move(order));
 }
 

@@ -59,8 +59,7 @@ Result<void> keep_real(const std::map<std::string, int>& reals, const std::set<s
   precision::Given given = given_of(model);
   for (const std::string& name : int32) given.orders[name].push_back({.bits = 32, .by = "the encodings say so"});
   for (const auto& [name, bits] : reals) {
-    const auto format = bits == 16 ? graph::RealFormat::kFloat16 : graph::RealFormat::kFloat32;
-    given.orders[name].push_back({.real = format, .by = "the encodings say so"});
+    given.orders[name].push_back({.real = graph::real_format(bits), .by = "the encodings say so"});
   }
   const auto given_to = give(std::move(given), shapes, {}, model);
   return given_to.ok() ? Result<void>() : given_to.error();
@@ -124,8 +123,7 @@ Result<PreparedModel> prepare_with_encodings(RawModel model, const ops::InputSha
   }
   prepared->encodings = std::move(file->encodings);
   prepared->arithmetic = file->arithmetic;
-  if (Result<void> real = keep_real(file->reals, own.int32, shapes, *prepared); !real.ok())
-    return real.error();
+  if (Result<void> real = keep_real(file->reals, own.int32, shapes, *prepared); !real.ok()) return real.error();
   if (Result<void> shared = share_with_copies(model, shapes, keep, prepared->encodings); !shared.ok()) {
     return shared.error();
   }

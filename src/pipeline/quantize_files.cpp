@@ -38,8 +38,8 @@ std::map<std::string, io::EncodingsHeader::Real> reals_of(const PreparedModel& m
     const std::optional<graph::RealFormat> real = plan.tensors[v].real;
     const graph::Value& value = model.graph.values[v];
     if (!real) continue;
-    reals.emplace(value.name, io::EncodingsHeader::Real{.bits = *real == graph::RealFormat::kFloat16 ? 16 : 32,
-                                                        .is_parameter = value.constant.has_value()});
+    reals.emplace(value.name,
+                  io::EncodingsHeader::Real{.bits = graph::bits_of(*real), .is_parameter = value.constant.has_value()});
   }
   return reals;
 }

@@ -64,15 +64,13 @@ class MixedOrderMaker {
     for (const ValueId id : node.outputs) add(id, order);
   }
 
-  RealFormat real_format() const {
-    return mixed_.float_bits.value_or(32) == 16 ? RealFormat::kFloat16 : RealFormat::kFloat32;
-  }
+  RealFormat real_format() const { return graph::real_format(mixed_.float_bits.value_or(32)); }
 
   Order stay_real(std::string by) const { return {.real = real_format(), .by = std::move(by)}; }
 
   static Order order_of(NumberKind kind, std::string by) {
     if (!kind.real) return {.bits = kind.bits, .by = std::move(by)};
-    return {.real = kind.bits == 16 ? RealFormat::kFloat16 : RealFormat::kFloat32, .by = std::move(by)};
+    return {.real = graph::real_format(kind.bits), .by = std::move(by)};
   }
 
   /// What has no integer form is real in any case.

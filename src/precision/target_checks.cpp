@@ -7,6 +7,7 @@
 
 #include "core/errors.hpp"
 #include "core/text.hpp"
+#include "numerics/factor.hpp"
 #include "ops/op_def.hpp"
 #include "ops/operands.hpp"
 #include "precision/depthwise.hpp"
@@ -30,10 +31,6 @@ int largest_position(const Encoding& encoding) {
   int largest = INT32_MIN;
   for (const QuantParams& params : encoding.params()) largest = std::max(largest, position_of(params));
   return largest;
-}
-
-bool has_zero_point(const Encoding& encoding) {
-  return std::ranges::any_of(encoding.params(), [](const QuantParams& p) { return p.zero_point != 0; });
 }
 
 class GridJudge {
@@ -85,7 +82,7 @@ class GridJudge {
 
   Result<void> judge_scale(const graph::Node& node, ValueId id) const {
     const bool any_scale = std::ranges::find(target_.scales, ScaleKind::kAffine) != target_.scales.end();
-    const auto is_power = [](const QuantParams& p) { return std::ldexp(1.0, std::ilogb(p.scale)) == p.scale; };
+    const auto is_power = [](const QuantParams& p) { return numerics::is_power_of_two(p.scale); };
     if (any_scale || std::ranges::all_of(entry_of(id)->encoding.params(), is_power)) return {};
     return error(node, id, "has a scale that is no power of two", "only shifts", "give it a scale 2^n");
   }
@@ -94,7 +91,7 @@ class GridJudge {
     const auto has = [&](Schema schema) { return std::ranges::find(schemas, schema) != schemas.end(); };
     if (has(Schema::kAsymmetric)) return {};
     const Encoding& encoding = entry_of(id)->encoding;
-    if (has_zero_point(encoding)) return error(node, id, "has a zero point", "has none", "give it a symmetric grid");
+    if (encoding.has_zero_point()) return error(node, id, "has a zero point", "has none", "give it a symmetric grid");
     if (is_signed(encoding.grid()) || has(Schema::kUnsignedSymmetric)) return {};
     return error(node, id, "has an unsigned grid", "has signed ones only", "give it a symmetric grid");
   }
@@ -134,12 +131,8 @@ class GridJudge {
 
   Result<void> judge_fixed(const graph::Node& node, const Encoding& output) const {
     const OperatorRule* rule = target_.rule_of(node.op_type);
-    if (rule == nullptr || rule->fixed_outputs.empty()) return {};
-    const auto same_width = [&](const Encoding& fixed) {
-      return storage_bits(fixed.grid()) == storage_bits(output.grid());
-    };
-    const auto fixed = std::ranges::find_if(rule->fixed_outputs, same_width);
-    if (fixed == rule->fixed_outputs.end() || *fixed == output) return {};
+    const Encoding* fixed = rule == nullptr ? nullptr : rule->fixed_output(storage_bits(output.grid()));
+    if (fixed == nullptr || *fixed == output) return {};
     return error(node, node.outputs[0], "has a grid of its own", "fixes that of " + node.op_type,
                  "leave out what overrides it");
   }

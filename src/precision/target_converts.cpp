@@ -32,8 +32,7 @@ int needed_bits(const OperatorRule& rule, int bits, int output_bits) {
 }
 
 WidthUses width_uses(const graph::Graph& graph, const ops::Facts& facts, const Options& options,
-                     const TargetProfile& target, const Given& given) {
-  const SettledOrders settled = settle(graph, facts, options, given);
+                     const TargetProfile& target, const SettledOrders& settled, const Given& given) {
   WidthUses uses;
   for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
     const graph::Node& node = graph.nodes[n];
@@ -75,11 +74,8 @@ std::optional<Encoding> fixed_grid(const graph::Graph& graph, const graph::Links
                                    ValueId id, int bits) {
   const NodeId producer = links.producer[static_cast<std::size_t>(id)];
   const OperatorRule* rule = producer == graph::kNoNode ? nullptr : target.rule_of(graph.node(producer).op_type);
-  if (rule == nullptr) return std::nullopt;
-  for (const Encoding& fixed : rule->fixed_outputs) {
-    if (storage_bits(fixed.grid()) == bits) return fixed;
-  }
-  return std::nullopt;
+  const Encoding* fixed = rule == nullptr ? nullptr : rule->fixed_output(bits);
+  return fixed == nullptr ? std::nullopt : std::optional(*fixed);
 }
 
 /// Both ends of a convert get their width. Otherwise that of one end would move through the convert to the other.
@@ -107,8 +103,8 @@ Result<graph::Graph> convert_widths(graph::Graph graph, const ops::InputShapes& 
                                     const TargetProfile& target, Given& given) {
   const Result<ops::Facts> facts = ops::infer_facts(graph, shapes);
   if (!facts.ok()) return facts.error();
-  const WidthUses all_uses = width_uses(graph, *facts, options, target, given);
   const SettledOrders settled = settle(graph, *facts, options, given);
+  const WidthUses all_uses = width_uses(graph, *facts, options, target, settled, given);
   const graph::Links links = graph::links_of(graph);
   ConvertInserter inserter(graph);
   for (const auto& entry : all_uses) {

@@ -13,9 +13,7 @@ namespace {
 
 using graph::ValueId;
 
-NumberKind real_kind(const graph::Graph& graph, ValueId id) {
-  return {graph.value(id).format == graph::RealFormat::kFloat16 ? 16 : 32, true};
-}
+NumberKind real_kind(const graph::Graph& graph, ValueId id) { return {graph::bits_of(graph.value(id).format), true}; }
 
 NumberKind integer_kind(const Encoding& encoding) { return {storage_bits(encoding.grid()), false}; }
 

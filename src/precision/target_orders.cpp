@@ -64,10 +64,7 @@ void order_output(const graph::Graph& graph, const graph::Node& node, const Oper
   if (has_width(rule.activations, options.act_bits)) return;
   Order order{.by = target + ": " + node.op_type + " has activations of " + text_of(rule.activations)};
   order.bits = legal_bits(rule.activations, options.act_bits);
-  if (!order.bits) {
-    const bool half = rule.activations.front().bits == 16;
-    order.real = half ? graph::RealFormat::kFloat16 : graph::RealFormat::kFloat32;
-  }
+  if (!order.bits) order.real = graph::real_format(rule.activations.front().bits);
   for (const ValueId id : node.outputs) {
     if (id != graph::kNoValue) orders[graph.value(id).name].push_back(order);
   }
@@ -101,9 +98,8 @@ bool hand_width_on(const graph::Graph& graph, const graph::Node& node, const std
 
 void fix_output(const graph::Graph& graph, const graph::Node& node, const OperatorRule& rule, int bits,
                 const std::string& target, Given& given) {
-  const auto fixed = std::ranges::find_if(
-      rule.fixed_outputs, [bits](const Encoding& encoding) { return storage_bits(encoding.grid()) == bits; });
-  if (fixed == rule.fixed_outputs.end()) return;
+  const Encoding* fixed = rule.fixed_output(bits);
+  if (fixed == nullptr) return;
   given.encodings.emplace(graph.value(node.outputs[0]).name, TensorEncoding{.encoding = *fixed,
                                                                             .role = TensorRole::kActivation,
                                                                             .provenance = {Origin::kFixed, target},
@@ -143,9 +139,7 @@ Orders target_orders(const graph::Graph& graph, const ops::Facts& facts, const O
                       orders);
       order_parameter(graph, ops::bias_of(graph, node), rule->biases, options.bias_bits, start + " has biases", orders);
     } else if (!target.host.empty()) {
-      const bool half = target.host.front().bits == 16;
-      const Order real{.real = half ? graph::RealFormat::kFloat16 : graph::RealFormat::kFloat32,
-                       .by = by + " has no " + node.op_type};
+      const Order real{.real = graph::real_format(target.host.front().bits), .by = by + " has no " + node.op_type};
       for (const ValueId id : node.outputs) {
         if (id != graph::kNoValue && ops::is_float(facts, id)) orders[graph.value(id).name].push_back(real);
       }

@@ -132,8 +132,7 @@ Result<OverrideEntry> read_grid(const json& json_entry, const EncodingTarget& ta
   Result<Encoding> encoding = encoding_of(*raw, target);
   if (!encoding.ok()) return encoding.error();
   const bool is_parameter = target.role != TensorRole::kActivation;
-  const bool centred = std::ranges::all_of(encoding->params(), [](const QuantParams& p) { return p.zero_point == 0; });
-  if (is_parameter && encoding->axis() && !centred && !asymmetric_channels) {
+  if (is_parameter && encoding->axis() && encoding->has_zero_point() && !asymmetric_channels) {
     return invalid("the channels of a parameter must be symmetric: real 0 is not in the middle of their grids");
   }
   OverrideEntry entry;

@@ -1,7 +1,6 @@
 // recorded_grids.cpp: grids to the key "grids" and back.
 #include "io/json/recorded_grids.hpp"
 
-#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -36,8 +35,7 @@ std::optional<IntGrid> grid_to_record(const Encoding& encoding, EncodingsVersion
   const int bits = storage_bits(grid);
   if (bits == kWidestBits) return std::nullopt;
   if (grid != (is_signed(grid) ? signed_grid(bits) : unsigned_grid(bits))) return grid;
-  const bool shifted = std::ranges::any_of(encoding.params(), [](const QuantParams& p) { return p.zero_point != 0; });
-  return is_signed(grid) && shifted && version != EncodingsVersion::k2_0_0 ? std::optional(grid) : std::nullopt;
+  return is_signed(grid) && encoding.has_zero_point() && version != EncodingsVersion::k2_0_0 ? std::optional(grid) : std::nullopt;
 }
 
 std::optional<IntGrid> recorded_grid(const nlohmann::json& document, const std::string& tensor) {

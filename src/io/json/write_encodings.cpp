@@ -9,14 +9,7 @@
 namespace halfstep::io {
 namespace {
 
-bool all_zero_points_are_0(const Encoding& encoding) {
-  for (const QuantParams& params : encoding.params()) {
-    if (params.zero_point != 0) return false;
-  }
-  return true;
-}
-
-bool is_symmetric(const Encoding& encoding) { return is_signed(encoding.grid()) && all_zero_points_are_0(encoding); }
+bool is_symmetric(const Encoding& encoding) { return is_signed(encoding.grid()) && !encoding.has_zero_point(); }
 
 /// On the grid 0 to 2^bw - 1: real = scale * (q + offset).
 std::int64_t offset_of(const Encoding& encoding, const QuantParams& params) {
@@ -95,7 +88,7 @@ Json entry_2_0_0(const std::string& name, const Encoding& encoding, const Shape&
   Json entry{
       {"name", name},
       {"output_dtype", (is_signed(encoding.grid()) ? "int" : "uint") + std::to_string(storage_bits(encoding.grid()))}};
-  const bool has_zero_points = !all_zero_points_are_0(encoding);
+  const bool has_zero_points = encoding.has_zero_point();
   if (encoding.is_per_tensor()) {
     entry["y_scale"] = encoding.params()[0].scale;
     if (has_zero_points) entry["y_zero_point"] = encoding.params()[0].zero_point;

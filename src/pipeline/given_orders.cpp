@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "core/text.hpp"
-#include "io/json/own_records.hpp"
 #include "io/json/overrides_json.hpp"
+#include "io/json/own_records.hpp"
 #include "ops/operands.hpp"
 #include "pipeline/aimet_config.hpp"
 #include "pipeline/aimet_orders.hpp"

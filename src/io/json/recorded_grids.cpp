@@ -35,7 +35,8 @@ std::optional<IntGrid> grid_to_record(const Encoding& encoding, EncodingsVersion
   const int bits = storage_bits(grid);
   if (bits == kWidestBits) return std::nullopt;
   if (grid != (is_signed(grid) ? signed_grid(bits) : unsigned_grid(bits))) return grid;
-  return is_signed(grid) && encoding.has_zero_point() && version != EncodingsVersion::k2_0_0 ? std::optional(grid) : std::nullopt;
+  return is_signed(grid) && encoding.has_zero_point() && version != EncodingsVersion::k2_0_0 ? std::optional(grid)
+                                                                                             : std::nullopt;
 }
 
 std::optional<IntGrid> recorded_grid(const nlohmann::json& document, const std::string& tensor) {

@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "core/spare_threads.hpp"
+
 namespace halfstep {
 namespace {
 
@@ -35,7 +37,8 @@ int default_num_threads() {
 Result<void> ordered_parallel_for(std::int64_t count, int num_threads,
                                   const std::function<Result<void>(std::int64_t, int)>& produce,
                                   const std::function<Result<void>(std::int64_t, int)>& consume) {
-  num_threads = static_cast<int>(std::clamp<std::int64_t>(count, 1, std::max(1, num_threads)));
+  num_threads = std::max(1, num_threads);
+  const int num_workers = static_cast<int>(std::clamp<std::int64_t>(count, 1, num_threads));
   std::mutex mutex;
   std::condition_variable turn;
   std::int64_t next_to_start = 0;    // guarded by mutex
@@ -67,9 +70,21 @@ Result<void> ordered_parallel_for(std::int64_t count, int num_threads,
     }
   };
 
+  SpareThreads spare(num_threads);
+  std::atomic<int> num_working = num_workers;
+  // Until the last worker is done, the others help it, and so do the threads for which there was no job.
+  const auto work_then_help = [&](int thread) {
+    const SpareThreadsScope scope(num_threads > 1 ? &spare : nullptr);
+    if (thread < num_workers) {
+      work(thread);
+      if (--num_working == 0) spare.close();
+    }
+    spare.lend(thread);
+  };
+
   std::vector<std::thread> threads;
-  for (int worker = 1; worker < num_threads; ++worker) threads.emplace_back(work, worker);
-  work(0);
+  for (int thread = 1; thread < num_threads; ++thread) threads.emplace_back(work_then_help, thread);
+  work_then_help(0);
   for (std::thread& thread : threads) thread.join();
   if (failure) return *failure;
   return {};

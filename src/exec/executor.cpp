@@ -1,8 +1,11 @@
 // executor.cpp: steps through a Program.
 #include "exec/executor.hpp"
 
+#include <array>
 #include <cstring>
+#include <new>
 
+#include "core/spare_threads.hpp"
 #include "core/text.hpp"
 #include "ops/evaluate.hpp"
 
@@ -21,6 +24,9 @@ struct Executor::State {
   std::vector<std::vector<MutableView>> step_outputs;
   std::vector<bool> step_is_dynamic;  // By step: touches a slot whose type is decided while running.
   std::vector<Tensor> dynamic;        // By slot; only for late slots.
+  std::array<Tensor, SpareThreads::kMaxParts - 1> part_scratch;
+  std::array<Result<void>, SpareThreads::kMaxParts> part_outcomes;
+  int num_parts_run = 1;  // Of the step that is split just now.
 
   explicit State(std::shared_ptr<const Program> p) : program(std::move(p)), dynamic(program->slots.size()) {
     const auto bytes = static_cast<std::int64_t>(program->arena_bytes + program->scratch_bytes);
@@ -67,6 +73,20 @@ struct Executor::State {
 
   std::span<std::byte> scratch() { return {arena.mutable_bytes() + program->arena_bytes, program->scratch_bytes}; }
 
+  // Of a part of a step, another thread's but for part 0; kept from the first time it is needed. Empty: no memory.
+  std::span<std::byte> scratch_of(int part) {
+    if (part == 0) return scratch();
+    Tensor& mine = part_scratch[static_cast<std::size_t>(part - 1)];
+    if (mine.num_bytes() == 0 && program->scratch_bytes > 0) {
+      try {
+        mine = Tensor(TensorType{DType::kUint8, Shape{static_cast<std::int64_t>(program->scratch_bytes)}});
+      } catch (const std::bad_alloc&) {
+        return {};
+      }
+    }
+    return {program->scratch_bytes == 0 ? nullptr : mine.mutable_bytes(), program->scratch_bytes};
+  }
+
   Result<void> run_late(const Step& step) {
     std::vector<Tensor> held;
     held.reserve(step.inputs.size());
@@ -94,11 +114,35 @@ struct Executor::State {
     return {};
   }
 
+  Result<void> run_part(std::size_t s, int part, int num_parts) {
+    const std::span<std::byte> mine = scratch_of(part);
+    if (mine.size() < program->scratch_bytes) {
+      return Error{ErrorCode::kUnsupported, "out of memory: the model needs more than this machine has"};
+    }
+    return program->steps[s].prepared.run({step_inputs[s], step_outputs[s], mine, part, num_parts});
+  }
+
+  Result<void> run_parts(std::size_t s, SpareThreads& spare) {
+    spare.split([this, s](int part, int num_parts) {
+      if (part == 0) num_parts_run = num_parts;
+      part_outcomes[static_cast<std::size_t>(part)] = run_part(s, part, num_parts);
+    });
+    for (int part = 0; part < num_parts_run; ++part) {
+      const Result<void>& outcome = part_outcomes[static_cast<std::size_t>(part)];
+      if (!outcome.ok()) return outcome;
+    }
+    return {};
+  }
+
   Result<void> run_step(std::size_t s) {
     const Step& step = program->steps[s];
     if (step.late) return run_late(step);
     if (!step.prepared.run) return {};
-    if (!step_is_dynamic[s]) return step.prepared.run({step_inputs[s], step_outputs[s], scratch()});
+    if (!step_is_dynamic[s]) {
+      SpareThreads* spare = step.prepared.splits ? spare_threads() : nullptr;
+      if (spare == nullptr) return step.prepared.run({step_inputs[s], step_outputs[s], scratch()});
+      return run_parts(s, *spare);
+    }
     const std::vector<ConstView> inputs = input_views(step);
     const std::vector<MutableView> outputs = output_views(step);
     return step.prepared.run({inputs, outputs, scratch()});

@@ -335,9 +335,10 @@ Result<FixedPointOptions> fixed_options_for(const EncodingSet& encodings, const 
   return options;
 }
 
+int num_threads_for(int requested) { return requested > 0 ? requested : default_num_threads(); }
+
 int num_threads_for(int requested, std::int64_t num_samples) {
-  const int threads = requested > 0 ? requested : default_num_threads();
-  return static_cast<int>(std::clamp<std::int64_t>(num_samples, 1, threads));
+  return static_cast<int>(std::clamp<std::int64_t>(num_samples, 1, num_threads_for(requested)));
 }
 
 Result<std::string> read_text(const std::filesystem::path& path) {

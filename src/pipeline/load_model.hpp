@@ -128,7 +128,8 @@ Result<FixedPointOptions> fixed_options_for(const PreparedModel& model, const Fi
 Result<FixedPointOptions> fixed_options_for(const EncodingSet& encodings, const std::string& recorded_rule,
                                             const FixedPointRequest& request);
 
-/// `requested`, or one thread for each processor if 0; never more than samples.
+/// `requested`, or one thread for each processor if 0; with samples, never more than those.
+int num_threads_for(int requested);
 int num_threads_for(int requested, std::int64_t num_samples);
 
 /// The whole text of a file. Errors: kInvalidInput with path and reason, also for a device, which may have no end.

@@ -292,7 +292,9 @@ Result<RunOutcome> run(const RunRequest& request, const Observer& observer) {
     if (observer.progress) observer.progress("running", i + 1, num_samples);
     return {};
   };
-  if (Result<void> done = ordered_parallel_for(num_samples, num_threads, produce, consume); !done.ok()) {
+  // Threads beyond the samples help inside the operators.
+  const int all_threads = pipeline::num_threads_for(request.num_threads);
+  if (Result<void> done = ordered_parallel_for(num_samples, all_threads, produce, consume); !done.ok()) {
     return done.error();
   }
   const std::string arithmetic = request.mode == RunMode::kFixed ? std::string(name_of(loaded->fixed.arithmetic)) : "";

@@ -124,7 +124,8 @@ TEST_P(QuantizeOnEachIsa, PerChannelMatchesTheWayThroughIntegers) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, QuantizeOnEachIsa, testing::ValuesIn(runnable_isas()), isa_test_name);
+INSTANTIATE_TEST_SUITE_P(Isas, QuantizeOnEachIsa, testing::ValuesIn(runnable_isas().begin(), runnable_isas().end()),
+                         isa_test_name);
 
 }  // namespace
 }  // namespace halfstep::kernels

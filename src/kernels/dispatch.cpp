@@ -13,28 +13,32 @@ extern const KernelTable kTable;
 }  // namespace avx2
 namespace avxvnni {
 void packed_gemm(const PackedGemm& args);
+void byte_depthwise(const ByteDepthwise& args);
 }  // namespace avxvnni
 namespace avx512 {
 extern const KernelTable kTable;
 }  // namespace avx512
 namespace avx512vnni {
 void packed_gemm(const PackedGemm& args);
+void byte_depthwise(const ByteDepthwise& args);
 }  // namespace avx512vnni
 #elif defined(__aarch64__)
 namespace neondot {
 void packed_gemm(const PackedGemm& args);
+void byte_depthwise(const ByteDepthwise& args);
 }  // namespace neondot
 #endif
 
 namespace {
 
 // A set that adds dot products to another: all other kernels are that one's.
-[[maybe_unused]] KernelTable with_dot_products(const KernelTable& base, Isa isa,
-                                               void (*packed_gemm)(const PackedGemm&)) {
+[[maybe_unused]] KernelTable with_dot_products(const KernelTable& base, Isa isa, void (*packed_gemm)(const PackedGemm&),
+                                               void (*byte_depthwise)(const ByteDepthwise&)) {
   KernelTable table = base;
   table.compiled_for = isa;
   table.saturates_byte_pairs = false;
   table.packed_gemm = packed_gemm;
+  table.byte_depthwise = byte_depthwise;
   return table;
 }
 
@@ -42,15 +46,17 @@ namespace {
 
 const KernelTable& table_for([[maybe_unused]] Isa isa) noexcept {
 #if defined(__x86_64__)
-  static const KernelTable kAvxVnniTable = with_dot_products(avx2::kTable, Isa::kAvxVnni, &avxvnni::packed_gemm);
+  static const KernelTable kAvxVnniTable =
+      with_dot_products(avx2::kTable, Isa::kAvxVnni, &avxvnni::packed_gemm, &avxvnni::byte_depthwise);
   static const KernelTable kAvx512VnniTable =
-      with_dot_products(avx512::kTable, Isa::kAvx512Vnni, &avx512vnni::packed_gemm);
+      with_dot_products(avx512::kTable, Isa::kAvx512Vnni, &avx512vnni::packed_gemm, &avx512vnni::byte_depthwise);
   if (isa == Isa::kAvx512Vnni) return kAvx512VnniTable;
   if (isa == Isa::kAvx512) return avx512::kTable;
   if (isa == Isa::kAvxVnni) return kAvxVnniTable;
   if (isa == Isa::kAvx2) return avx2::kTable;
 #elif defined(__aarch64__)
-  static const KernelTable kNeonDotTable = with_dot_products(baseline::kTable, Isa::kNeonDot, &neondot::packed_gemm);
+  static const KernelTable kNeonDotTable =
+      with_dot_products(baseline::kTable, Isa::kNeonDot, &neondot::packed_gemm, &neondot::byte_depthwise);
   if (isa == Isa::kNeonDot) return kNeonDotTable;
 #endif
   return baseline::kTable;

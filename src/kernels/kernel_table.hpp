@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "kernels/byte_depthwise.hpp"
 #include "kernels/depthwise.hpp"
 #include "kernels/gemm.hpp"
 #include "kernels/grid_error.hpp"
@@ -38,6 +39,9 @@ struct KernelTable {
   void (*split_groups)(const std::int32_t*, std::int64_t, std::int64_t, std::int32_t*, std::int64_t);
   void (*gather_panel)(const std::int32_t*, const std::int32_t*, std::int64_t, const ColumnRun*, std::int64_t,
                        std::int32_t*, std::int64_t);
+  void (*copy_byte_rows)(const std::uint8_t*, std::int64_t, std::int64_t, std::int64_t, std::uint8_t, std::uint8_t*,
+                         std::int64_t);
+  void (*byte_depthwise)(const ByteDepthwise&);  ///< Null where there are no dot products of bytes.
   void (*int_depthwise)(const IntDepthwise&);
   void (*requantize_row)(const std::int32_t*, std::int64_t, std::int32_t, const numerics::Requantizer&, DType, void*);
   void (*requantize_row_wide)(const std::int64_t*, std::int64_t, std::int64_t, const numerics::Requantizer&, DType,

@@ -98,7 +98,37 @@ inline void interleave_one(const std::uint8_t* const rows[4], std::int64_t i, st
   groups[i] = static_cast<std::int32_t>(group);
 }
 
+template <int N, class Byte = std::uint8_t>
+inline void copy_some(const std::uint8_t* from, std::uint8_t flip, std::uint8_t* to) {
+  typedef Byte Bytes __attribute__((vector_size(N * sizeof(Byte))));
+  Bytes bytes;
+  __builtin_memcpy(&bytes, from, sizeof bytes);
+  bytes ^= flip;
+  __builtin_memcpy(to, &bytes, sizeof bytes);
+}
+
+// columns >= N: the last vector overlaps the one before. A call of memcpy would cost more than most rows.
+template <int N>
+void copy_rows_by(const std::uint8_t* from, std::int64_t rows, std::int64_t columns, std::int64_t from_stride,
+                  std::uint8_t flip, std::uint8_t* to, std::int64_t to_stride) {
+  for (; rows > 0; --rows, from += from_stride, to += to_stride) {
+    for (std::int64_t i = 0; i + N < columns; i += N) copy_some<N>(from + i, flip, to + i);
+    copy_some<N>(from + columns - N, flip, to + columns - N);
+  }
+}
+
 }  // namespace
+
+void copy_byte_rows(const std::uint8_t* from, std::int64_t rows, std::int64_t columns, std::int64_t from_stride,
+                    std::uint8_t flip, std::uint8_t* to, std::int64_t to_stride) {
+  if (columns >= 32) return copy_rows_by<32>(from, rows, columns, from_stride, flip, to, to_stride);
+  if (columns >= 16) return copy_rows_by<16>(from, rows, columns, from_stride, flip, to, to_stride);
+  if (columns >= 8) return copy_rows_by<8>(from, rows, columns, from_stride, flip, to, to_stride);
+  if (columns >= 4) return copy_rows_by<4>(from, rows, columns, from_stride, flip, to, to_stride);
+  for (; rows > 0; --rows, from += from_stride, to += to_stride) {
+    for (std::int64_t i = 0; i < columns; ++i) to[i] = static_cast<std::uint8_t>(from[i] ^ flip);
+  }
+}
 
 void interleave_bytes(const std::uint8_t* const rows[4], std::int64_t count, std::uint8_t flip, std::int32_t* groups) {
   const std::uint32_t flips = flip * 0x01010101U;

@@ -10,7 +10,7 @@
 // pack_left() has seen to it that none needs more than 16 bits, and what it cut off is added to the finished tile.
 //
 // A finished tile goes through a buffer of 6 KB at most, so that one loop finishes rows whatever the tile's shape.
-#include "kernels/isa/requantize_vectors.hpp"
+#include "kernels/isa/finish_row.hpp"
 #include "kernels/isa/variant.hpp"
 
 #if defined(__ARM_FEATURE_DOTPROD)
@@ -19,18 +19,6 @@
 
 namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
-
-#if !defined(__SSE2__)
-constexpr int kLanes = 4;
-typedef std::int32_t Ints __attribute__((vector_size(kLanes * 4)));
-constexpr int kBlock = 4 * kLanes;
-
-inline Ints load(const std::int32_t* from) {
-  Ints v;
-  __builtin_memcpy(&v, from, sizeof v);
-  return v;
-}
-#endif
 
 // Accumulators, a step of the panel and a group of the left side fill the registers there are.
 #if defined(__AVX512BW__)
@@ -43,10 +31,6 @@ constexpr int kTileRows = 6;
 // Enough independent sums to keep the processor busy, however narrow the tile.
 constexpr int kMaxTileRows = 8;
 constexpr int rows_of_tile(int num_vectors) { return num_vectors == 1 ? kMaxTileRows : kTileRows; }
-
-inline void store(Ints v, std::int32_t* to) { __builtin_memcpy(to, &v, sizeof v); }
-
-inline Ints spread(std::int32_t value) { return value - Ints{}; }
 
 #if !(defined(__AVX2__) || defined(__ARM_FEATURE_DOTPROD))
 // The even and the odd bytes of each lane as 16-bit numbers: of `a` signed, of `b` not.
@@ -214,55 +198,6 @@ void sum_rows(const PackedGemm& g, std::int64_t row, int rows, std::int64_t padd
     if (g.left.rest_starts != nullptr) add_rests(g, row + r, padded, acc + r * acc_stride);
   }
 }
-
-template <class Q>
-inline void copy_codes(const Q* from, std::int64_t count, Q* to) {
-  std::int64_t i = 0;
-  for (; i + 8 <= count; i += 8) __builtin_memcpy(to + i, from + i, 8 * sizeof(Q));
-  for (; i < count; ++i) to[i] = from[i];
-}
-
-#if defined(__SSE2__)
-
-// The first n of up to kBlock sums, to codes.
-template <Rounding kRounding, class Q>
-void finish_row(const std::int32_t* acc, std::int64_t n, const RowFinish& f, Q* q) {
-  Constants k;
-  k.multiplier = spread(f.multiplier);
-  k.offset = static_cast<std::uint64_t>(f.offset) - Wides{};
-  k.rounded = static_cast<std::uint64_t>(f.rounded) - Wides{};
-  k.shift = f.shift;
-  const Grid grid = {f.low, f.high, f.zero_point};
-  Ints steps[4] = {};
-#pragma GCC unroll 4
-  for (int v = 0; v < 4; ++v) {
-    if (v * kLanes < n) steps[v] = SmallFactor<kRounding>::steps(load(acc + v * kLanes), k);
-  }
-  if (n == kBlock) {
-    store_codes(steps, grid, q);
-  } else {
-    Q codes[kBlock];
-    store_codes(steps, grid, codes);
-    copy_codes(codes, n, q);
-  }
-}
-
-#else
-
-template <Rounding kRounding, class Q>
-void finish_row(const std::int32_t* acc, std::int64_t n, const RowFinish& f, Q* q) {
-  for (std::int64_t j = 0; j < n; ++j) {
-    const std::int64_t product = std::int64_t{acc[j]} * f.multiplier;
-    std::int64_t rounded = product + f.rounded;
-    if (kRounding == Rounding::kHalfEven) rounded += ((product + f.offset) >> f.shift) & 1;
-    if (kRounding == Rounding::kHalfAway) rounded += (product + f.offset) >> 63;
-    const std::int64_t steps = rounded >> f.shift;
-    const std::int64_t most = steps > f.high ? f.high : steps;
-    q[j] = static_cast<Q>((most < f.low ? f.low : most) + f.zero_point);
-  }
-}
-
-#endif
 
 template <Rounding kRounding, class Q>
 void finish_rows(const PackedGemm& g, const std::int32_t* acc, std::int64_t row, int rows) {

@@ -66,27 +66,33 @@ inline Ints odd_to_even(Ints v) {
 
 // The low halves of `even` and `odd`, alternating.
 inline Ints merge_low(Wides even, Wides odd) {
+#if defined(__AVX512BW__)
+  return reinterpret_cast<Ints>(_mm512_mask_shuffle_epi32(reinterpret_cast<__m512i>(even), 0xAAAA,
+                                                          reinterpret_cast<__m512i>(odd), _MM_PERM_CCAA));
+#else
   const Ints a = reinterpret_cast<Ints>(even);
   const Ints b = reinterpret_cast<Ints>(odd);
-#if defined(__AVX512BW__)
-  return __builtin_shufflevector(a, b, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30);
-#elif defined(__AVX2__)
+#if defined(__AVX2__)
   return __builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14);
 #else
   return __builtin_shufflevector(a, b, 0, 4, 2, 6);
+#endif
 #endif
 }
 
 // The high halves, likewise.
 inline Ints merge_high(Wides even, Wides odd) {
+#if defined(__AVX512BW__)
+  return reinterpret_cast<Ints>(_mm512_mask_shuffle_epi32(reinterpret_cast<__m512i>(odd), 0x5555,
+                                                          reinterpret_cast<__m512i>(even), _MM_PERM_DDBB));
+#else
   const Ints a = reinterpret_cast<Ints>(even);
   const Ints b = reinterpret_cast<Ints>(odd);
-#if defined(__AVX512BW__)
-  return __builtin_shufflevector(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
-#elif defined(__AVX2__)
+#if defined(__AVX2__)
   return __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15);
 #else
   return __builtin_shufflevector(a, b, 1, 5, 3, 7);
+#endif
 #endif
 }
 

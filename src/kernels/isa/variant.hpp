@@ -50,6 +50,9 @@ void split_groups(const std::int32_t* from, std::int64_t count, std::int64_t str
                   std::int64_t to_stride);
 void gather_panel(const std::int32_t* image, const std::int32_t* offsets, std::int64_t k_groups, const ColumnRun* runs,
                   std::int64_t num_runs, std::int32_t* panel, std::int64_t stride);
+void copy_byte_rows(const std::uint8_t* from, std::int64_t rows, std::int64_t columns, std::int64_t from_stride,
+                    std::uint8_t flip, std::uint8_t* to, std::int64_t to_stride);
+void byte_depthwise(const ByteDepthwise& args);  ///< Only where there are dot products of bytes.
 void int_depthwise(const IntDepthwise& args);
 void requantize_row(const std::int32_t* acc, std::int64_t count, std::int32_t bias, const numerics::Requantizer& r,
                     DType dtype, void* q);

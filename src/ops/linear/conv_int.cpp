@@ -68,55 +68,6 @@ void run_columns(const IntConv& conv, std::int64_t tile, const KernelIo& io) {
   });
 }
 
-// How a channel is cut into bands of output rows, each with a padded copy of the input rows it reads.
-struct BandPlan {
-  std::int64_t rows = 0;         // Output rows of a band.
-  std::int64_t row_size = 0;     // Of the padded copy, in elements.
-  std::int64_t window_rows = 0;  // Input rows that one output row reads, from the first to the last.
-
-  std::int64_t padded_size(const ConvGeometry& g, std::int64_t out_rows) const {
-    return ((out_rows - 1) * g.stride[1] + window_rows) * row_size;
-  }
-};
-
-// Scratch: padded codes, then sums. Empty plan (rows == 0) where the scratch would be too large.
-BandPlan plan_bands(const ConvGeometry& g) {
-  BandPlan plan;
-  plan.window_rows = (g.kernel[1] - 1) * g.dilation[1] + 1;
-  plan.row_size = (g.out[2] - 1) * g.stride[2] + (g.kernel[2] - 1) * g.dilation[2] + 1;
-  constexpr auto kCodeBytes = static_cast<std::int64_t>(sizeof(std::int16_t));
-  constexpr auto kSumBytes = static_cast<std::int64_t>(sizeof(std::int32_t));
-  // Each extent alone is bounded first: their product then stays in 64 bits.
-  if (plan.row_size > kMaxBandBytes || plan.window_rows > kMaxBandBytes || g.stride[1] > kMaxBandBytes) return {};
-  if (plan.window_rows * plan.row_size * kCodeBytes + g.out[2] * kSumBytes > kMaxBandBytes) return {};
-  const std::int64_t each_row = g.stride[1] * plan.row_size * kCodeBytes + g.out[2] * kSumBytes;
-  const std::int64_t rest = kBandBytes - plan.window_rows * plan.row_size * kCodeBytes;
-  plan.rows = std::clamp<std::int64_t>(rest / each_row, 1, g.out[1]);
-  return plan;
-}
-
-// The padded copy for output rows [first, first + count): the part [begin, end) of its rows that lies inside the
-// image, and which columns do.
-struct Band {
-  std::int64_t num_rows = 0;
-  std::int64_t top = 0;  // Row r of the band is row top + r of the image.
-  std::int64_t begin = 0;
-  std::int64_t end = 0;
-  std::int64_t left = 0;
-  std::int64_t inside = 0;
-};
-
-Band band_of(const ConvGeometry& g, const BandPlan& plan, std::int64_t first, std::int64_t count) {
-  Band band;
-  band.num_rows = (count - 1) * g.stride[1] + plan.window_rows;
-  band.top = first * g.stride[1] - g.pad[1];
-  band.begin = std::clamp<std::int64_t>(-band.top, 0, band.num_rows);
-  band.end = std::clamp<std::int64_t>(g.in[1] - band.top, band.begin, band.num_rows);
-  band.left = std::min(g.pad[2], plan.row_size);
-  band.inside = std::clamp<std::int64_t>(plan.row_size - band.left, 0, g.in[2]);
-  return band;
-}
-
 void copy_inside(const IntConv& conv, const BandPlan& plan, const Band& band, const std::byte* x, std::int32_t centre,
                  std::int16_t* padded) {
   if (band.begin == band.end) return;
@@ -173,8 +124,37 @@ void run_depthwise(const IntConv& conv, const BandPlan& plan, const KernelIo& io
 
 }  // namespace
 
+BandPlan plan_bands(const ConvGeometry& g) {
+  BandPlan plan;
+  plan.window_rows = (g.kernel[1] - 1) * g.dilation[1] + 1;
+  plan.row_size = (g.out[2] - 1) * g.stride[2] + (g.kernel[2] - 1) * g.dilation[2] + 1;
+  constexpr auto kCodeBytes = static_cast<std::int64_t>(sizeof(std::int16_t));
+  constexpr auto kSumBytes = static_cast<std::int64_t>(sizeof(std::int32_t));
+  // Each extent alone is bounded first: their product then stays in 64 bits.
+  if (plan.row_size > kMaxBandBytes || plan.window_rows > kMaxBandBytes || g.stride[1] > kMaxBandBytes) return {};
+  if (plan.window_rows * plan.row_size * kCodeBytes + g.out[2] * kSumBytes > kMaxBandBytes) return {};
+  const std::int64_t each_row = g.stride[1] * plan.row_size * kCodeBytes + g.out[2] * kSumBytes;
+  const std::int64_t rest = kBandBytes - plan.window_rows * plan.row_size * kCodeBytes;
+  plan.rows = std::clamp<std::int64_t>(rest / each_row, 1, g.out[1]);
+  return plan;
+}
+
+Band band_of(const ConvGeometry& g, const BandPlan& plan, std::int64_t first, std::int64_t count) {
+  Band band;
+  band.num_rows = (count - 1) * g.stride[1] + plan.window_rows;
+  band.top = first * g.stride[1] - g.pad[1];
+  band.begin = std::clamp<std::int64_t>(-band.top, 0, band.num_rows);
+  band.end = std::clamp<std::int64_t>(g.in[1] - band.top, band.begin, band.num_rows);
+  band.left = std::min(g.pad[2], plan.row_size);
+  band.inside = std::clamp<std::int64_t>(plan.row_size - band.left, 0, g.in[2]);
+  return band;
+}
+
 Prepared prepare_int_conv(IntConv given) {
-  if (given.product.is_packed()) return prepare_panel_conv(std::move(given));
+  if (given.product.is_packed()) {
+    const bool by_channel = given.geometry.groups == given.geometry.in_channels;
+    return by_channel ? prepare_byte_depthwise(std::move(given)) : prepare_panel_conv(std::move(given));
+  }
   const auto conv = std::make_shared<const IntConv>(std::move(given));
   const ConvGeometry& g = conv->geometry;
   const SumPlan& sums = conv->product.plan;

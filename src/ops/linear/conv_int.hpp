@@ -32,6 +32,37 @@ bool has_panel_form(const ConvGeometry& g);
 /// The kernel that does so. Requires: has_panel_form() and a packed product.
 Prepared prepare_panel_conv(IntConv conv);
 
+/// True if a Conv of this geometry, one input channel a group, can be formed from bytes on this processor.
+bool has_byte_depthwise_form(const ConvGeometry& g);
+/// The kernel that does so. Requires: has_byte_depthwise_form() and a product packed in quads, rows of taps filled up.
+Prepared prepare_byte_depthwise(IntConv conv);
+
+/// How a channel is cut into bands of output rows, each with a padded copy of the input rows it reads.
+struct BandPlan {
+  std::int64_t rows = 0;         ///< Output rows of a band; 0: even one needs too much memory.
+  std::int64_t row_size = 0;     ///< Of the padded copy, in elements.
+  std::int64_t window_rows = 0;  ///< Input rows that one output row reads, from the first to the last.
+
+  std::int64_t padded_size(const ConvGeometry& g, std::int64_t out_rows) const {
+    return ((out_rows - 1) * g.stride[1] + window_rows) * row_size;
+  }
+};
+
+/// Bands that, with sums of 32 bits, fit a second-level cache.
+BandPlan plan_bands(const ConvGeometry& g);
+
+/// The padded copy for output rows [first, first + count): the part [begin, end) of its rows that lies inside the
+/// image, and which columns do.
+struct Band {
+  std::int64_t num_rows = 0;
+  std::int64_t top = 0;  ///< Row r of the band is row top + r of the image.
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+  std::int64_t left = 0;
+  std::int64_t inside = 0;
+};
+Band band_of(const ConvGeometry& g, const BandPlan& plan, std::int64_t first, std::int64_t count);
+
 /// Errors: kUnsupported unless operand 0's encoding is per tensor, or along axis 1 and the same for all channels of a
 /// group; or if the output's is not per tensor or along axis 1.
 Result<void> require_conv_encodings(const FixedArgs& args, const ConvGeometry& g);

@@ -266,13 +266,13 @@ class Builder {
 
   void finish(int accumulator_bits) {
     Product& p = built_.product;
-    const bool bytes = spec_.packs && all_are_bytes();
+    const bool bytes = spec_.packing != Packing::kNone && all_are_bytes();
     if (bytes) {
       for (std::size_t i = 0; i < built_.centres.size(); ++i) built_.centres[i] = byte_centre(i);
     }
     const bool starts_fit = add_starts();
     p.plan = plan_sums(spec_.k, left_, fed(), accumulator_bits, starts_fit);
-    if (spec_.packs && p.plan.mode == SumMode::kDirect) {
+    if (p.plan.mode == SumMode::kDirect && (bytes || spec_.packing == Packing::kAny)) {
       pack_weights(left_, spec_.k_run, bytes ? kernels::Group::kQuads : kernels::Group::kPairs, p);
     } else {
       lay_out_weights(std::move(left_), p);

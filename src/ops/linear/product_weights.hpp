@@ -13,6 +13,9 @@
 
 namespace halfstep::ops {
 
+/// Into which groups weights may be packed (kernels/packed_gemm.hpp).
+enum class Packing : std::uint8_t { kNone, kQuads, kAny };
+
 /// How the operands of a node make a Product. Operand 1 is the weight, operand 2 the bias.
 struct ProductSpec {
   std::int64_t rows = 0;
@@ -23,8 +26,8 @@ struct ProductSpec {
   /// By channel: the entry of operand 0's encoding that the channel reads, and of the output's that it writes.
   std::function<std::size_t(std::int64_t channel)> input_entry = [](std::int64_t) { return std::size_t{0}; };
   std::function<std::size_t(std::int64_t channel)> output_entry = [](std::int64_t) { return std::size_t{0}; };
-  /// The product is one of packed_gemm() if its sums allow it; every `k_run` of k are filled up to whole groups.
-  bool packs = false;
+  /// Whether weights are packed, if the sums allow it; every `k_run` of k are filled up to whole groups.
+  Packing packing = Packing::kNone;
   std::int64_t k_run = 0;
   std::int64_t bias_step = 1;  ///< Channel c's bias is element c * bias_step.
   double alpha = 1.0;          ///< Of Gemm: times the product.

@@ -82,7 +82,7 @@ void finish_row(const SumPlan& plan, const Sums& sums, std::int64_t row, std::in
 /// Constant weights, and what finishes each channel: a channel is rows_per_channel consecutive rows.
 struct Product {
   SumPlan plan;
-  /// The weights, if ProductSpec::packs and the plan is direct; `pairs` and `plain` are empty then.
+  /// The weights, if ProductSpec::packing allows it and the plan is direct; `pairs` and `plain` are empty then.
   kernels::PackedLeft packed;
   std::vector<kernels::RowFinish> finish;  ///< Of `packed`, by row; empty if a channel is finished otherwise.
   std::int64_t rows = 0;

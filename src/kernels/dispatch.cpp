@@ -153,4 +153,28 @@ void look_up(const void* q_x, DType x_dtype, std::int64_t count, const void* tab
   active_table().look_up(q_x, x_dtype, count, table, y_dtype, q_y);
 }
 
+std::uint64_t exponentials_row(const void* q, DType q_dtype, std::int64_t count, const std::uint32_t* table,
+                               std::int64_t table_size, std::uint32_t* e) {
+  return active_table().exponentials_row(q, q_dtype, count, table, table_size, e);
+}
+
+void quotient_row(const std::uint32_t* e, std::int64_t count, const Quotient& factor, const CodeTarget& target,
+                  void* q) {
+  active_table().quotient_row(e, count, factor, target, q);
+}
+
+CodeMoments code_moments(const void* q, DType q_dtype, std::int64_t count) {
+  return active_table().code_moments(q, q_dtype, count);
+}
+
+void normalize_row(const void* q_x, DType x_dtype, std::int64_t count, const NormalizedRow& row,
+                   const std::int32_t* gamma, const std::int64_t* beta, AffineStep step, const CodeTarget& target,
+                   void* q_y) {
+  active_table().normalize_row(q_x, x_dtype, count, row, gamma, beta, step, target, q_y);
+}
+
+void blend_rows(const Blend& blend, std::int64_t count, const CodeTarget& target, void* q) {
+  active_table().blend_rows(blend, count, target, q);
+}
+
 }  // namespace halfstep::kernels

@@ -5,6 +5,7 @@
 
 #include "kernels/byte_depthwise.hpp"
 #include "kernels/depthwise.hpp"
+#include "kernels/exact_rows.hpp"
 #include "kernels/gemm.hpp"
 #include "kernels/grid_error.hpp"
 #include "kernels/histogram.hpp"
@@ -51,6 +52,13 @@ struct KernelTable {
                       std::int64_t);
   void (*centre_pairs)(const void*, const void*, DType, std::int64_t, std::int32_t, std::int16_t*);
   void (*look_up)(const void*, DType, std::int64_t, const void*, DType, void*);
+  std::uint64_t (*exponentials_row)(const void*, DType, std::int64_t, const std::uint32_t*, std::int64_t,
+                                    std::uint32_t*);
+  void (*quotient_row)(const std::uint32_t*, std::int64_t, const Quotient&, const CodeTarget&, void*);
+  CodeMoments (*code_moments)(const void*, DType, std::int64_t);
+  void (*normalize_row)(const void*, DType, std::int64_t, const NormalizedRow&, const std::int32_t*,
+                        const std::int64_t*, AffineStep, const CodeTarget&, void*);
+  void (*blend_rows)(const Blend&, std::int64_t, const CodeTarget&, void*);
 };
 
 /// The kernels for `isa`, or the nearest lower set this build contains. Running

@@ -40,6 +40,11 @@ const KernelTable kTable = {
     .centre_rows = &centre_rows,
     .centre_pairs = &centre_pairs,
     .look_up = &look_up,
+    .exponentials_row = &exponentials_row,
+    .quotient_row = &quotient_row,
+    .code_moments = &code_moments,
+    .normalize_row = &normalize_row,
+    .blend_rows = &blend_rows,
 };
 
 }  // namespace halfstep::kernels::HALFSTEP_ISA

@@ -57,7 +57,8 @@ struct IntNormPlan {
   std::int64_t run = 1;                     ///< kByRun; divides `columns`.
   std::optional<std::int32_t> centre = {};  ///< Set: z_x stands for the mean (RMSNormalization).
   Uint128 epsilon = 0;                      ///< E
-  std::vector<std::int32_t> gamma;          ///< G
+  std::vector<std::int32_t> gamma;          ///< G, |G| < 2^31.
+  std::int32_t most_gamma = 0;              ///< The largest |G|; prepare_int_normalization() finds it.
   int gamma_bits = 24;                      ///< g, 0 to 24.
   std::vector<std::int64_t> beta;           ///< B, below 2^38.
   std::int32_t zero_point = 0;

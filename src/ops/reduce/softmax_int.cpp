@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/code_types.hpp"
+#include "kernels/exact_rows.hpp"
 
 namespace halfstep::ops {
 namespace {
@@ -113,28 +114,31 @@ void scan_columns(const IntSoftmaxRows& rows, const T* x, std::int64_t count, Co
   }
 }
 
-/// Calls start(sum) for each column, and with what it returns value(started, distance) for each of its elements.
+/// Calls start(sum) for each column, and with what it returns value(started, distance) for each of its elements. Parts
+/// take groups of columns.
 template <class T, class Y, class Start, class Value>
-void run_columns(const IntSoftmaxRows& rows, const T* x, Y* y, const Start& start, const Value& value) {
+void run_columns(const IntSoftmaxRows& rows, const KernelIo& io, const Start& start, const Value& value) {
   using Started = decltype(start(std::uint64_t{}));
   std::array<Started, kColumns> started;
   Columns columns;
-  for (std::int64_t o = 0; o < rows.outer; ++o, x += rows.extent * rows.inner, y += rows.extent * rows.inner) {
-    for (std::int64_t first = 0; first < rows.inner; first += kColumns) {
-      const std::int64_t count = std::min(kColumns, rows.inner - first);
-      if (rows.inner == 1) {
-        scan_row(rows, x, columns);
-      } else {
-        scan_columns(rows, x + first, count, columns);
-      }
-      for (std::size_t c = 0; c < static_cast<std::size_t>(count); ++c) started[c] = start(columns.sum[c]);
-      for (std::int64_t i = 0; i < rows.extent; ++i) {
-        const T* from = x + i * rows.inner + first;
-        Y* to = y + i * rows.inner + first;
-        for (std::int64_t c = 0; c < count; ++c) {
-          const auto at = static_cast<std::size_t>(c);
-          to[c] = static_cast<Y>(value(started[at], columns.largest[at] - from[c]));
-        }
+  const std::int64_t groups = (rows.inner + kColumns - 1) / kColumns;
+  const Share share = share_of(io, rows.outer * groups);
+  for (std::int64_t g = share.begin; g < share.end; ++g) {
+    const std::int64_t first = g % groups * kColumns;
+    const std::int64_t offset = g / groups * rows.extent * rows.inner + first;
+    const T* x = io.inputs[0].data<T>() + offset;
+    Y* y = io.outputs[0].data<Y>() + offset;
+    const std::int64_t count = std::min(kColumns, rows.inner - first);
+    if (rows.inner == 1) {
+      scan_row(rows, x, columns);
+    } else {
+      scan_columns(rows, x, count, columns);
+    }
+    for (std::size_t c = 0; c < static_cast<std::size_t>(count); ++c) started[c] = start(columns.sum[c]);
+    for (std::int64_t i = 0; i < rows.extent; ++i, x += rows.inner, y += rows.inner) {
+      for (std::int64_t c = 0; c < count; ++c) {
+        const auto at = static_cast<std::size_t>(c);
+        y[c] = static_cast<Y>(value(started[at], columns.largest[at] - x[c]));
       }
     }
   }
@@ -144,14 +148,12 @@ template <class Start, class Value>
 void run_typed(const IntSoftmaxRows& rows, const KernelIo& io, const Start& start, const Value& value) {
   if (rows.extent == 0) return;
   visit_code_type(rows.x_dtype, [&]<class T>() {
-    visit_code_type(rows.y_dtype, [&]<class Y>() {
-      run_columns(rows, io.inputs[0].data<T>(), io.outputs[0].data<Y>(), start, value);
-    });
+    visit_code_type(rows.y_dtype, [&]<class Y>() { run_columns<T, Y>(rows, io, start, value); });
   });
 }
 
 template <class U>
-void run_softmax(const IntSoftmaxPlan& plan, const KernelIo& io) {
+void run_softmax_columns(const IntSoftmaxPlan& plan, const KernelIo& io) {
   const Codes codes(plan.rows);
   const auto start = [&](std::uint64_t sum) { return Denominator<U>(static_cast<U>(sum) << plan.shift); };
   const auto value = [codes, multiplier = std::uint64_t{plan.multiplier}, rounding = plan.rows.rounding](
@@ -160,6 +162,25 @@ void run_softmax(const IntSoftmaxPlan& plan, const KernelIo& io) {
     return codes.on_grid(rounded_quotient<U>(numerator, denominator, rounding));
   };
   run_typed(plan.rows, io, start, value);
+}
+
+/// Along the last axis. Scratch: the exponentials of a row.
+void run_softmax_rows(const IntSoftmaxPlan& plan, const KernelIo& io) {
+  const IntSoftmaxRows& rows = plan.rows;
+  if (rows.extent == 0) return;
+  const kernels::CodeTarget target = {rows.zero_point, rows.q_min, rows.q_max, rows.rounding, rows.y_dtype};
+  const std::int64_t x_bytes = rows.extent * static_cast<std::int64_t>(size_in_bytes(rows.x_dtype));
+  const std::int64_t y_bytes = rows.extent * static_cast<std::int64_t>(size_in_bytes(rows.y_dtype));
+  auto* e = reinterpret_cast<std::uint32_t*>(io.scratch.data());
+  const auto table_size = static_cast<std::int64_t>(rows.exponentials.size()) - 1;
+  const Share share = share_of(io, rows.outer);
+  for (std::int64_t r = share.begin; r < share.end; ++r) {
+    const std::byte* x = io.inputs[0].bytes + r * x_bytes;
+    const std::uint64_t sum =
+        kernels::exponentials_row(x, rows.x_dtype, rows.extent, rows.exponentials.data(), table_size, e);
+    kernels::quotient_row(e, rows.extent, {plan.multiplier, sum, plan.shift}, target,
+                          io.outputs[0].bytes + r * y_bytes);
+  }
 }
 
 /// True if extent * 2^30 * 2^shift < 2^64.
@@ -201,16 +222,22 @@ std::int64_t log2_q32(std::uint64_t x) {
 }
 
 Prepared prepare_int_softmax(IntSoftmaxPlan plan) {
+  const bool along_last_axis = plan.rows.inner == 1;
+  const std::size_t scratch_bytes =
+      along_last_axis ? static_cast<std::size_t>(plan.rows.extent) * sizeof(std::uint32_t) : 0;
+  plan.rows.exponentials.push_back(0);  // What the kernel reads for all behind the table's end.
   const auto shared = std::make_shared<const IntSoftmaxPlan>(std::move(plan));
-  const auto run = [shared](const KernelIo& io) -> Result<void> {
-    if (fits_64_bits(*shared)) {
-      run_softmax<std::uint64_t>(*shared, io);
+  const auto run = [shared, along_last_axis](const KernelIo& io) -> Result<void> {
+    if (along_last_axis) {
+      run_softmax_rows(*shared, io);
+    } else if (fits_64_bits(*shared)) {
+      run_softmax_columns<std::uint64_t>(*shared, io);
     } else {
-      run_softmax<Uint128>(*shared, io);
+      run_softmax_columns<Uint128>(*shared, io);
     }
     return {};
   };
-  return {.run = run, .scratch_bytes = 0, .clamps = true};
+  return {.run = run, .scratch_bytes = scratch_bytes, .clamps = true, .splits = true};
 }
 
 Prepared prepare_int_log_softmax(IntLogSoftmaxPlan plan) {
@@ -219,7 +246,7 @@ Prepared prepare_int_log_softmax(IntLogSoftmaxPlan plan) {
     run_log_softmax(*shared, io);
     return {};
   };
-  return {.run = run, .scratch_bytes = 0, .clamps = true};
+  return {.run = run, .scratch_bytes = 0, .clamps = true, .splits = true};
 }
 
 }  // namespace halfstep::ops

@@ -88,6 +88,20 @@ inline std::vector<std::int32_t> codes_of(const Tensor& tensor) {
   return codes;
 }
 
+/// Three parts, the last first and each with scratch of its own, give the codes that one run gave.
+inline void expect_parts(const Prepared& prepared, const std::vector<ConstView>& inputs, const Tensor& whole) {
+  constexpr int kParts = 3;
+  Tensor y(whole.type());
+  const std::vector<MutableView> outputs{y.mutable_view()};
+  for (int part = kParts - 1; part >= 0; --part) {
+    Tensor scratch(TensorType{DType::kUint8, {static_cast<std::int64_t>(prepared.scratch_bytes)}});
+    std::fill_n(scratch.mutable_bytes(), prepared.scratch_bytes, std::byte{0xA5});
+    const std::span<std::byte> bytes(scratch.mutable_bytes(), prepared.scratch_bytes);
+    EXPECT_TRUE(prepared.run(KernelIo{inputs, outputs, bytes, part, kParts}).ok());
+  }
+  EXPECT_EQ(codes_of(y), codes_of(whole));
+}
+
 /// Runs the kernel with exactly the scratch it asked for, filled with rubbish.
 inline std::vector<std::int32_t> run_lowered(const LoweredCodes& lowered, const Tensor& x) {
   Tensor y(lowered.output);
@@ -98,6 +112,7 @@ inline std::vector<std::int32_t> run_lowered(const LoweredCodes& lowered, const 
   std::fill_n(scratch.mutable_bytes(), prepared.scratch_bytes, std::byte{0xA5});
   const auto outcome = prepared.run(KernelIo{inputs, outputs, {scratch.mutable_bytes(), prepared.scratch_bytes}});
   EXPECT_TRUE(outcome.ok());
+  if (prepared.splits) expect_parts(prepared, inputs, y);
   return codes_of(y);
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "kernels/conv.hpp"
 #include "kernels/depthwise.hpp"
 #include "kernels/gemm.hpp"
 #include "kernels/grid_error.hpp"
@@ -10,6 +11,7 @@
 #include "kernels/int_depthwise.hpp"
 #include "kernels/int_gemm.hpp"
 #include "kernels/isa.hpp"
+#include "kernels/pool.hpp"
 #include "kernels/quantize.hpp"
 #include "kernels/requantize.hpp"
 
@@ -20,6 +22,9 @@ struct KernelTable {
   Isa compiled_for;  ///< As the compiler's own macros said, not as the build meant it.
   void (*gemm)(const Gemm&);
   void (*depthwise)(const Depthwise&, float*);
+  void (*conv)(const Conv&, float*);
+  void (*max_pool)(const MaxPool&, float*);
+  void (*row_means)(const float*, std::int64_t, std::int64_t, float*);
   void (*quantize_dequantize)(const float*, float*, std::int64_t, float, std::int32_t, GridBounds);
   void (*quantize_dequantize_per_channel)(const float*, float*, std::int64_t, std::int64_t, std::int64_t, const float*,
                                           const std::int32_t*, GridBounds);

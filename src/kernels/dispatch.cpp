@@ -71,6 +71,14 @@ void gemm(const Gemm& args) { active_table().gemm(args); }
 
 void depthwise(const Depthwise& args, float* scratch) { active_table().depthwise(args, scratch); }
 
+void conv(const Conv& args, float* scratch) { active_table().conv(args, scratch); }
+
+void max_pool(const MaxPool& args, float* scratch) { active_table().max_pool(args, scratch); }
+
+void row_means(const float* x, std::int64_t rows, std::int64_t count, float* y) {
+  active_table().row_means(x, rows, count, y);
+}
+
 void quantize_dequantize(const float* x, float* y, std::int64_t count, float scale, std::int32_t zero_point,
                          GridBounds bounds) {
   active_table().quantize_dequantize(x, y, count, scale, zero_point, bounds);

@@ -40,6 +40,10 @@ struct Gemm {
   float clamp_max = std::numeric_limits<float>::infinity();
 };
 
+/// A product may be computed in parts without changing a bit: of rows if `b` is in kRows order, of columns if each part
+/// but the last has a multiple of this many.
+inline constexpr std::int64_t kColumnGranule = 48;
+
 /// Runs on the calling thread. The result depends on the operands and the
 /// instruction set only.
 void gemm(const Gemm& args);

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernels/byte_depthwise.hpp"
+#include "kernels/conv.hpp"
 #include "kernels/depthwise.hpp"
 #include "kernels/exact_rows.hpp"
 #include "kernels/gemm.hpp"
@@ -13,6 +14,7 @@
 #include "kernels/int_gemm.hpp"
 #include "kernels/isa.hpp"
 #include "kernels/packed_gemm.hpp"
+#include "kernels/pool.hpp"
 #include "kernels/quantize.hpp"
 #include "kernels/requantize.hpp"
 
@@ -24,6 +26,9 @@ struct KernelTable {
   bool saturates_byte_pairs;  ///< packed_gemm() saturates sums of two products of bytes to 16 bits: see pack_left().
   void (*gemm)(const Gemm&);
   void (*depthwise)(const Depthwise&, float*);
+  void (*conv)(const Conv&, float*);
+  void (*max_pool)(const MaxPool&, float*);
+  void (*row_means)(const float*, std::int64_t, std::int64_t, float*);
   void (*quantize_dequantize)(const float*, float*, std::int64_t, float, std::int32_t, GridBounds);
   void (*quantize_dequantize_per_channel)(const float*, float*, std::int64_t, std::int64_t, std::int64_t, const float*,
                                           const std::int32_t*, GridBounds);

@@ -1,236 +1,317 @@
-// gemm.cpp: float matrix product by tiles of `c` that stay in registers.
+// gemm.cpp: float matrix product: which part of it goes which way.
 //
-// A panel of kPanel columns of `b` is copied next to each other, then every tile
-// of kTileRows rows under it sums its whole dot products, adds the biases, clamps
-// and is stored once. `a` is read where it lies: a tile's rows are a few streams.
-// Long sums are split, so that the panel stays in the second-level cache.
+// A panel of kPanel columns of `b` is copied next to each other, then gemm_panel.cpp computes all rows under it. Long
+// sums are split, so that the panel stays in the second-level cache. `b` is packed because a panel's rows lie a whole
+// matrix row apart, a new page each for wide matrices; the copy is read m / 8 times. `a` is not packed: the rows of a
+// tile are read in order, each value once a panel. While the first tile computes, the next panel is fetched: its rows
+// are too many streams for the processor to see them coming.
 //
-// Cost with AVX2: a step along k is 3 loads of `b`, 4 broadcasts of `a` and 12 multiply-adds into the 12 accumulators;
-// two load ports take 3.5 cycles for what two multiply-add ports take 6 for, so the arithmetic binds. `b` is packed
-// because a panel's rows lie a whole matrix row apart, a new page each for wide matrices; the copy is read m / 4 times.
-// `a` is not: its 4 rows are read in order, each value once a panel, and in a convolution it is the weights, which are
-// far smaller than the columns. A panel of 24 columns and 512 rows is 48 KB.
+// Few columns, or few rows where `b` is in columns, are dot products of vectors that lie in memory as they are summed:
+// kLanes multiply-adds a load of the matrix, which is read once. So are the last columns of a product if they would
+// fill little of a vector: of 49 columns (a 7 x 7 image) the last one costs a twentieth of the other 48.
+#include "kernels/isa/gemm_panel.hpp"
 #include "kernels/isa/variant.hpp"
 
 namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
 
-// Accumulators, a row of `b` and one value of `a` fill the registers there are.
-#if defined(__AVX512F__)
-constexpr int kLanes = 16;
-constexpr int kTileRows = 8;
-constexpr int kTileVectors = 3;
-#elif defined(__AVX2__)
-constexpr int kLanes = 8;
-constexpr int kTileRows = 4;
-constexpr int kTileVectors = 3;
-#else
-constexpr int kLanes = 4;
-constexpr int kTileRows = 4;
-constexpr int kTileVectors = 2;
-#endif
+constexpr int kLanes = kPanelLanes;
 typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
+typedef float Four __attribute__((vector_size(16)));
 
-// Enough independent sums to keep the processor busy, however narrow the tile.
-constexpr int kMaxTileRows = 8;
-constexpr int rows_of_tile(int num_vectors) { return num_vectors == 1 ? kMaxTileRows : kTileRows; }
+constexpr int kMaxDots = 4;                  // Columns that are cheaper as dot products.
+constexpr std::int64_t kMaxDotDepth = 4096;  // Of packed columns: 64 KB.
+constexpr std::int64_t kMinDotDepth = 64;    // Below, adding up the lanes costs more than a wasted vector.
+constexpr std::int64_t kMinRowsToPack = 8;   // A panel read once is not worth copying.
 
-constexpr std::int64_t kPanel = kTileVectors * kLanes;
-constexpr std::int64_t kMaxDepth = 512;  // Of one pass over a panel.
-
-inline Floats load(const float* from) {
-  Floats v;
+template <class V>
+inline V load(const float* from) {
+  V v;
   __builtin_memcpy(&v, from, sizeof v);
   return v;
 }
 
-// Minus 0, not plus 0: that leaves every value as it is, so no arithmetic remains.
-inline Floats spread(float value) { return value - Floats{}; }
-
-inline void store(Floats v, float* to) { __builtin_memcpy(to, &v, sizeof v); }
-
-// One pass over one panel: c[m, columns] = clamp(start + alpha * a[m, depth] * b[depth, columns]).
-struct Pass {
-  const float* a;
-  std::int64_t a_stride;
-  const float* b;
-  std::int64_t b_stride;
-  float* c;
-  std::int64_t c_stride;
-  std::int64_t depth;
-  bool keeps;  // Starts from what `c` holds; else from the biases.
-  const float* row_bias;
-  const float* column_bias;
-  float alpha;
-  float low;
-  float high;
-};
-
-// Rows [row, row + R) of the columns [0, V * kLanes).
-template <Order kOrder, int R, int V>
-void run_tile(const Pass& pass, std::int64_t row) {
-  Floats sums[R][V] = {};
-  const float* a[R];
-  for (int r = 0; r < R; ++r) a[r] = pass.a + (row + r) * (kOrder == Order::kRows ? pass.a_stride : 1);
-  const std::int64_t a_step = kOrder == Order::kRows ? 1 : pass.a_stride;
-  const float* b = pass.b;
-  const std::int64_t depth = pass.depth;
-  const std::int64_t b_stride = pass.b_stride;
-  for (std::int64_t p = 0; p < depth; ++p, b += b_stride) {
-    Floats values[V];
-#pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) values[v] = load(b + v * kLanes);
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) {
-      const Floats factor = spread(a[r][p * a_step]);
-#pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) sums[r][v] += factor * values[v];
-    }
-  }
-  const Floats low = spread(pass.low);
-  const Floats high = spread(pass.high);
-#pragma GCC unroll 8
-  for (int r = 0; r < R; ++r) {
-    float* c = pass.c + (row + r) * pass.c_stride;
-    const float base = !pass.keeps && pass.row_bias != nullptr ? pass.row_bias[row + r] : 0.0F;
-#pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) {
-      Floats start = spread(base);
-      if (pass.keeps) {
-        start = load(c + v * kLanes);
-      } else if (pass.column_bias != nullptr) {
-        start += load(pass.column_bias + v * kLanes);
-      }
-      Floats value = start + pass.alpha * sums[r][v];
-      value = value < low ? low : value;  // False for NaN, which passes.
-      value = high < value ? high : value;
-      store(value, c + v * kLanes);
-    }
-  }
+template <class V>
+inline void store(V v, float* to) {
+  __builtin_memcpy(to, &v, sizeof v);
 }
 
-template <Order kOrder, int V>
-void run_rows(const Pass& pass, std::int64_t m) {
-  constexpr int kRows = rows_of_tile(V);
-  std::int64_t row = 0;
-  for (; row + kRows <= m; row += kRows) run_tile<kOrder, kRows, V>(pass, row);
-  if (kRows > 4 && row + 4 <= m) {
-    run_tile<kOrder, 4, V>(pass, row);
-    row += 4;
-  }
-  if (row + 2 <= m) {
-    run_tile<kOrder, 2, V>(pass, row);
-    row += 2;
-  }
-  if (row < m) run_tile<kOrder, 1, V>(pass, row);
-}
-
-template <Order kOrder>
-void run_panel(const Pass& pass, std::int64_t m, int num_vectors) {
-  switch (num_vectors) {
-    case 1:
-      return run_rows<kOrder, 1>(pass, m);
-    case 2:
-      return run_rows<kOrder, 2>(pass, m);
-    default:
-      return run_rows<kOrder, kTileVectors>(pass, m);
-  }
-}
-
-void copy(const float* from, float* to, std::int64_t count) {
-  for (std::int64_t i = 0; i < count; ++i) to[i] = from[i];
-}
+// ---- Panels
 
 // Rows of `columns` floats, `stride` apart, to rows `to_stride` apart; the rest of those is set to 0.
 void copy_panel(const float* from, std::int64_t stride, std::int64_t rows, std::int64_t columns, float* to,
                 std::int64_t to_stride) {
   for (std::int64_t row = 0; row < rows; ++row, from += stride, to += to_stride) {
     if (columns == kPanel) {
-      for (int v = 0; v < kTileVectors; ++v) store(load(from + v * kLanes), to + v * kLanes);
+      for (int v = 0; v < kPanelVectors; ++v) store(load<Floats>(from + v * kLanes), to + v * kLanes);
       continue;
     }
-    copy(from, to, columns);
+    for (std::int64_t j = 0; j < columns; ++j) to[j] = from[j];
     for (std::int64_t j = columns; j < to_stride; ++j) to[j] = 0.0F;
   }
 }
 
-// The tiles of a panel whose last vector is not full compute into a buffer.
-template <Order kOrder>
-void run_ragged_panel(const Pass& pass, std::int64_t m, std::int64_t columns, int num_vectors) {
-  float tile[kMaxTileRows * kPanel];
-  float column_bias[kPanel] = {};
-  Pass part = pass;
-  part.c = tile;
-  part.c_stride = kPanel;
-  if (pass.column_bias != nullptr) {
-    copy(pass.column_bias, column_bias, columns);
-    part.column_bias = column_bias;
+// Four columns of four floats, `stride` apart, to rows.
+inline void transpose_four(const float* from, std::int64_t stride, float* to, std::int64_t to_stride) {
+  const Four a = load<Four>(from), b = load<Four>(from + stride);
+  const Four c = load<Four>(from + 2 * stride), d = load<Four>(from + 3 * stride);
+  const Four ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  const Four cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  store(__builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5), to);
+  store(__builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7), to + to_stride);
+  store(__builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5), to + 2 * to_stride);
+  store(__builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7), to + 3 * to_stride);
+}
+
+// The same of a matrix in columns, `stride` apart.
+void transpose_panel(const float* from, std::int64_t stride, std::int64_t rows, std::int64_t columns, float* to,
+                     std::int64_t to_stride) {
+  std::int64_t j = 0;
+  for (; j + 4 <= columns; j += 4) {
+    const float* column = from + j * stride;
+    std::int64_t row = 0;
+    for (; row + 4 <= rows; row += 4) transpose_four(column + row, stride, to + row * to_stride + j, to_stride);
+    for (; row < rows; ++row) {
+      for (int i = 0; i < 4; ++i) to[row * to_stride + j + i] = column[i * stride + row];
+    }
   }
-  for (std::int64_t row = 0; row < m; row += kMaxTileRows) {
-    const std::int64_t rows = m - row < kMaxTileRows ? m - row : kMaxTileRows;
-    float* c = pass.c + row * pass.c_stride;
-    part.a = pass.a + row * (kOrder == Order::kRows ? pass.a_stride : 1);
-    if (pass.row_bias != nullptr) part.row_bias = pass.row_bias + row;
-    if (pass.keeps) copy_panel(c, pass.c_stride, rows, columns, tile, kPanel);
-    run_panel<kOrder>(part, rows, num_vectors);
-    for (std::int64_t r = 0; r < rows; ++r) copy(tile + r * kPanel, c + r * pass.c_stride, columns);
+  for (; j < to_stride; ++j) {
+    for (std::int64_t row = 0; row < rows; ++row) {
+      to[row * to_stride + j] = j < columns ? from[j * stride + row] : 0.0F;
+    }
   }
 }
 
-template <Order kOrder>
-void multiply(const Gemm& g) {
-  alignas(64) float panel[kMaxDepth * kPanel];
-  for (std::int64_t first = 0; first < g.n; first += kPanel) {
-    const std::int64_t columns = g.n - first < kPanel ? g.n - first : kPanel;
-    const int num_vectors = static_cast<int>((columns + kLanes - 1) / kLanes);
-    const bool is_full = columns == num_vectors * kLanes;
+// What all passes over one panel have in common.
+PanelProduct panel_of(const Gemm& g, std::int64_t first, std::int64_t columns) {
+  PanelProduct p;
+  p.a_stride = g.a_stride;
+  p.a_order = g.a_order;
+  p.c = g.c + first;
+  p.c_stride = g.c_stride;
+  p.m = g.m;
+  p.columns = columns;
+  p.row_bias = g.row_bias;
+  p.column_bias = g.column_bias == nullptr ? nullptr : g.column_bias + first;
+  p.alpha = g.alpha;
+  return p;
+}
+
+// Sums the rows [at, at + depth) of `b` with `p`, which has everything but `a`, `depth` and bounds.
+void set_depth(const Gemm& g, std::int64_t at, PanelProduct& p) {
+  p.depth = g.k - at < kMaxDepth ? g.k - at : kMaxDepth;
+  p.a = g.a + at * (g.a_order == Order::kRows ? 1 : g.a_stride);
+  p.keeps = at > 0 || g.start == Start::kKeep;
+  if (at + p.depth == g.k) {
+    p.low = g.clamp_min;
+    p.high = g.clamp_max;
+  }
+}
+
+void multiply_one_panel(const Gemm& g, std::int64_t first, std::int64_t columns, float* packed) {
+  PanelProduct p = panel_of(g, first, columns);
+  const std::int64_t whole = (columns + kLanes - 1) / kLanes * kLanes;
+  const bool packs = g.b_order == Order::kColumns || columns != whole || g.m > kMinRowsToPack;
+  std::int64_t at = 0;
+  do {
+    set_depth(g, at, p);
+    if (g.b_order == Order::kColumns) {
+      transpose_panel(g.b + first * g.b_stride + at, g.b_stride, p.depth, columns, packed, whole);
+    } else if (packs) {
+      copy_panel(g.b + at * g.b_stride + first, g.b_stride, p.depth, columns, packed, whole);
+    }
+    p.b = packs ? packed : g.b + at * g.b_stride + first;
+    p.b_stride = packs ? whole : g.b_stride;
+    const bool has_next = packs && g.b_order == Order::kRows && first + 2 * kPanel <= g.n && g.k <= kMaxDepth;
+    p.next = has_next ? g.b + first + kPanel : nullptr;
+    p.next_stride = g.b_stride;
+    multiply_panel(p);
+    at += p.depth;
+  } while (at < g.k);
+}
+
+// One row or two: nothing is read twice, so that long runs of `b` count.
+std::int64_t multiply_wide(const Gemm& g) {
+  std::int64_t first = 0;
+  for (; first + kWideColumns <= g.n; first += kWideColumns) {
+    PanelProduct p = panel_of(g, first, kWideColumns);
     std::int64_t at = 0;
     do {
-      Pass pass;
-      pass.depth = g.k - at < kMaxDepth ? g.k - at : kMaxDepth;
-      pass.a = g.a + at * (kOrder == Order::kRows ? 1 : g.a_stride);
-      pass.a_stride = g.a_stride;
-      pass.b = g.b + at * g.b_stride + first;
-      pass.b_stride = g.b_stride;
-      // A panel read once is not worth copying.
-      if (!is_full || g.m > kTileRows) {
-        copy_panel(pass.b, g.b_stride, pass.depth, columns, panel, num_vectors * kLanes);
-        pass.b = panel;
-        pass.b_stride = num_vectors * kLanes;
-      }
-      pass.c = g.c + first;
-      pass.c_stride = g.c_stride;
-      pass.keeps = at > 0 || g.start == Start::kKeep;
-      pass.row_bias = g.row_bias;
-      pass.column_bias = g.column_bias == nullptr ? nullptr : g.column_bias + first;
-      pass.alpha = g.alpha;
-      const bool is_last = at + pass.depth == g.k;
-      pass.low = is_last ? g.clamp_min : -__builtin_inff();
-      pass.high = is_last ? g.clamp_max : __builtin_inff();
-      if (is_full) {
-        run_panel<kOrder>(pass, g.m, num_vectors);
-      } else {
-        run_ragged_panel<kOrder>(pass, g.m, columns, num_vectors);
-      }
-      at += pass.depth;
+      set_depth(g, at, p);
+      p.b = g.b + at * g.b_stride + first;
+      p.b_stride = g.b_stride;
+      multiply_wide_panel(p);
+      at += p.depth;
     } while (at < g.k);
   }
+  return first;
+}
+
+void multiply_panels(const Gemm& g) {
+  alignas(64) float packed[kMaxDepth * kPanel];
+  std::int64_t first = g.m <= 2 && g.b_order == Order::kRows ? multiply_wide(g) : 0;
+  for (; first < g.n; first += kPanel) {
+    multiply_one_panel(g, first, g.n - first < kPanel ? g.n - first : kPanel, packed);
+  }
+}
+
+// ---- Dot products
+
+// sums[r][c] of rows[r] and columns[c], each `depth` floats; in the order of the lanes, then of their halves.
+template <int R, int C>
+inline void dot_tile(const float* rows, std::int64_t row_stride, const float* columns, std::int64_t column_stride,
+                     std::int64_t depth, float (&result)[R][C]) {
+  Floats sums[R][C] = {};
+  std::int64_t l = 0;
+  for (; l + kLanes <= depth; l += kLanes) {
+    Floats values[C];
+#pragma GCC unroll 4
+    for (int c = 0; c < C; ++c) values[c] = load<Floats>(columns + c * column_stride + l);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const Floats factor = load<Floats>(rows + r * row_stride + l);
+#pragma GCC unroll 4
+      for (int c = 0; c < C; ++c) sums[r][c] += factor * values[c];
+    }
+  }
+  for (int r = 0; r < R; ++r) {
+    for (int c = 0; c < C; ++c) {
+      float lanes[kLanes];
+      store(sums[r][c], lanes);
+      for (int width = kLanes / 2; width > 0; width /= 2) {
+        for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
+      }
+      for (std::int64_t rest = l; rest < depth; ++rest) {
+        lanes[0] += rows[r * row_stride + rest] * columns[c * column_stride + rest];
+      }
+      result[r][c] = lanes[0];
+    }
+  }
+}
+
+// Dot products of the rows of two matrices, `depth` long: of many with few (at most kMaxDots).
+struct Dots {
+  const float* many;
+  std::int64_t many_stride;
+  std::int64_t num_many;
+  const float* few;
+  std::int64_t few_stride;
+  std::int64_t depth;
+  // Element (i, j) of `c`, i of many and j of few, and its biases.
+  float* c;
+  std::int64_t c_step_many;
+  std::int64_t c_step_few;
+  const float* bias_many;
+  const float* bias_few;
+  bool keeps;
+  float alpha;
+  float low;
+  float high;
+};
+
+template <int R, int C>
+void run_dots(const Dots& d, std::int64_t first) {
+  float sums[R][C];
+  dot_tile<R, C>(d.many + first * d.many_stride, d.many_stride, d.few, d.few_stride, d.depth, sums);
+  for (int r = 0; r < R; ++r) {
+    for (int c = 0; c < C; ++c) {
+      float& out = d.c[(first + r) * d.c_step_many + c * d.c_step_few];
+      float start = d.keeps ? out : 0.0F;
+      if (!d.keeps && d.bias_many != nullptr) start += d.bias_many[first + r];
+      if (!d.keeps && d.bias_few != nullptr) start += d.bias_few[c];
+      float value = start + d.alpha * sums[r][c];
+      value = value < d.low ? d.low : value;  // False for NaN, which passes.
+      out = d.high < value ? d.high : value;
+    }
+  }
+}
+
+template <int C>
+void run_all_dots(const Dots& d) {
+  constexpr int kRows = C == 1 ? 8 : 4;
+  std::int64_t first = 0;
+  for (; first + kRows <= d.num_many; first += kRows) run_dots<kRows, C>(d, first);
+  for (; first < d.num_many; ++first) run_dots<1, C>(d, first);
+}
+
+void run_dots_with(const Dots& d, std::int64_t num_few) {
+  switch (num_few) {
+    case 1:
+      return run_all_dots<1>(d);
+    case 2:
+      return run_all_dots<2>(d);
+    case 3:
+      return run_all_dots<3>(d);
+    default:
+      return run_all_dots<kMaxDots>(d);
+  }
+}
+
+// The columns [first, first + count), count <= kMaxDots, of a product whose `a` is in rows.
+void multiply_few_columns(const Gemm& g, std::int64_t first, std::int64_t count) {
+  float packed[kMaxDots * kMaxDotDepth];
+  for (std::int64_t at = 0; at < g.k; at += kMaxDotDepth) {
+    const std::int64_t depth = g.k - at < kMaxDotDepth ? g.k - at : kMaxDotDepth;
+    const std::int64_t row_step = g.b_order == Order::kRows ? g.b_stride : 1;
+    const std::int64_t column_step = g.b_order == Order::kRows ? 1 : g.b_stride;
+    for (std::int64_t j = 0; j < count; ++j) {
+      const float* from = g.b + at * row_step + (first + j) * column_step;
+      for (std::int64_t l = 0; l < depth; ++l) packed[j * depth + l] = from[l * row_step];
+    }
+    const bool is_last = at + depth == g.k;
+    run_dots_with({.many = g.a + at,
+                   .many_stride = g.a_stride,
+                   .num_many = g.m,
+                   .few = packed,
+                   .few_stride = depth,
+                   .depth = depth,
+                   .c = g.c + first,
+                   .c_step_many = g.c_stride,
+                   .c_step_few = 1,
+                   .bias_many = g.row_bias,
+                   .bias_few = g.column_bias == nullptr ? nullptr : g.column_bias + first,
+                   .keeps = at > 0 || g.start == Start::kKeep,
+                   .alpha = g.alpha,
+                   .low = is_last ? g.clamp_min : -__builtin_inff(),
+                   .high = is_last ? g.clamp_max : __builtin_inff()},
+                  count);
+  }
+}
+
+// Few rows, `b` in columns: the columns of `b` and the rows of `a` lie as they are summed.
+void multiply_few_rows(const Gemm& g) {
+  run_dots_with({.many = g.b,
+                 .many_stride = g.b_stride,
+                 .num_many = g.n,
+                 .few = g.a,
+                 .few_stride = g.a_stride,
+                 .depth = g.k,
+                 .c = g.c,
+                 .c_step_many = 1,
+                 .c_step_few = g.c_stride,
+                 .bias_many = g.column_bias,
+                 .bias_few = g.row_bias,
+                 .keeps = g.start == Start::kKeep,
+                 .alpha = g.alpha,
+                 .low = g.clamp_min,
+                 .high = g.clamp_max},
+                g.m);
 }
 
 }  // namespace
 
+// Which way an element goes depends on nothing but its column, n modulo kColumnGranule, and k; and, with `b` in
+// columns, on m: that is what callers that compute a product in parts may rely on.
 void gemm(const Gemm& g) {
   if (g.m <= 0 || g.n <= 0) return;
-  // Matrix times vector, columns of `b` that are not next to each other, no product at all: left to Eigen.
-  if (g.b_order == Order::kColumns || g.n < kLanes / 2 || g.k <= 0) {
-#if defined(__AVX512F__)
-    avx2::eigen_gemm(g);  // Eigen's product is faster with 256-bit registers on the processors measured.
-#else
-    eigen_gemm(g);
-#endif
-    return;
-  }
-  g.a_order == Order::kRows ? multiply<Order::kRows>(g) : multiply<Order::kColumns>(g);
+  const bool a_in_rows = g.a_order == Order::kRows;
+  if (a_in_rows && g.b_order == Order::kColumns && g.m <= kMaxDots) return multiply_few_rows(g);
+  const std::int64_t rest = g.n % kLanes;
+  if (!a_in_rows || rest == 0 || rest > kMaxDots || g.k < kMinDotDepth) return multiply_panels(g);
+  Gemm whole = g;
+  whole.n = g.n - rest;
+  if (whole.n > 0) multiply_panels(whole);
+  multiply_few_columns(g, whole.n, rest);
 }
 
 }  // namespace halfstep::kernels::HALFSTEP_ISA

@@ -18,6 +18,9 @@ const KernelTable kTable = {
 #endif
     .gemm = &gemm,
     .depthwise = &depthwise,
+    .conv = &conv,
+    .max_pool = &max_pool,
+    .row_means = &row_means,
     .quantize_dequantize = &quantize_dequantize,
     .quantize_dequantize_per_channel = &quantize_dequantize_per_channel,
     .minmax_sum = &minmax_sum,

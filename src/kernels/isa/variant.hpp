@@ -1,7 +1,7 @@
 // variant.hpp: the functions every file under isa/ provides, once per instruction set.
 //
 // The files under isa/ are compiled several times, with HALFSTEP_ISA naming the
-// namespace and Eigen renamed likewise (see ../CMakeLists.txt). They must not
+// namespace (see ../CMakeLists.txt). They must not
 // leave inline functions of the standard library or other shared code behind:
 // the linker could pick a copy that uses instructions the processor lacks. So
 // they work on raw pointers and plain structs only; check_symbols.cmake proves it.
@@ -17,7 +17,6 @@ extern const KernelTable kTable;
 
 namespace avx2 {
 extern const KernelTable kTable;
-void eigen_gemm(const Gemm& args);
 }  // namespace avx2
 
 namespace avx512 {
@@ -27,8 +26,10 @@ extern const KernelTable kTable;
 namespace HALFSTEP_ISA {
 
 void gemm(const Gemm& args);
-void eigen_gemm(const Gemm& args);  ///< The same; not compiled for AVX-512.
 void depthwise(const Depthwise& args, float* scratch);
+void conv(const Conv& args, float* scratch);
+void max_pool(const MaxPool& args, float* scratch);
+void row_means(const float* x, std::int64_t rows, std::int64_t count, float* y);
 void quantize_dequantize(const float* x, float* y, std::int64_t count, float scale, std::int32_t zero_point,
                          GridBounds bounds);
 void quantize_dequantize_per_channel(const float* x, float* y, std::int64_t outer, std::int64_t channels,

@@ -16,11 +16,12 @@ template <class F>
 Result<Prepared> lower_binary(const LowerArgs& args) {
   return Prepared{.run = [plan = plan_broadcast(args.outputs[0].shape, args.shape(0), args.shape(1))](
                              const KernelIo& io) -> Result<void> {
-                    if (has_output(io)) apply_numbers(plan, io.inputs[0], io.inputs[1], io.outputs[0], F{});
+                    if (has_output(io)) apply_share(plan, io, F{});
                     return {};
                   },
                   .scratch_bytes = 0,
-                  .clamps = false};
+                  .clamps = false,
+                  .splits = true};
 }
 
 Result<Prepared> lower_div(const LowerArgs& args) {
@@ -28,11 +29,12 @@ Result<Prepared> lower_div(const LowerArgs& args) {
                              const KernelIo& io) -> Result<void> {
                     if (!has_output(io) || plan.count == 0) return {};
                     if (const auto ok = check_divisor(io.inputs[1], "division"); !ok.ok()) return ok;
-                    apply_numbers(plan, io.inputs[0], io.inputs[1], io.outputs[0], DivFunction{});
+                    apply_share(plan, io, DivFunction{});
                     return {};
                   },
                   .scratch_bytes = 0,
-                  .clamps = false};
+                  .clamps = false,
+                  .splits = true};
 }
 
 constexpr DTypeSet kPReluTypes{DType::kFloat32, DType::kInt32, DType::kInt64, DType::kUint32, DType::kUint64};

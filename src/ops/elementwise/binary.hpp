@@ -108,6 +108,24 @@ void apply_numbers(const BroadcastPlan& plan, const ConstView& a, const ConstVie
   });
 }
 
+/// What this part computes of it: an equal share of float32 elements if no operand starts again, else part 0
+/// everything.
+template <class F>
+void apply_share(const BroadcastPlan& plan, const KernelIo& io, const F& f) {
+  const bool is_float = io.outputs[0].dtype() == DType::kFloat32;
+  if (!is_float || !plan.extents.empty()) {
+    if (io.part == 0) apply_numbers(plan, io.inputs[0], io.inputs[1], io.outputs[0], f);
+    return;
+  }
+  const Share share = share_of_elements(io, plan.count);
+  BroadcastPlan row = plan;
+  row.inner = row.count = share.end - share.begin;
+  if (row.count == 0) return;
+  broadcast_apply_float(row, io.inputs[0].data<float>() + share.begin * plan.inner_strides[0],
+                        io.inputs[1].data<float>() + share.begin * plan.inner_strides[1],
+                        io.outputs[0].data<float>() + share.begin, f);
+}
+
 /// Two operands of one type in `types` that broadcast; the output has that type.
 Result<Inferred> infer_binary(const NodeArgs& args, const DTypeSet& types);
 template <const DTypeSet& kTypes>

@@ -19,17 +19,25 @@ Result<Inferred> infer_unary(const NodeArgs& args) {
   return Inferred::one(args.type(0));
 }
 
+/// y[i] = f(x[i]) on the elements of this part; float32.
+template <class F>
+void map_share(const KernelIo& io, const F& f) {
+  const Share share = share_of_elements(io, io.inputs[0].num_elements());
+  vector_math::apply(io.inputs[0].data<float>() + share.begin, io.outputs[0].data<float>() + share.begin,
+                     share.end - share.begin, f);
+}
+
 /// y[i] = f(x[i]) on float32.
 template <class F>
 Prepared map_float(F f) {
   return {.run = [f](const KernelIo& io) -> Result<void> {
             if (!has_output(io)) return {};
-            const ConstView& x = io.inputs[0];
-            vector_math::apply(x.data<float>(), io.outputs[0].data<float>(), x.num_elements(), f);
+            map_share(io, f);
             return {};
           },
           .scratch_bytes = 0,
-          .clamps = false};
+          .clamps = false,
+          .splits = true};
 }
 
 /// The same where f needs no parameter.
@@ -46,8 +54,9 @@ Prepared map_numbers(F f) {
             const ConstView& x = io.inputs[0];
             visit_dtype(x.dtype(), [&]<class T>() {
               if constexpr (std::is_same_v<T, float>) {
-                vector_math::apply(x.data<float>(), io.outputs[0].data<float>(), x.num_elements(), f);
+                map_share(io, f);
               } else if constexpr (!std::is_same_v<T, bool>) {
+                if (io.part != 0) return;
                 const T* from = x.data<T>();
                 T* to = io.outputs[0].data<T>();
                 const std::int64_t count = x.num_elements();
@@ -57,7 +66,8 @@ Prepared map_numbers(F f) {
             return {};
           },
           .scratch_bytes = 0,
-          .clamps = false};
+          .clamps = false,
+          .splits = true};
 }
 
 /// -x, wrapping: the smallest integer is its own negative.

@@ -123,12 +123,13 @@ void clip(const KernelIo& io, T lowest, T highest) {
   };
   const T low = bound(1, lowest);
   const T high = bound(2, highest);
-  const T* x = io.inputs[0].data<T>();
-  T* y = io.outputs[0].data<T>();
-  const std::int64_t count = io.inputs[0].num_elements();
   if constexpr (std::is_same_v<T, float>) {
-    vm::apply(x, y, count, [low, high](float v) { return at_most(at_least(v, low), high); });
+    map_share(io, [low, high](float v) { return at_most(at_least(v, low), high); });
   } else {
+    if (io.part != 0) return;
+    const T* x = io.inputs[0].data<T>();
+    T* y = io.outputs[0].data<T>();
+    const std::int64_t count = io.inputs[0].num_elements();
     for (std::int64_t i = 0; i < count; ++i) {
       const T raised = x[i] < low ? low : x[i];
       y[i] = raised > high ? high : raised;
@@ -150,7 +151,8 @@ Result<Prepared> lower_clip(const LowerArgs&) {
                     return {};
                   },
                   .scratch_bytes = 0,
-                  .clamps = false};
+                  .clamps = false,
+                  .splits = true};
 }
 
 }  // namespace

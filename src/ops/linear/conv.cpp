@@ -1,4 +1,6 @@
 // conv.cpp: convolution, and the list of the convolution family.
+#include "kernels/conv.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -8,14 +10,15 @@
 #include "ops/families.hpp"
 #include "ops/linear/conv_geometry.hpp"
 #include "ops/linear/conv_int.hpp"
+#include "ops/linear/product_share.hpp"
 #include "ops/op_def.hpp"
 
 namespace halfstep::ops {
 namespace {
 
-// A depthwise kernel that would need more scratch than this (huge dilations)
-// goes through im2col, whose scratch is bounded.
+// Kernels that would need more scratch than this (huge dilations) go through im2col, whose scratch is bounded.
 constexpr std::size_t kMaxDepthwiseScratch = 4 * 1024 * 1024;
+constexpr std::size_t kMaxConvScratch = 64 * 1024 * 1024;
 
 Result<Inferred> infer_conv(const NodeArgs& args) {
   const Result<ConvGeometry> geometry = conv_geometry(args);
@@ -67,14 +70,16 @@ Prepared pointwise(const ConvGeometry& g, const ClampBounds& clamp) {
             kernels::Gemm product = group_product(g, clamp);
             product.n = g.out_size();
             product.b_stride = g.out_size();
-            for_each_group(g, io, product, [](const float* x, kernels::Gemm& p) {
+            for_each_group(g, io, product, [&io](const float* x, kernels::Gemm& p) {
               p.b = x;
+              take_share(io, p);
               kernels::gemm(p);
             });
             return {};
           },
           .scratch_bytes = 0,
-          .clamps = true};
+          .clamps = true,
+          .splits = true};
 }
 
 Prepared by_columns(const ConvGeometry& g, const ClampBounds& clamp) {
@@ -101,6 +106,63 @@ Prepared by_columns(const ConvGeometry& g, const ClampBounds& clamp) {
           },
           .scratch_bytes = static_cast<std::size_t>(tile * column_floats) * sizeof(float),
           .clamps = true};
+}
+
+// One group; operands and the part of the output are set for each run.
+kernels::Conv conv_args(const ConvGeometry& g, const ClampBounds& clamp) {
+  kernels::Conv args;
+  args.in_channels = g.in_channels / g.groups;
+  args.out_channels = g.out_channels / g.groups;
+  args.in_h = g.in[1];
+  args.in_w = g.in[2];
+  args.out_h = g.out[1];
+  args.out_w = g.out[2];
+  args.kernel_h = g.kernel[1];
+  args.kernel_w = g.kernel[2];
+  args.stride_h = g.stride[1];
+  args.stride_w = g.stride[2];
+  args.dilation_h = g.dilation[1];
+  args.dilation_w = g.dilation[2];
+  args.pad_top = g.pad[1];
+  args.pad_left = g.pad[2];
+  args.clamp_min = clamp.min;
+  args.clamp_max = clamp.max;
+  return args;
+}
+
+// This part's share of positions, or of channels where there are few positions.
+void take_conv_share(const KernelIo& io, kernels::Conv& args) {
+  const std::int64_t positions = args.out_h * args.out_w;
+  args.last = positions;
+  if (shares_columns(io, positions)) {
+    const Share share = share_of(io, positions, kernels::kColumnGranule);
+    args.first = share.begin;
+    args.last = share.end;
+    return;
+  }
+  const Share share = share_of(io, args.out_channels, kRowGranule);
+  args.out_channels = share.end - share.begin;
+  args.weight += share.begin * args.in_channels * args.kernel_h * args.kernel_w;
+  args.output += share.begin * positions;
+  if (args.bias != nullptr) args.bias += share.begin;
+}
+
+Prepared by_panels(const ConvGeometry& g, const ClampBounds& clamp) {
+  return {.run = [g, clamp](const KernelIo& io) -> Result<void> {
+            for_each_group(g, io, group_product(g, clamp), [&](const float* x, const kernels::Gemm& group) {
+              kernels::Conv args = conv_args(g, clamp);
+              args.input = x;
+              args.weight = group.a;
+              args.bias = group.row_bias;
+              args.output = group.c;
+              take_conv_share(io, args);
+              if (args.out_channels > 0) kernels::conv(args, reinterpret_cast<float*>(io.scratch.data()));
+            });
+            return {};
+          },
+          .scratch_bytes = kernels::conv_scratch_bytes(conv_args(g, clamp)),
+          .clamps = true,
+          .splits = true};
 }
 
 kernels::Depthwise depthwise_args(const ConvGeometry& g, const ClampBounds& clamp) {
@@ -131,17 +193,21 @@ bool is_depthwise(const ConvGeometry& g) { return g.groups == g.in_channels && g
 Prepared channel_by_channel(const ConvGeometry& g, const ClampBounds& clamp) {
   return {.run = [g, clamp](const KernelIo& io) -> Result<void> {
             kernels::Depthwise args = depthwise_args(g, clamp);
-            args.filter = io.inputs[1].data<float>();
-            args.bias = bias_of(io);
+            const Share share = share_of(io, g.in_channels);
+            const std::int64_t first_output = share.begin * args.multiplier;
+            args.channels = share.end - share.begin;
+            args.filter = io.inputs[1].data<float>() + first_output * g.kernel_size();
+            args.bias = bias_of(io) == nullptr ? nullptr : bias_of(io) + first_output;
             for (std::int64_t n = 0; n < g.batch; ++n) {
-              args.input = io.inputs[0].data<float>() + n * g.in_channels * g.in_size();
-              args.output = io.outputs[0].data<float>() + n * g.out_channels * g.out_size();
+              args.input = io.inputs[0].data<float>() + (n * g.in_channels + share.begin) * g.in_size();
+              args.output = io.outputs[0].data<float>() + (n * g.out_channels + first_output) * g.out_size();
               kernels::depthwise(args, reinterpret_cast<float*>(io.scratch.data()));
             }
             return {};
           },
           .scratch_bytes = kernels::depthwise_scratch_bytes(depthwise_args(g, clamp)),
-          .clamps = true};
+          .clamps = true,
+          .splits = true};
 }
 
 Result<Prepared> lower_conv(const LowerArgs& args) {
@@ -156,7 +222,12 @@ Result<Prepared> lower_conv(const LowerArgs& args) {
     Prepared direct = channel_by_channel(g, clamp);
     if (direct.scratch_bytes <= kMaxDepthwiseScratch) return direct;
   }
-  return is_pointwise(g) ? pointwise(g, clamp) : by_columns(g, clamp);
+  if (is_pointwise(g)) return pointwise(g, clamp);
+  if (g.num_axes <= 2) {
+    Prepared panels = by_panels(g, clamp);
+    if (panels.scratch_bytes <= kMaxConvScratch) return panels;
+  }
+  return by_columns(g, clamp);
 }
 
 int axis_0(const graph::Node&, const Shape&) { return 0; }

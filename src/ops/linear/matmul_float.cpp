@@ -5,6 +5,7 @@
 
 #include "kernels/gemm.hpp"
 #include "ops/linear/matmul.hpp"
+#include "ops/linear/product_share.hpp"
 
 namespace halfstep::ops {
 namespace {
@@ -98,13 +99,16 @@ Result<Prepared> lower_matmul(const LowerArgs& args) {
                     for (const MatrixPair& pair : pairs) {
                       one.a = io.inputs[0].data<float>() + pair.a;
                       one.b = io.inputs[1].data<float>() + pair.b;
-                      kernels::gemm(one);
+                      kernels::Gemm mine = one;
+                      take_share(io, mine);
+                      kernels::gemm(mine);
                       one.c += one.m * one.n;
                     }
                     return {};
                   },
                   .scratch_bytes = 0,
-                  .clamps = true};
+                  .clamps = true,
+                  .splits = true};
 }
 
 Result<Prepared> lower_gemm(const LowerArgs& args) {
@@ -148,12 +152,14 @@ Result<Prepared> lower_gemm(const LowerArgs& args) {
                     one.a = io.inputs[0].data<float>();
                     one.b = io.inputs[1].data<float>();
                     one.c = io.outputs[0].data<float>();
+                    take_share(io, one);
                     if (io.inputs.size() > 2 && io.inputs[2].present()) {
                       one.start = kernels::Start::kKeep;
-                      const float* c = io.inputs[2].data<float>();
-                      for (std::int64_t i = 0; i < g.m; ++i) {
-                        for (std::int64_t j = 0; j < g.n; ++j) {
-                          one.c[i * g.n + j] = g.beta * c[i * g.c_row_step + j * g.c_column_step];
+                      const std::int64_t begin = one.c - io.outputs[0].data<float>();
+                      const float* c = io.inputs[2].data<float>() + begin / g.n * g.c_row_step;
+                      for (std::int64_t i = 0; i < one.m; ++i) {
+                        for (std::int64_t j = 0; j < one.n; ++j) {
+                          one.c[i * g.n + j] = g.beta * c[i * g.c_row_step + (begin % g.n + j) * g.c_column_step];
                         }
                       }
                     }
@@ -161,7 +167,8 @@ Result<Prepared> lower_gemm(const LowerArgs& args) {
                     return {};
                   },
                   .scratch_bytes = 0,
-                  .clamps = true};
+                  .clamps = true,
+                  .splits = true};
 }
 
 }  // namespace halfstep::ops

@@ -48,6 +48,13 @@ Result<void> check_same_dtype(const NodeArgs& args, std::size_t i, std::size_t j
 /// Somebody reads output 0: there is something to do.
 inline bool has_output(const KernelIo& io) { return !io.outputs.empty() && io.outputs[0].present(); }
 
+/// The elements, of `count`, that are this part's. Few elements all go to part 0: others would only wait for them.
+inline Share share_of_elements(const KernelIo& io, std::int64_t count) {
+  constexpr std::int64_t kGranule = 1024;
+  if (count < 8 * kGranule) return io.part == 0 ? Share{0, count} : Share{};
+  return share_of(io, count, kGranule);
+}
+
 /// The common shape of all operands, not larger than check_shape() allows for `result`.
 /// Errors: kInvalidInput if an operand is absent or they do not broadcast.
 Result<Shape> broadcast_operands(const NodeArgs& args, DType result);

@@ -7,6 +7,7 @@ namespace halfstep::ops::vector_math {
 namespace detail {
 
 bool has_avx2() { return kernels::active_isa() != kernels::Isa::kBaseline; }
+bool has_avx512() { return kernels::active_isa() == kernels::Isa::kAvx512; }
 
 }  // namespace detail
 

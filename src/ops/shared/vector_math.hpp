@@ -198,7 +198,7 @@ inline float mish(float x) {
   return x * (w / (w + 2.0F));
 }
 
-/// Elements that one step of apply() handles: four AVX2 registers.
+/// Elements that one step of apply() handles: four AVX2 registers, or two of AVX-512.
 inline constexpr std::int64_t kBlock = 32;
 
 namespace detail {
@@ -229,6 +229,18 @@ template <class FA, class FB, class F>
 }
 
 #if defined(__x86_64__) && defined(__GNUC__)
+#define HALFSTEP_AVX512 "avx512f,avx512bw,avx512dq,avx512vl"
+template <class F>
+[[gnu::target(HALFSTEP_AVX512), gnu::flatten]] void apply_avx512(const float* x, float* y, std::int64_t count,
+                                                                 const F& f) {
+  apply_blocks(x, y, count, f);
+}
+template <class FA, class FB, class F>
+[[gnu::target(HALFSTEP_AVX512), gnu::flatten]] void apply2_avx512(FA a, FB b, float* y, std::int64_t count,
+                                                                  const F& f) {
+  apply_blocks2(a, b, y, count, f);
+}
+#undef HALFSTEP_AVX512
 template <class F>
 [[gnu::target("avx2"), gnu::flatten]] void apply_avx2(const float* x, float* y, std::int64_t count, const F& f) {
   apply_blocks(x, y, count, f);
@@ -241,6 +253,8 @@ template <class FA, class FB, class F>
 
 /// kernels::active_isa() is AVX2 or better.
 bool has_avx2();
+/// It is AVX-512.
+bool has_avx512();
 
 }  // namespace detail
 
@@ -249,6 +263,7 @@ bool has_avx2();
 template <class F>
 void apply(const float* x, float* y, std::int64_t count, const F& f) {
 #if defined(__x86_64__) && defined(__GNUC__)
+  if (detail::has_avx512()) return detail::apply_avx512(x, y, count, f);
   if (detail::has_avx2()) return detail::apply_avx2(x, y, count, f);
 #endif
   detail::apply_blocks(x, y, count, f);
@@ -259,6 +274,7 @@ void apply(const float* x, float* y, std::int64_t count, const F& f) {
 template <class FA, class FB, class F>
 void apply2(FA a, FB b, float* y, std::int64_t count, const F& f) {
 #if defined(__x86_64__) && defined(__GNUC__)
+  if (detail::has_avx512()) return detail::apply2_avx512(a, b, y, count, f);
   if (detail::has_avx2()) return detail::apply2_avx2(a, b, y, count, f);
 #endif
   detail::apply_blocks2(a, b, y, count, f);

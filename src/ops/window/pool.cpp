@@ -1,4 +1,6 @@
 // pool.cpp: MaxPool, AveragePool, LpPool and their global forms.
+#include "kernels/pool.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -153,9 +155,17 @@ Result<Prepared> lower_global_max(const LowerArgs& args) {
 }
 
 Result<Prepared> lower_global_average(const LowerArgs& args) {
-  return prepare_global<float>(args, [](const float* values, std::int64_t count) {
-    return static_cast<float>(vision::sum_of(values, count) / static_cast<double>(count));
-  });
+  const std::int64_t planes = planes_of(args);
+  const std::int64_t count = args.shape(0).num_elements(2, args.shape(0).rank());
+  return Prepared{.run = [planes, count](const KernelIo& io) -> Result<void> {
+                    const Share share = share_of(io, planes);
+                    kernels::row_means(io.inputs[0].data<float>() + share.begin * count, share.end - share.begin, count,
+                                       io.outputs[0].data<float>() + share.begin);
+                    return {};
+                  },
+                  .scratch_bytes = 0,
+                  .clamps = false,
+                  .splits = true};
 }
 
 Result<Prepared> lower_global_lp(const LowerArgs& args) {

@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "core/code_types.hpp"
+#include "kernels/pool.hpp"
 
 namespace halfstep::ops {
 namespace {
@@ -103,6 +104,39 @@ Prepared max_pool_of(std::shared_ptr<const PoolPlan> plan) {
   return {.run = run, .scratch_bytes = scratch_bytes, .clamps = false};
 }
 
+/// The same by one kernel, where the width has a stride of 1 or 2, windows have no gaps, and there is no depth.
+bool is_plain_max_pool(const PoolAxes& axes) {
+  const bool is_flat = axes[0].in == 1 && axes[0].out == 1 && axes[0].kernel == 1;
+  return is_flat && axes[1].dilation == 1 && axes[2].dilation == 1 && axes[2].stride <= 2;
+}
+
+Prepared plain_max_pool(std::int64_t planes, const PoolAxes& axes) {
+  kernels::MaxPool all;
+  all.planes = planes;
+  all.in_h = axes[1].in;
+  all.in_w = axes[2].in;
+  all.out_h = axes[1].out;
+  all.out_w = axes[2].out;
+  all.kernel_h = axes[1].kernel;
+  all.kernel_w = axes[2].kernel;
+  all.stride_h = axes[1].stride;
+  all.stride_w = axes[2].stride;
+  all.pad_top = axes[1].pad_begin;
+  all.pad_left = axes[2].pad_begin;
+  return {.run = [all](const KernelIo& io) -> Result<void> {
+            kernels::MaxPool mine = all;
+            const Share share = share_of(io, all.planes);
+            mine.planes = share.end - share.begin;
+            mine.input = io.inputs[0].data<float>() + share.begin * all.in_h * all.in_w;
+            mine.output = io.outputs[0].data<float>() + share.begin * all.out_h * all.out_w;
+            kernels::max_pool(mine, reinterpret_cast<float*>(io.scratch.data()));
+            return {};
+          },
+          .scratch_bytes = kernels::max_pool_scratch_bytes(all),
+          .clamps = false,
+          .splits = true};
+}
+
 /// The largest element of one window and where it is, row-major or column-major in its plane.
 template <class T>
 struct Largest {
@@ -176,6 +210,7 @@ Prepared lp_pool_of(std::shared_ptr<const PoolPlan> plan, Fold fold, Root root) 
 }  // namespace
 
 Prepared prepare_max_pool(std::int64_t planes, const PoolAxes& axes, DType dtype) {
+  if (dtype == DType::kFloat32 && is_plain_max_pool(axes)) return plain_max_pool(planes, axes);
   const auto plan = plan_pool(planes, axes, PadCounting::kExclude);
   if (dtype == DType::kFloat32) return max_pool_of<float>(plan);
   return visit_code_type(dtype, [&]<class T>() { return max_pool_of<T>(plan); });

@@ -1,0 +1,131 @@
+// pool.cpp: float pooling over planes.
+//
+// The rows under one row of windows are folded into one, in vectors, and with stride 2 split into its even and its odd
+// columns; then every tap along the width is a load at a constant distance.
+//
+// Cost of 3x3 windows with stride 2, for 16 outputs: 6 loads and 6 comparisons fold 32 columns, 2 loads, shuffles and
+// stores split them, 3 loads and comparisons and one store make the outputs; the load ports bind.
+#include "kernels/isa/variant.hpp"
+#include "kernels/pool_scratch.hpp"
+
+namespace halfstep::kernels::HALFSTEP_ISA {
+namespace {
+
+constexpr std::int64_t kLanes = 16;  // More than a register has on some instruction sets: the compiler takes several.
+typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
+typedef double Doubles __attribute__((vector_size(64)));
+typedef float Eight __attribute__((vector_size(32)));
+
+template <class V>
+inline V load(const float* from) {
+  V v;
+  __builtin_memcpy(&v, from, sizeof v);
+  return v;
+}
+
+inline void store(Floats v, float* to) { __builtin_memcpy(to, &v, sizeof v); }
+
+inline Floats larger(Floats a, Floats b) { return b > a ? b : a; }  // Keeps `a` where `b` is NaN.
+
+// folded[x] = the largest of `rows` rows, `stride` apart, in column x.
+void fold_rows(const float* from, std::int64_t rows, std::int64_t stride, std::int64_t width, float* folded) {
+  const Floats lowest = -__builtin_inff() - Floats{};
+  if (width < kLanes) {
+    for (std::int64_t x = 0; x < width; ++x) {
+      float best = -__builtin_inff();
+      for (std::int64_t r = 0; r < rows; ++r) best = from[r * stride + x] > best ? from[r * stride + x] : best;
+      folded[x] = best;
+    }
+    return;
+  }
+  for (std::int64_t x = 0; x < width; x += kLanes) {
+    if (x > width - kLanes) x = width - kLanes;  // The last vector overlaps the one before.
+    Floats best = lowest;
+    for (std::int64_t r = 0; r < rows; ++r) best = larger(best, load<Floats>(from + r * stride + x));
+    store(best, folded + x);
+  }
+}
+
+// Even and odd columns of 2 * count folded ones; `count` is a multiple of kLanes.
+void split_columns(const float* folded, std::int64_t count, float* even, float* odd) {
+  for (std::int64_t x = 0; x < count; x += kLanes) {
+    const Floats a = load<Floats>(folded + 2 * x), b = load<Floats>(folded + 2 * x + kLanes);
+    store(__builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), even + x);
+    store(__builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31), odd + x);
+  }
+}
+
+// The largest of `taps` columns for each of `count` windows; tap k of window x is parity[k % S][x + k / S].
+template <int S>
+void fold_columns(const float* const* parity, std::int64_t taps, std::int64_t count, float* out) {
+  for (std::int64_t x = 0; x < count; x += kLanes) {
+    if (x > count - kLanes && count >= kLanes) x = count - kLanes;
+    Floats best = -__builtin_inff() - Floats{};
+    for (std::int64_t k = 0; k < taps; ++k) best = larger(best, load<Floats>(parity[k % S] + x + k / S));
+    if (count >= kLanes) {
+      store(best, out + x);
+    } else {
+      float lanes[kLanes];
+      store(best, lanes);
+      for (std::int64_t i = 0; i < count; ++i) out[i] = lanes[i];
+    }
+  }
+}
+
+// Sums of kRows rows, each in eight lanes, so that no addition waits for the one before.
+template <int kRows>
+void sum_rows(const float* x, std::int64_t count, double* sums) {
+  Doubles lanes[kRows] = {};
+  std::int64_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    for (int r = 0; r < kRows; ++r) lanes[r] += __builtin_convertvector(load<Eight>(x + r * count + i), Doubles);
+  }
+  for (int r = 0; r < kRows; ++r) {
+    double l[8];
+    __builtin_memcpy(l, &lanes[r], sizeof l);
+    for (std::int64_t rest = i; rest < count; ++rest) l[rest - i] += static_cast<double>(x[r * count + rest]);
+    sums[r] = ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]));
+  }
+}
+
+}  // namespace
+
+void max_pool(const MaxPool& p, float* scratch) {
+  const std::int64_t half = max_pool_row_floats(p);
+  float* folded = scratch;  // 2 * half, then even and odd columns.
+  float* even = folded + 2 * half;
+  float* odd = even + half;
+  for (std::int64_t x = 0; x < 2 * half; ++x) folded[x] = -__builtin_inff();
+  for (std::int64_t plane = 0; plane < p.planes; ++plane) {
+    const float* in = p.input + plane * p.in_h * p.in_w;
+    float* out = p.output + plane * p.out_h * p.out_w;
+    for (std::int64_t y = 0; y < p.out_h; ++y, out += p.out_w) {
+      const std::int64_t top = y * p.stride_h - p.pad_top;
+      const std::int64_t first = top < 0 ? 0 : top;
+      const std::int64_t last = top + p.kernel_h < p.in_h ? top + p.kernel_h : p.in_h;
+      fold_rows(in + first * p.in_w, last - first, p.in_w, p.in_w, folded + p.pad_left);
+      if (p.stride_w == 1) {
+        fold_columns<1>(&folded, p.kernel_w, p.out_w, out);
+      } else {
+        split_columns(folded, half, even, odd);
+        const float* parity[2] = {even, odd};
+        fold_columns<2>(parity, p.kernel_w, p.out_w, out);
+      }
+    }
+  }
+}
+
+void row_means(const float* x, std::int64_t rows, std::int64_t count, float* y) {
+  double sums[4];
+  std::int64_t r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    sum_rows<4>(x + r * count, count, sums);
+    for (int i = 0; i < 4; ++i) y[r + i] = static_cast<float>(sums[i] / static_cast<double>(count));
+  }
+  for (; r < rows; ++r) {
+    sum_rows<1>(x + r * count, count, sums);
+    y[r] = static_cast<float>(sums[0] / static_cast<double>(count));
+  }
+}
+
+}  // namespace halfstep::kernels::HALFSTEP_ISA

@@ -1,0 +1,82 @@
+// winograd_plan.cpp: when Winograd's convolution pays, its weights, and the layout of its scratch.
+#include "kernels/winograd_plan.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace halfstep::kernels {
+namespace {
+
+constexpr std::int64_t kVector = 16;
+
+// Each input element is transformed once for all output channels, each output once for all input channels.
+constexpr std::int64_t kMinWinogradInputs = 8;
+constexpr std::int64_t kMinWinogradOutputs = 32;
+// The transformed weights are four times as large; beyond this they come from memory each time.
+constexpr std::int64_t kMaxTransformedFloats = 1024 * 1024;
+constexpr std::int64_t kMaxWinogradScratch = 4 * 1024 * 1024;  // Floats.
+
+std::int64_t round_to_vectors(std::int64_t count) { return (count + kVector - 1) / kVector * kVector; }
+
+// G g G^T for one 3x3 filter; element (i, j) goes to u[(i * 6 + j) * step].
+void transform_filter(const float* filter, float* u, std::int64_t step) {
+  constexpr std::array<std::array<double, 3>, 6> kG = {{{1.0 / 4, 0, 0},
+                                                        {-1.0 / 6, -1.0 / 6, -1.0 / 6},
+                                                        {-1.0 / 6, 1.0 / 6, -1.0 / 6},
+                                                        {1.0 / 24, 1.0 / 12, 1.0 / 6},
+                                                        {1.0 / 24, -1.0 / 12, 1.0 / 6},
+                                                        {0, 0, 1}}};
+  for (std::size_t i = 0; i < 6; ++i) {
+    for (std::size_t j = 0; j < 6; ++j) {
+      double sum = 0.0;
+      for (std::size_t y = 0; y < 3; ++y) {
+        for (std::size_t x = 0; x < 3; ++x) sum += kG[i][y] * kG[j][x] * static_cast<double>(filter[y * 3 + x]);
+      }
+      *u = static_cast<float>(sum);
+      u += step;
+    }
+  }
+}
+
+}  // namespace
+
+WinogradPlan plan_winograd(const Conv& c) {
+  WinogradPlan plan;
+  plan.tiles_h = (c.out_h + 3) / 4;
+  plan.tiles_w = (c.out_w + 3) / 4;
+  plan.tile_stride = round_to_vectors(plan.num_tiles() - plan.tiles_w + round_to_vectors(plan.tiles_w));
+  plan.rows = 4 * plan.tiles_h + 2;
+  plan.phase_floats = round_to_vectors(plan.tiles_w) + kVector;
+  return plan;
+}
+
+std::size_t winograd_scratch_bytes(const Conv& c) {
+  const WinogradPlan plan = plan_winograd(c);
+  const std::int64_t floats =
+      36 * (c.in_channels + kWinogradRows) * plan.tile_stride + plan.rows * 4 * plan.phase_floats;
+  return static_cast<std::size_t>(floats) * sizeof(float);
+}
+
+bool suits_winograd(const Conv& c) {
+  const bool is_plain = c.kernel_h == 3 && c.kernel_w == 3 && c.stride_h == 1 && c.stride_w == 1 && c.dilation_h == 1 &&
+                        c.dilation_w == 1;
+  if (!is_plain || c.in_channels < kMinWinogradInputs || c.out_channels < kMinWinogradOutputs) return false;
+  if (c.out_h < 8 || c.out_w < 8 || c.out_h > 1024 || c.out_w > 1024) return false;
+  if (c.in_channels > kMaxTransformedFloats / 36 / c.out_channels) return false;
+  return winograd_scratch_bytes(c) / sizeof(float) <= static_cast<std::size_t>(kMaxWinogradScratch);
+}
+
+std::vector<float> transform_winograd_weight(const Conv& c) {
+  std::vector<float> transformed(static_cast<std::size_t>(36 * c.out_channels * c.in_channels));
+  for (std::int64_t o = 0; o < c.out_channels; ++o) {
+    const std::int64_t group = o / kWinogradRows * kWinogradRows;
+    const std::int64_t rows = std::min(kWinogradRows, c.out_channels - group);
+    float* to = transformed.data() + (36 * group + o - group) * c.in_channels;
+    for (std::int64_t i = 0; i < c.in_channels; ++i) {
+      transform_filter(c.weight + (o * c.in_channels + i) * 9, to + i, rows * c.in_channels);
+    }
+  }
+  return transformed;
+}
+
+}  // namespace halfstep::kernels

@@ -21,7 +21,7 @@
 
 namespace halfstep::pipeline {
 
-/// A float Graph and its quantized form to compare. num_threads: at most; fewer where memory is short.
+/// A float Graph and its quantized form to compare.
 struct FloatComparison : compare::CompareOptions {
   const graph::Graph* reference = nullptr;
   const graph::Graph* quantized = nullptr;

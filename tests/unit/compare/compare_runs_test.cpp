@@ -35,7 +35,7 @@ class CompareRuns : public ::testing::Test {
         graph, [&](const ops::InputShapes& shapes) { return lower::float_program(graph, shapes); }, num_threads);
     exec::Session other(
         graph, [&](const ops::InputShapes& shapes) { return lower::simulated_program(graph, shapes, encodings_); },
-        num_threads);
+        2 * num_threads);
     request_.reference = {&graph, &reference};
     request_.other = {&graph, &other};
     request_.num_threads = num_threads;

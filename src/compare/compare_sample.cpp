@@ -152,10 +152,8 @@ class SampleComparison {
       TensorTally& tally = work_.main.watched[w];
       if (expected.present() && expected.shape() != tapped.view.shape()) ++tally.unlike;
       if (!comparable(tapped, expected)) return;
-      tally.sums.add(errors_of(expected, tapped.view, tapped.encoding));
-      if (const Encoding* encoding = fitting_encoding(w, tapped.view.shape())) {
-        tally.clipped += count_clipped(expected, *encoding);
-      }
+      const Encoding* clipping = fitting_encoding(w, tapped.view.shape());
+      tally.sums.add(errors_of(expected, tapped.view, tapped.encoding, clipping, &tally.clipped));
       if (request_.simulated != nullptr && tapped.encoding != nullptr) work_.codes[w] = Tensor::copy_of(tapped.view);
     });
   }

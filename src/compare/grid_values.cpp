@@ -138,13 +138,21 @@ std::int64_t count_clipped(const ConstView& real, const Encoding& encoding) {
   return count;
 }
 
-ErrorSums errors_of(const ConstView& reference, const ConstView& other, const Encoding* encoding) {
+ErrorSums errors_of(const ConstView& reference, const ConstView& other, const Encoding* encoding,
+                    const Encoding* clipping, std::int64_t* num_clipped) {
   const std::span<const float> expected = reference.values<float>();
   Tensor wide;
   if (encoding != nullptr && !has_short_codes(other.dtype())) wide = dequantize(tensor_of(other), *encoding);
-  return sums_of_pieces([&](const AddPiece& add_piece) {
+  const bool clips_pieces = clipping != nullptr && clipping->is_per_tensor();
+  std::int64_t clipped = clipping == nullptr || clips_pieces ? 0 : count_clipped(reference, *clipping);
+  std::int64_t next_to_count = 0;  // Pieces may come twice.
+  const ErrorSums sums = sums_of_pieces([&](const AddPiece& add_piece) {
     const auto add = [&](std::int64_t first, std::span<const float> actual) {
-      add_piece(expected.subspan(static_cast<std::size_t>(first), actual.size()), actual);
+      const std::span<const float> piece = expected.subspan(static_cast<std::size_t>(first), actual.size());
+      add_piece(piece, actual);
+      if (!clips_pieces || first != next_to_count) return;
+      clipped += count_clipped_run(piece, *clipping, 0);
+      next_to_count += static_cast<std::int64_t>(piece.size());
     };
     if (encoding == nullptr) {
       for_each_piece_of(other.values<float>(), add);
@@ -154,6 +162,8 @@ ErrorSums errors_of(const ConstView& reference, const ConstView& other, const En
       for_each_piece_of(wide.values<float>(), add);
     }
   });
+  if (num_clipped != nullptr) *num_clipped += clipped;
+  return sums;
 }
 
 OffBy off_by(const ConstView& codes, const ConstView& real, const Encoding& encoding) {

@@ -24,7 +24,9 @@ constexpr int kLanes = 2;
 constexpr int kParts = ErrorLanes::kCount / kLanes;
 typedef double Doubles __attribute__((vector_size(kLanes * sizeof(double))));
 typedef std::int64_t Integers __attribute__((vector_size(kLanes * sizeof(std::int64_t))));
+#if !defined(__AVX512F__)
 typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
+#endif
 
 // a * b + sum. Requires: the product is exact.
 inline Doubles add_product(Doubles a, Doubles b, Doubles sum) {
@@ -37,15 +39,31 @@ inline Doubles add_product(Doubles a, Doubles b, Doubles sum) {
 #endif
 }
 
+// The compiler would widen halves and put them together, and warns of what the unmasked form leaves undefined.
 inline Doubles load_wide(const float* x) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_cvtps_pd(0xff, _mm256_loadu_ps(x));
+#else
   Floats narrow;
   __builtin_memcpy(&narrow, x, sizeof narrow);
   return __builtin_convertvector(narrow, Doubles);
+#endif
 }
 
 inline Doubles size_of(Doubles x) {
   constexpr std::int64_t kAllButSign = 0x7fffffffffffffff;
   return reinterpret_cast<Doubles>(reinterpret_cast<Integers>(x) & kAllButSign);
+}
+
+// The larger of `x` and `most`, which is no NaN; `most` if x is one.
+inline Doubles larger(Doubles x, Doubles most) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_max_pd(0xff, x, most);
+#elif defined(__AVX2__)
+  return _mm256_max_pd(x, most);
+#else
+  return x > most ? x : most;
+#endif
 }
 
 // Lanes in registers.
@@ -67,7 +85,7 @@ struct Sums {
       other_squared[part] = add_product(o, o, other_squared[part]);
       product[part] = add_product(r, o, product[part]);
       error_squared[part] += error * error;
-      max_abs_error[part] = error > max_abs_error[part] ? error : max_abs_error[part];
+      max_abs_error[part] = larger(error, max_abs_error[part]);
     }
   }
 };

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "lower/lower.hpp"
-#include "ops/infer_graph.hpp"
 #include "ops/op_def.hpp"
 #include "pipeline/integer_model.hpp"
 #include "pipeline/load_model.hpp"
@@ -20,6 +19,15 @@ struct ProgramNotes {
   bool known = false;
   std::vector<report::FloatIsland> islands;
   std::vector<std::string> warnings;
+
+  /// Notes what the first Program says.
+  void add(const graph::Graph& graph, const lower::Program& program) {
+    if (std::exchange(known, true)) return;
+    for (const lower::Island& island : program.islands) {
+      islands.push_back({island.label, graph.node(island.node).op_type, island.reason});
+    }
+    warnings = program.warnings;
+  }
 };
 
 /// fixed_session() that notes what its first Program says.
@@ -27,13 +35,7 @@ exec::Session noting_session(const FloatComparison& request, int num_workers, Pr
   const auto lowering = [&request, &notes](const ops::InputShapes& shapes) -> Result<lower::Program> {
     Result<lower::Program> program =
         lower::fixed_program(*request.quantized, shapes, *request.encodings, request.fixed);
-    if (program.ok() && !notes.known) {
-      notes.known = true;
-      for (const lower::Island& island : program->islands) {
-        notes.islands.push_back({island.label, request.quantized->node(island.node).op_type, island.reason});
-      }
-      notes.warnings = program->warnings;
-    }
+    if (program.ok()) notes.add(*request.quantized, *program);
     return program;
   };
   return {*request.quantized, lowering, num_workers};
@@ -122,6 +124,10 @@ Result<FloatComparisonOutcome> compare_with_float(const FloatComparison& request
   exec::Session simulated =
       simulated_session(*request.quantized, *request.encodings, request.fixed.arithmetic, num_workers);
   exec::Session fixed = noting_session(request, num_workers, notes);
+  if (request.lowered) {
+    notes.add(*request.quantized, *request.lowered);
+    fixed.adopt(request.lowered_for, request.lowered);
+  }
   compare::RunsRequest runs;
   static_cast<compare::CompareOptions&>(runs) = request;
   runs.reference = {request.reference, &reference};

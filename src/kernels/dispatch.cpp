@@ -11,27 +11,55 @@ extern const KernelTable kTable;
 namespace avx2 {
 extern const KernelTable kTable;
 }  // namespace avx2
+namespace avxvnni {
+void packed_gemm(const PackedGemm& args);
+}  // namespace avxvnni
 namespace avx512 {
 extern const KernelTable kTable;
 }  // namespace avx512
+namespace avx512vnni {
+void packed_gemm(const PackedGemm& args);
+}  // namespace avx512vnni
+#elif defined(__aarch64__)
+namespace neondot {
+void packed_gemm(const PackedGemm& args);
+}  // namespace neondot
 #endif
+
+namespace {
+
+// A set that adds dot products to another: all other kernels are that one's.
+[[maybe_unused]] KernelTable with_dot_products(const KernelTable& base, Isa isa,
+                                               void (*packed_gemm)(const PackedGemm&)) {
+  KernelTable table = base;
+  table.compiled_for = isa;
+  table.saturates_byte_pairs = false;
+  table.packed_gemm = packed_gemm;
+  return table;
+}
+
+}  // namespace
 
 const KernelTable& table_for([[maybe_unused]] Isa isa) noexcept {
 #if defined(__x86_64__)
+  static const KernelTable kAvxVnniTable = with_dot_products(avx2::kTable, Isa::kAvxVnni, &avxvnni::packed_gemm);
+  static const KernelTable kAvx512VnniTable =
+      with_dot_products(avx512::kTable, Isa::kAvx512Vnni, &avx512vnni::packed_gemm);
+  if (isa == Isa::kAvx512Vnni) return kAvx512VnniTable;
   if (isa == Isa::kAvx512) return avx512::kTable;
+  if (isa == Isa::kAvxVnni) return kAvxVnniTable;
   if (isa == Isa::kAvx2) return avx2::kTable;
+#elif defined(__aarch64__)
+  static const KernelTable kNeonDotTable = with_dot_products(baseline::kTable, Isa::kNeonDot, &neondot::packed_gemm);
+  if (isa == Isa::kNeonDot) return kNeonDotTable;
 #endif
   return baseline::kTable;
 }
-
-namespace {
 
 const KernelTable& active_table() noexcept {
   static const KernelTable& table = table_for(active_isa());
   return table;
 }
-
-}  // namespace
 
 void gemm(const Gemm& args) { active_table().gemm(args); }
 
@@ -88,6 +116,24 @@ void clamp_in_place(float* x, std::int64_t count, float min, float max) {
 }
 
 void int_gemm(const IntGemm& args) { active_table().int_gemm(args); }
+
+PanelShape panel_shape() noexcept { return active_table().panel_shape(); }
+
+void packed_gemm(const PackedGemm& args) { active_table().packed_gemm(args); }
+
+void interleave_bytes(const std::uint8_t* const rows[4], std::int64_t count, std::uint8_t flip, std::int32_t* groups) {
+  active_table().interleave_bytes(rows, count, flip, groups);
+}
+
+void split_groups(const std::int32_t* from, std::int64_t count, std::int64_t stride, std::int32_t* to,
+                  std::int64_t to_stride) {
+  active_table().split_groups(from, count, stride, to, to_stride);
+}
+
+void gather_panel(const std::int32_t* image, const std::int32_t* offsets, std::int64_t k_groups, const ColumnRun* runs,
+                  std::int64_t num_runs, std::int32_t* panel, std::int64_t stride) {
+  active_table().gather_panel(image, offsets, k_groups, runs, num_runs, panel, stride);
+}
 
 void int_depthwise(const IntDepthwise& args) { active_table().int_depthwise(args); }
 

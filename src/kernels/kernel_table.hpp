@@ -11,6 +11,7 @@
 #include "kernels/int_depthwise.hpp"
 #include "kernels/int_gemm.hpp"
 #include "kernels/isa.hpp"
+#include "kernels/packed_gemm.hpp"
 #include "kernels/quantize.hpp"
 #include "kernels/requantize.hpp"
 
@@ -18,7 +19,8 @@ namespace halfstep::kernels {
 
 /// The same functions as the public headers declare, compiled for one instruction set.
 struct KernelTable {
-  Isa compiled_for;  ///< As the compiler's own macros said, not as the build meant it.
+  Isa compiled_for;           ///< As the compiler's own macros said, not as the build meant it.
+  bool saturates_byte_pairs;  ///< packed_gemm() saturates sums of two products of bytes to 16 bits: see pack_left().
   void (*gemm)(const Gemm&);
   void (*depthwise)(const Depthwise&, float*);
   void (*quantize_dequantize)(const float*, float*, std::int64_t, float, std::int32_t, GridBounds);
@@ -35,6 +37,12 @@ struct KernelTable {
   double (*weighted_grid_error)(const double*, const double*, std::int64_t, double, double, double, double);
   void (*clamp_in_place)(float*, std::int64_t, float, float);
   void (*int_gemm)(const IntGemm&);
+  PanelShape (*panel_shape)();
+  void (*packed_gemm)(const PackedGemm&);
+  void (*interleave_bytes)(const std::uint8_t* const[4], std::int64_t, std::uint8_t, std::int32_t*);
+  void (*split_groups)(const std::int32_t*, std::int64_t, std::int64_t, std::int32_t*, std::int64_t);
+  void (*gather_panel)(const std::int32_t*, const std::int32_t*, std::int64_t, const ColumnRun*, std::int64_t,
+                       std::int32_t*, std::int64_t);
   void (*int_depthwise)(const IntDepthwise&);
   void (*requantize_row)(const std::int32_t*, std::int64_t, std::int32_t, const numerics::Requantizer&, DType, void*);
   void (*requantize_row_wide)(const std::int64_t*, std::int64_t, std::int64_t, const numerics::Requantizer&, DType,
@@ -47,7 +55,10 @@ struct KernelTable {
 };
 
 /// The kernels for `isa`, or the nearest lower set this build contains. Running
-/// them requires a processor that supports them: detected_isa() >= isa.
+/// them requires a processor that supports them: runnable_isas() has `isa`.
 const KernelTable& table_for(Isa isa) noexcept;
+
+/// table_for(active_isa()).
+const KernelTable& active_table() noexcept;
 
 }  // namespace halfstep::kernels

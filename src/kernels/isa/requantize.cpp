@@ -8,11 +8,8 @@
 // against one load of 32 bytes and one store of 8. With k products an output that is 12 / 8 instructions beside k / 16,
 // so it shows for short sums (depthwise) and not for long ones.
 #include "kernels/isa/requantize_each.hpp"
+#include "kernels/isa/requantize_vectors.hpp"
 #include "kernels/isa/variant.hpp"
-
-#if defined(__SSE2__)
-#include <immintrin.h>
-#endif
 
 namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
@@ -41,131 +38,6 @@ void requantize_each(const std::int32_t* acc, std::int64_t count, std::int32_t b
 
 #if defined(__SSE2__)
 
-#if defined(__AVX512BW__)
-constexpr int kLanes = 16;
-#elif defined(__AVX2__)
-constexpr int kLanes = 8;
-#else
-constexpr int kLanes = 4;
-#endif
-typedef std::int32_t Ints __attribute__((vector_size(kLanes * 4)));
-typedef std::int16_t Shorts __attribute__((vector_size(kLanes * 4)));
-typedef std::uint64_t Wides __attribute__((vector_size(kLanes * 4)));  // Modulo 2^64.
-constexpr int kBlock = 4 * kLanes;
-
-inline Ints load(const std::int32_t* from) {
-  Ints v;
-  __builtin_memcpy(&v, from, sizeof v);
-  return v;
-}
-
-template <class V>
-inline V limit(V v, V low, V high) {
-  v = v < low ? low : v;
-  return high < v ? high : v;
-}
-
-// Products of the even lanes with `multiplier`, which stands in all lanes.
-inline Wides products_of_even(Ints v, Ints multiplier) {
-#if defined(__AVX512BW__)
-  return reinterpret_cast<Wides>(
-      _mm512_maskz_mul_epi32(0xFF, reinterpret_cast<__m512i>(v), reinterpret_cast<__m512i>(multiplier)));
-#elif defined(__AVX2__)
-  return reinterpret_cast<Wides>(_mm256_mul_epi32(reinterpret_cast<__m256i>(v), reinterpret_cast<__m256i>(multiplier)));
-#else
-  // Unsigned only: (v + 2^31) * multiplier - 2^31 * multiplier.
-  const Ints raised = v ^ kLowestInt32;
-  const __m128i m = reinterpret_cast<__m128i>(multiplier);
-  return reinterpret_cast<Wides>(_mm_mul_epu32(reinterpret_cast<__m128i>(raised), m)) -
-         ((reinterpret_cast<Wides>(multiplier) & 0xFFFFFFFFU) << 31);
-#endif
-}
-
-inline Ints odd_to_even(Ints v) {
-#if defined(__AVX512BW__)
-  return __builtin_shufflevector(v, v, 1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15);
-#elif defined(__AVX2__)
-  return __builtin_shufflevector(v, v, 1, 1, 3, 3, 5, 5, 7, 7);
-#else
-  return __builtin_shufflevector(v, v, 1, 1, 3, 3);
-#endif
-}
-
-// The low halves of `even` and `odd`, alternating.
-inline Ints merge_low(Wides even, Wides odd) {
-  const Ints a = reinterpret_cast<Ints>(even);
-  const Ints b = reinterpret_cast<Ints>(odd);
-#if defined(__AVX512BW__)
-  return __builtin_shufflevector(a, b, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30);
-#elif defined(__AVX2__)
-  return __builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14);
-#else
-  return __builtin_shufflevector(a, b, 0, 4, 2, 6);
-#endif
-}
-
-// The high halves, likewise.
-inline Ints merge_high(Wides even, Wides odd) {
-  const Ints a = reinterpret_cast<Ints>(even);
-  const Ints b = reinterpret_cast<Ints>(odd);
-#if defined(__AVX512BW__)
-  return __builtin_shufflevector(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
-#elif defined(__AVX2__)
-  return __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15);
-#else
-  return __builtin_shufflevector(a, b, 1, 5, 3, 7);
-#endif
-}
-
-// The same number in every lane of each vector.
-struct Constants {
-  Ints multiplier;
-  Wides offset;   // Added to every product.
-  Wides rounded;  // offset plus what rounds.
-  int shift;
-  Ints bias;
-  Ints low;
-  Ints high;
-  int left;
-  int right;
-  Ints right_mask;
-};
-
-// product + constants, such that the floor of its quotient by 2^shift is the rounded quotient.
-template <Rounding kRounding>
-inline Wides rounded_product(Wides product, const Constants& k) {
-  if constexpr (kRounding == Rounding::kHalfEven) {
-    // Less than half is added to an even floor, half to an odd one.
-    return (product + k.rounded) + (((product + k.offset) >> k.shift) & 1U);
-  } else if constexpr (kRounding == Rounding::kHalfAway) {
-    return (product + k.rounded) - ((product + k.offset) >> 63);
-  } else {
-    return product + k.rounded;
-  }
-}
-
-// Rounded accumulators for shifts of 32 and more: the quotients lie in the high halves of the products,
-// whose offset holds the bias.
-template <Rounding kRounding>
-struct SmallFactor {
-  static Ints steps(Ints acc, const Constants& k) {
-    const Wides even = rounded_product<kRounding>(products_of_even(acc, k.multiplier), k);
-    const Wides odd = rounded_product<kRounding>(products_of_even(odd_to_even(acc), k.multiplier), k);
-    return merge_high(even, odd) >> (k.shift - 32);
-  }
-};
-
-// For shifts up to 31. Accumulators beyond [low, high] give steps beyond every grid, and so do these bounds.
-template <Rounding kRounding>
-struct LargeFactor {
-  static Ints steps(Ints acc, const Constants& k) {
-    const Ints limited = limit(acc + k.bias, k.low, k.high);
-    const Wides even = rounded_product<kRounding>(products_of_even(limited, k.multiplier), k);
-    const Wides odd = rounded_product<kRounding>(products_of_even(odd_to_even(limited), k.multiplier), k);
-    return merge_low(even >> k.shift, odd >> k.shift);
-  }
-};
-
 struct Doubling {
   static Ints steps(Ints acc, const Constants& k) {
     const Ints shifted = limit(acc + k.bias, k.low, k.high) << k.left;
@@ -177,79 +49,6 @@ struct Doubling {
     return (once >> k.right) - (rest > most);
   }
 };
-
-struct Grid {
-  std::int32_t low;  // q_min - zero_point
-  std::int32_t high;
-  std::int32_t zero_point;
-};
-
-// Steps of kBlock accumulators, limited to the grid, to codes.
-inline void store_codes(const Ints* steps, const Grid& grid, std::int16_t* q) {
-  typedef std::int16_t Half __attribute__((vector_size(kLanes * 2)));
-  for (int i = 0; i < 4; ++i) {
-    const Ints codes = limit(steps[i], grid.low - Ints{}, grid.high - Ints{}) + grid.zero_point;
-    const Half narrow = __builtin_convertvector(codes, Half);
-    __builtin_memcpy(q + i * kLanes, &narrow, sizeof narrow);
-  }
-}
-
-inline void store_codes(const Ints* steps, const Grid& grid, std::uint16_t* q) {
-  store_codes(steps, grid, reinterpret_cast<std::int16_t*>(q));
-}
-
-// Saturates to 16 bits.
-inline Shorts pack(Ints a, Ints b) {
-#if defined(__AVX512BW__)
-  return reinterpret_cast<Shorts>(_mm512_packs_epi32(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
-#elif defined(__AVX2__)
-  return reinterpret_cast<Shorts>(_mm256_packs_epi32(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
-#else
-  return reinterpret_cast<Shorts>(_mm_packs_epi32(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b)));
-#endif
-}
-
-template <class Q>
-inline Ints pack_codes(Shorts a, Shorts b) {
-  constexpr bool kSigned = static_cast<Q>(-1) < Q{0};
-#if defined(__AVX512BW__)
-  const __m512i x = reinterpret_cast<__m512i>(a);
-  const __m512i y = reinterpret_cast<__m512i>(b);
-  return reinterpret_cast<Ints>(kSigned ? _mm512_packs_epi16(x, y) : _mm512_packus_epi16(x, y));
-#elif defined(__AVX2__)
-  const __m256i x = reinterpret_cast<__m256i>(a);
-  const __m256i y = reinterpret_cast<__m256i>(b);
-  return reinterpret_cast<Ints>(kSigned ? _mm256_packs_epi16(x, y) : _mm256_packus_epi16(x, y));
-#else
-  const __m128i x = reinterpret_cast<__m128i>(a);
-  const __m128i y = reinterpret_cast<__m128i>(b);
-  return reinterpret_cast<Ints>(kSigned ? _mm_packs_epi16(x, y) : _mm_packus_epi16(x, y));
-#endif
-}
-
-// Packing works within 128 bits: undoes the order that leaves.
-inline Ints in_order(Ints v) {
-#if defined(__AVX512BW__)
-  return __builtin_shufflevector(v, v, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-#elif defined(__AVX2__)
-  return __builtin_shufflevector(v, v, 0, 4, 1, 5, 2, 6, 3, 7);
-#else
-  return v;
-#endif
-}
-
-// The grid's bounds less its zero point fit 16 bits.
-template <class Q>
-inline void store_codes(const Ints* steps, const Grid& grid, Q* q) {
-  static_assert(sizeof(Q) == 1);
-  const Shorts low = static_cast<std::int16_t>(grid.low) - Shorts{};
-  const Shorts high = static_cast<std::int16_t>(grid.high) - Shorts{};
-  const Shorts zero_point = static_cast<std::int16_t>(grid.zero_point) - Shorts{};
-  const Shorts first = limit(pack(steps[0], steps[1]), low, high) + zero_point;
-  const Shorts second = limit(pack(steps[2], steps[3]), low, high) + zero_point;
-  const Ints codes = in_order(pack_codes<Q>(first, second));
-  __builtin_memcpy(q, &codes, sizeof codes);
-}
 
 template <class Rule, class Q>
 inline void requantize_block(const std::int32_t* acc, const Constants& k, const Grid& grid, Q* q) {

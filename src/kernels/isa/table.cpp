@@ -11,6 +11,11 @@ const KernelTable kTable = {
 #else
     .compiled_for = Isa::kBaseline,
 #endif
+#if defined(__AVX2__)
+    .saturates_byte_pairs = true,
+#else
+    .saturates_byte_pairs = false,
+#endif
     .gemm = &gemm,
     .depthwise = &depthwise,
     .quantize_dequantize = &quantize_dequantize,
@@ -25,6 +30,11 @@ const KernelTable kTable = {
     .weighted_grid_error = &weighted_grid_error,
     .clamp_in_place = &clamp_in_place,
     .int_gemm = &int_gemm,
+    .panel_shape = &panel_shape,
+    .packed_gemm = &packed_gemm,
+    .interleave_bytes = &interleave_bytes,
+    .split_groups = &split_groups,
+    .gather_panel = &gather_panel,
     .int_depthwise = &int_depthwise,
     .requantize_row = &requantize_row,
     .requantize_row_wide = &requantize_row_wide,

@@ -48,6 +48,13 @@ double weighted_grid_error(const double* edges, const double* weights, std::int6
                            double highest, double clip_weight);
 void clamp_in_place(float* x, std::int64_t count, float min, float max);
 void int_gemm(const IntGemm& args);
+PanelShape panel_shape();
+void packed_gemm(const PackedGemm& args);
+void interleave_bytes(const std::uint8_t* const rows[4], std::int64_t count, std::uint8_t flip, std::int32_t* groups);
+void split_groups(const std::int32_t* from, std::int64_t count, std::int64_t stride, std::int32_t* to,
+                  std::int64_t to_stride);
+void gather_panel(const std::int32_t* image, const std::int32_t* offsets, std::int64_t k_groups, const ColumnRun* runs,
+                  std::int64_t num_runs, std::int32_t* panel, std::int64_t stride);
 void int_depthwise(const IntDepthwise& args);
 void requantize_row(const std::int32_t* acc, std::int64_t count, std::int32_t bias, const numerics::Requantizer& r,
                     DType dtype, void* q);

@@ -65,6 +65,8 @@ Result<FixedForm> lower_conv_fixed(const FixedArgs& args) {
   spec.element = [=](std::int64_t row, std::int64_t k) {
     return row * group_in * taps + k % group_in * taps + k / group_in;
   };
+  spec.packs = g.groups != g.in_channels && has_panel_form(g);
+  spec.k_run = group_in;
   spec.input_entry = [=](std::int64_t channel) { return static_cast<std::size_t>(channel / group_out * group_in); };
   spec.output_entry = [](std::int64_t channel) { return static_cast<std::size_t>(channel); };
   Result<BuiltProduct> built = build_product(args, spec);

@@ -174,6 +174,7 @@ void run_depthwise(const IntConv& conv, const BandPlan& plan, const KernelIo& io
 }  // namespace
 
 Prepared prepare_int_conv(IntConv given) {
+  if (given.product.is_packed()) return prepare_panel_conv(std::move(given));
   const auto conv = std::make_shared<const IntConv>(std::move(given));
   const ConvGeometry& g = conv->geometry;
   const SumPlan& sums = conv->product.plan;

@@ -27,6 +27,11 @@ struct IntConv {
 Prepared prepare_int_conv(IntConv conv);
 Prepared prepare_int_conv_transpose(IntConv conv);
 
+/// True if a Conv of this geometry can be formed from panels of its image (kernels/panels.hpp).
+bool has_panel_form(const ConvGeometry& g);
+/// The kernel that does so. Requires: has_panel_form() and a packed product.
+Prepared prepare_panel_conv(IntConv conv);
+
 /// Errors: kUnsupported unless operand 0's encoding is per tensor, or along axis 1 and the same for all channels of a
 /// group; or if the output's is not per tensor or along axis 1.
 Result<void> require_conv_encodings(const FixedArgs& args, const ConvGeometry& g);

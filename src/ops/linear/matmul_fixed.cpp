@@ -119,6 +119,7 @@ Result<FixedForm> lower_matmul_fixed(const FixedArgs& args) {
   ProductSpec spec;
   spec.rows = k == 0 ? n : b.num_elements() / k;
   spec.k = k;
+  spec.packs = true;
   spec.element = [=](std::int64_t row, std::int64_t i) { return row / n * k * n + i * n + row % n; };
   spec.output_entry = [=](std::int64_t channel) { return static_cast<std::size_t>(channel % n); };
   return finish_linear(args, spec, {.product = {}, .a = left, .m = g.m, .n = n, .pairs = std::move(pairs)});
@@ -150,6 +151,7 @@ Result<FixedForm> lower_gemm_fixed(const FixedArgs& args) {
   ProductSpec spec;
   spec.rows = g.n;
   spec.k = g.k;
+  spec.packs = true;
   spec.element = [=](std::int64_t row, std::int64_t i) { return g.transpose_b ? row * g.k + i : i * g.n + row; };
   spec.output_entry = [](std::int64_t channel) { return static_cast<std::size_t>(channel); };
   spec.bias_step = g.c_column_step;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kernels/int_columns.hpp"
+#include "kernels/panels.hpp"
 #include "kernels/requantize.hpp"
 
 namespace halfstep::ops {
@@ -36,6 +37,48 @@ void run_linear(const IntLinear& linear, std::int64_t tile, const KernelIo& io) 
     }
     y += linear.m * linear.n * code_bytes(product.y_dtype);
   }
+}
+
+// The same by panels: parts take rows of a, or, where these are few, columns of the weights.
+void run_linear_panels(const IntLinear& linear, const KernelIo& io) {
+  const Product& product = linear.product;
+  const kernels::PanelShape shape = kernels::panel_shape();
+  ScratchParts parts(io.scratch.data());
+  auto* panel = parts.take<std::int32_t>(product.packed.k_groups * shape.columns);
+  const bool splits_rows = linear.m >= 4 * io.num_parts * shape.columns;
+  constexpr std::int64_t kColumnGranule = 16;
+  const Share rows = splits_rows ? share_of(io, linear.m, shape.columns) : Share{0, linear.m};
+  const Share columns = splits_rows ? Share{0, linear.n} : share_of(io, linear.n, kColumnGranule);
+  std::byte* y = io.outputs[0].bytes;
+  for (const MatrixPair& pair : linear.pairs) {
+    const kernels::CodeMatrix a{.codes = io.inputs[0].bytes + pair.a * code_bytes(linear.a.dtype),
+                                .dtype = linear.a.dtype,
+                                .k_step = linear.a.column_step,
+                                .column_step = linear.a.row_step,
+                                .centre = linear.a.centre.centre};
+    for (std::int64_t first = rows.begin; first < rows.end; first += shape.columns) {
+      const std::int64_t count = std::min(shape.columns, rows.end - first);
+      kernels::pack_panel(a, product.packed.group, product.plan.k, first, count, shape.padded(count), panel);
+      multiply_panel(product, pair.b + columns.begin, columns.end - columns.begin, panel, count,
+                     {.codes = y + (first * linear.n + columns.begin) * code_bytes(product.y_dtype),
+                      .row_step = 1,
+                      .column_step = linear.n},
+                     io.scratch.subspan(parts.used()));
+    }
+    y += linear.m * linear.n * code_bytes(product.y_dtype);
+  }
+}
+
+Prepared prepare_linear_panels(const std::shared_ptr<const IntLinear>& linear) {
+  ScratchParts parts;
+  parts.take<std::int32_t>(linear->product.packed.k_groups * kernels::panel_shape().columns);
+  return {.run = [linear](const KernelIo& io) -> Result<void> {
+            run_linear_panels(*linear, io);
+            return {};
+          },
+          .scratch_bytes = parts.used() + multiply_panel_scratch_bytes(),
+          .clamps = true,
+          .splits = true};
 }
 
 struct Plan {
@@ -141,6 +184,7 @@ void run_matmul(const IntMatMul& mm, const Plan& plan, const KernelIo& io) {
 
 Prepared prepare_int_linear(IntLinear given) {
   const auto linear = std::make_shared<const IntLinear>(std::move(given));
+  if (linear->product.is_packed()) return prepare_linear_panels(linear);
   const SumPlan& sums = linear->product.plan;
   const std::int64_t tile = product_columns(linear->m, sums.k_pairs);
   ScratchParts parts;

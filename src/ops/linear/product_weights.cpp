@@ -1,6 +1,7 @@
 // product_weights.cpp: constant weights and their encodings as the integers of a Product.
 #include "ops/linear/product_weights.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
@@ -265,13 +266,46 @@ class Builder {
 
   void finish(int accumulator_bits) {
     Product& p = built_.product;
-    const Encoding& x = *args_.input_encoding(0);
-    CentredRange fed = fed_range(x);
-    for (std::size_t i = 1; i < x.params().size(); ++i) {
-      const CentredRange more = fed_range(x, i);
-      fed = {std::min(fed.min, more.min), std::max(fed.max, more.max)};
+    const bool bytes = spec_.packs && all_are_bytes();
+    if (bytes) {
+      for (std::size_t i = 0; i < built_.centres.size(); ++i) built_.centres[i] = byte_centre(i);
     }
-    bool starts_fit = true;
+    const bool starts_fit = add_starts();
+    p.plan = plan_sums(spec_.k, left_, fed(), accumulator_bits, starts_fit);
+    if (spec_.packs && p.plan.mode == SumMode::kDirect) {
+      pack_weights(left_, spec_.k_run, bytes ? kernels::Group::kQuads : kernels::Group::kPairs, p);
+    } else {
+      lay_out_weights(std::move(left_), p);
+    }
+  }
+
+  // Of codes read as unsigned bytes.
+  Centre byte_centre(std::size_t entry) const {
+    const Encoding& x = *args_.input_encoding(0);
+    const std::int32_t lowest = is_signed(x.grid()) ? -128 : 0;
+    return {.centre = lowest, .zero = static_cast<std::int16_t>(params_of(x, entry).zero_point - lowest)};
+  }
+
+  bool all_are_bytes() const {
+    return size_in_bytes(storage_dtype(args_.input_encoding(0)->grid())) == 1 &&
+           std::ranges::all_of(left_, [](std::int32_t w) { return w == static_cast<std::int8_t>(w); });
+  }
+
+  // What codes lie between as they are fed.
+  CentredRange fed() const {
+    const Encoding& x = *args_.input_encoding(0);
+    CentredRange all{.min = std::numeric_limits<std::int64_t>::max(), .max = std::numeric_limits<std::int64_t>::min()};
+    for (const Centre& centre : built_.centres) {
+      all.min = std::min<std::int64_t>(all.min, std::int64_t{x.grid().q_min} - centre.centre);
+      all.max = std::max<std::int64_t>(all.max, std::int64_t{x.grid().q_max} - centre.centre);
+    }
+    return all;
+  }
+
+  // Fills row_start; false if one does not fit 32 bits, with or without the bias.
+  bool add_starts() {
+    Product& p = built_.product;
+    bool fit = true;
     for (std::int64_t row = 0; row < p.rows; ++row) {
       const std::int64_t c = row / p.rows_per_channel;
       const std::size_t entry = spec_.input_entry(c);
@@ -280,23 +314,9 @@ class Builder {
       // sum w (x - z) = sum w (x - centre) + (centre - z) sum w, and the centred zero is z - centre.
       p.row_start.push_back(-sum * built_.centres[built_.centres.size() == 1 ? 0 : entry].zero);
       const std::int64_t with_bias = p.row_start.back() + p.channel_bias[static_cast<std::size_t>(c)];
-      starts_fit =
-          starts_fit && std::abs(p.row_start.back()) <= kMaxAccumulator32 && std::abs(with_bias) <= kMaxAccumulator32;
+      fit = fit && std::abs(p.row_start.back()) <= kMaxAccumulator32 && std::abs(with_bias) <= kMaxAccumulator32;
     }
-    p.plan = plan_sums(spec_.k, left_, fed, accumulator_bits, starts_fit);
-    for (const std::int32_t w : left_) {
-      if (w != static_cast<std::int16_t>(w)) {
-        p.plain = std::move(left_);
-        return;
-      }
-    }
-    p.pairs.assign(static_cast<std::size_t>(2 * p.rows * p.plan.k_pairs), 0);
-    for (std::int64_t row = 0; row < p.rows; ++row) {
-      for (std::int64_t k = 0; k < spec_.k; ++k) {
-        p.pairs[static_cast<std::size_t>(2 * row * p.plan.k_pairs + k)] =
-            static_cast<std::int16_t>(left_[static_cast<std::size_t>(row * spec_.k + k)]);
-      }
-    }
+    return fit;
   }
 
   const FixedArgs& args_;

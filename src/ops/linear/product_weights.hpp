@@ -23,6 +23,9 @@ struct ProductSpec {
   /// By channel: the entry of operand 0's encoding that the channel reads, and of the output's that it writes.
   std::function<std::size_t(std::int64_t channel)> input_entry = [](std::int64_t) { return std::size_t{0}; };
   std::function<std::size_t(std::int64_t channel)> output_entry = [](std::int64_t) { return std::size_t{0}; };
+  /// The product is one of packed_gemm() if its sums allow it; every `k_run` of k are filled up to whole groups.
+  bool packs = false;
+  std::int64_t k_run = 0;
   std::int64_t bias_step = 1;  ///< Channel c's bias is element c * bias_step.
   double alpha = 1.0;          ///< Of Gemm: times the product.
   double beta = 1.0;           ///< Of Gemm: times the bias.
@@ -30,7 +33,7 @@ struct ProductSpec {
 
 struct BuiltProduct {
   Product product;
-  std::vector<Centre> centres;  ///< By entry of operand 0's encoding.
+  std::vector<Centre> centres;  ///< By entry of operand 0's encoding. Of quads: the lowest value of the codes' type.
   FixedFacts facts;             ///< All but the kernel's description.
 };
 

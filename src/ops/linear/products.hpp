@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/dtype.hpp"
+#include "kernels/packed_gemm.hpp"
 #include "numerics/fixed_point.hpp"
 
 namespace halfstep::ops {
@@ -81,6 +82,9 @@ void finish_row(const SumPlan& plan, const Sums& sums, std::int64_t row, std::in
 /// Constant weights, and what finishes each channel: a channel is rows_per_channel consecutive rows.
 struct Product {
   SumPlan plan;
+  /// The weights, if ProductSpec::packs and the plan is direct; `pairs` and `plain` are empty then.
+  kernels::PackedLeft packed;
+  std::vector<kernels::RowFinish> finish;  ///< Of `packed`, by row; empty if a channel is finished otherwise.
   std::int64_t rows = 0;
   std::int64_t rows_per_channel = 1;
   std::vector<std::int16_t> pairs;                  ///< [rows][k_pairs][2]; empty where `plain` is not.
@@ -91,7 +95,15 @@ struct Product {
   DType y_dtype = DType::kUint8;
 
   LeftRows left(std::int64_t first, std::int64_t count) const;
+  bool is_packed() const { return packed.rows > 0; }
 };
+
+/// Sets packed and finish from the weights left[rows][k]; all else but `pairs` and `plain` is set. Every `k_run` of k
+/// (0: all) are filled up to whole groups. Requires: weights fit the group, and the plan is direct.
+void pack_weights(std::span<const std::int32_t> left, std::int64_t k_run, kernels::Group group, Product& product);
+
+/// Sets pairs, or plain where weights do not fit 16 bits; plan and rows are set.
+void lay_out_weights(std::vector<std::int32_t> left, Product& product);
 
 /// By group of input channels: the code that is subtracted when codes are centred, and what real 0 is then.
 struct Centre {
@@ -112,6 +124,13 @@ std::size_t multiply_scratch_bytes(const SumPlan& plan, std::int64_t n, bool tra
 /// The codes of rows [first, first + count) of a product whose rows are channels. `right` is [k_pairs][n][2].
 void multiply(const Product& product, std::int64_t first, std::int64_t count, const std::int16_t* right, std::int64_t n,
               const CodePlace& place, std::span<std::byte> scratch);
+
+/// The same for a packed product and one panel, [packed.k_groups][padded columns] (kernels/panels.hpp).
+void multiply_panel(const Product& product, std::int64_t first, std::int64_t count, const std::int32_t* panel,
+                    std::int64_t n, const CodePlace& place, std::span<std::byte> scratch);
+
+/// Bytes of scratch multiply_panel() needs.
+std::size_t multiply_panel_scratch_bytes();
 
 /// How many rows of n sums to form at a time, so that they are still in cache when they are finished.
 std::int64_t strip_rows(std::int64_t n);

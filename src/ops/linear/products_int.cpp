@@ -54,13 +54,39 @@ void sum_plainly(const SumPlan& plan, const LeftRows& left, const std::int16_t* 
 }
 
 template <class Code>
-void write_transposed(const Code* strip, std::int64_t rows, std::int64_t n, const CodePlace& place,
-                      std::int64_t first_row) {
+void write_transposed_as(const std::byte* strip, std::int64_t rows, std::int64_t n, const CodePlace& place,
+                         std::int64_t first_row) {
+  const Code* codes = reinterpret_cast<const Code*>(strip);
   Code* to = reinterpret_cast<Code*>(place.codes) + first_row * place.row_step;
   for (std::int64_t column = 0; column < n; ++column) {
     Code* out = to + column * place.column_step;
-    for (std::int64_t row = 0; row < rows; ++row) out[row * place.row_step] = strip[row * n + column];
+    for (std::int64_t row = 0; row < rows; ++row) out[row * place.row_step] = codes[row * n + column];
   }
+}
+
+void write_transposed(const std::byte* strip, DType dtype, std::int64_t rows, std::int64_t n, const CodePlace& place,
+                      std::int64_t first_row) {
+  switch (size_in_bytes(dtype)) {
+    case 1:
+      return write_transposed_as<std::uint8_t>(strip, rows, n, place, first_row);
+    case 2:
+      return write_transposed_as<std::uint16_t>(strip, rows, n, place, first_row);
+    default:
+      return write_transposed_as<std::int32_t>(strip, rows, n, place, first_row);
+  }
+}
+
+// Rows of a panel that are formed before they are finished, where packed_gemm() does not do that itself.
+constexpr std::int64_t kPanelRows = 48;
+
+struct PanelParts {
+  std::int32_t* acc = nullptr;  // [kPanelRows][columns].
+  std::byte* codes = nullptr;   // The same, of the widest codes.
+};
+
+PanelParts take_panel_parts(ScratchParts& parts) {
+  const std::int64_t count = kPanelRows * kernels::panel_shape().columns;
+  return {parts.take<std::int32_t>(count), reinterpret_cast<std::byte*>(parts.take<std::int32_t>(count))};
 }
 
 }  // namespace
@@ -164,14 +190,7 @@ void multiply(const Product& product, std::int64_t first, std::int64_t count, co
       finish_row(product.plan, sums, row, n, product.row_start[channel] + product.channel_bias[channel],
                  product.requantizers[channel], product.y_dtype, q);
     }
-    if (!transposed) continue;
-    if (code_bytes == 1) {
-      write_transposed(reinterpret_cast<const std::uint8_t*>(codes), rows, n, place, done);
-    } else if (code_bytes == 2) {
-      write_transposed(reinterpret_cast<const std::uint16_t*>(codes), rows, n, place, done);
-    } else {
-      write_transposed(reinterpret_cast<const std::int32_t*>(codes), rows, n, place, done);
-    }
+    if (transposed) write_transposed(codes, product.y_dtype, rows, n, place, done);
   }
 }
 
@@ -237,6 +256,49 @@ SumPlan plan_sums(std::int64_t k, CentredRange left, CentredRange right, int acc
     plan.block_ends.push_back(plan.k_pairs);
   }
   return plan;
+}
+
+std::size_t multiply_panel_scratch_bytes() {
+  ScratchParts parts;
+  take_panel_parts(parts);
+  return parts.used();
+}
+
+void multiply_panel(const Product& product, std::int64_t first, std::int64_t count, const std::int32_t* panel,
+                    std::int64_t n, const CodePlace& place, std::span<std::byte> scratch) {
+  const auto code_bytes = static_cast<std::int64_t>(size_in_bytes(product.y_dtype));
+  const bool transposed = place.column_step != 1 && n > 1;
+  ScratchParts parts(scratch.data());
+  const PanelParts mine = take_panel_parts(parts);
+  kernels::PackedGemm gemm;
+  gemm.n = n;
+  gemm.b = panel;
+  gemm.rounding = product.requantizers[0].rounding;
+  gemm.dtype = product.y_dtype;
+  const std::int64_t columns = kernels::panel_shape().columns;
+  const std::int64_t strip = transposed || product.finish.empty() ? kPanelRows : count;
+  for (std::int64_t done = 0; done < count; done += strip) {
+    const std::int64_t rows = std::min(strip, count - done);
+    gemm.left = kernels::LeftPart(product.packed, first + done, rows);
+    // To their place, or next to each other, to be transposed.
+    gemm.q = transposed ? mine.codes : place.codes + done * place.row_step * code_bytes;
+    gemm.q_stride = transposed ? n : place.row_step;
+    if (!product.finish.empty()) {
+      gemm.finish = product.finish.data() + first + done;
+      kernels::packed_gemm(gemm);
+    } else {
+      gemm.acc = mine.acc;
+      gemm.acc_stride = columns;
+      kernels::packed_gemm(gemm);
+      for (std::int64_t row = 0; row < rows; ++row) {
+        const auto channel = static_cast<std::size_t>(first + done + row);
+        finish_row(product.plan, {.narrow = mine.acc + row * columns, .wide = nullptr}, 0, n,
+                   product.row_start[channel] + product.channel_bias[channel], product.requantizers[channel],
+                   product.y_dtype, static_cast<std::byte*>(gemm.q) + row * gemm.q_stride * code_bytes);
+      }
+    }
+    if (transposed) write_transposed(mine.codes, product.y_dtype, rows, n, place, done);
+  }
 }
 
 }  // namespace halfstep::ops

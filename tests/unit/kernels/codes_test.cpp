@@ -104,7 +104,8 @@ TEST_P(CodesOnEachIsa, TablesOfEveryTypeAreReadAtTheRightEntry) {
   expect_looked_up<std::int16_t, std::uint16_t>();
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, CodesOnEachIsa, testing::ValuesIn(runnable_isas()), isa_test_name);
+INSTANTIATE_TEST_SUITE_P(Isas, CodesOnEachIsa, testing::ValuesIn(runnable_isas().begin(), runnable_isas().end()),
+                         isa_test_name);
 
 }  // namespace
 }  // namespace halfstep::kernels

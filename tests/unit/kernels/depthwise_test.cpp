@@ -117,7 +117,8 @@ TEST_P(DepthwiseOnEachIsa, SeveralBandsMatchPlainLoops) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, DepthwiseOnEachIsa, testing::ValuesIn(runnable_isas()), isa_test_name);
+INSTANTIATE_TEST_SUITE_P(Isas, DepthwiseOnEachIsa, testing::ValuesIn(runnable_isas().begin(), runnable_isas().end()),
+                         isa_test_name);
 
 }  // namespace
 }  // namespace halfstep::kernels

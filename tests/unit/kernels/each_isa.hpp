@@ -13,15 +13,6 @@
 
 namespace halfstep::kernels {
 
-/// Every set this processor can run.
-inline std::vector<Isa> runnable_isas() {
-  std::vector<Isa> isas;
-  for (const Isa isa : {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512}) {
-    if (isa <= detected_isa()) isas.push_back(isa);
-  }
-  return isas;
-}
-
 inline std::vector<float> random_floats(std::mt19937& rng, std::int64_t count, float low = -1.0F, float high = 1.0F) {
   std::uniform_real_distribution<float> any(low, high);
   std::vector<float> values(static_cast<std::size_t>(count));

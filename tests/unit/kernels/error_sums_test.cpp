@@ -73,7 +73,8 @@ TEST_P(ErrorSumsOnEachIsa, BoundsAreInsideAndNanIsNot) {
   EXPECT_EQ(table().count_outside(x.data(), 0, 0.0F, 0.5F), 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Isa, ErrorSumsOnEachIsa, testing::ValuesIn(runnable_isas()), isa_test_name);
+INSTANTIATE_TEST_SUITE_P(Isas, ErrorSumsOnEachIsa, testing::ValuesIn(runnable_isas().begin(), runnable_isas().end()),
+                         isa_test_name);
 
 }  // namespace
 }  // namespace halfstep::kernels

@@ -180,7 +180,8 @@ TEST_P(GemmOnEachIsa, ClampLimitsAndKeepsNan) {
   EXPECT_EQ(x[36], 2.0F);
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, GemmOnEachIsa, testing::ValuesIn(runnable_isas()), isa_test_name);
+INSTANTIATE_TEST_SUITE_P(Isas, GemmOnEachIsa, testing::ValuesIn(runnable_isas().begin(), runnable_isas().end()),
+                         isa_test_name);
 
 }  // namespace
 }  // namespace halfstep::kernels

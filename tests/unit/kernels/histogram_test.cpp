@@ -181,7 +181,8 @@ TEST_P(HistogramOnEachIsa, MomentsWithNonFiniteValuesAreTheSameToTheBitOnEverySe
   EXPECT_EQ(here.sum_of_squares, there.sum_of_squares);
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, HistogramOnEachIsa, testing::ValuesIn(runnable_isas()), isa_test_name);
+INSTANTIATE_TEST_SUITE_P(Isas, HistogramOnEachIsa, testing::ValuesIn(runnable_isas().begin(), runnable_isas().end()),
+                         isa_test_name);
 
 }  // namespace
 }  // namespace halfstep::kernels

@@ -123,7 +123,8 @@ TEST_P(IntDepthwiseOnEachIsa, OperandsMayUseAllSixteenBits) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, IntDepthwiseOnEachIsa, testing::ValuesIn(runnable_isas()), isa_test_name);
+INSTANTIATE_TEST_SUITE_P(Isas, IntDepthwiseOnEachIsa, testing::ValuesIn(runnable_isas().begin(), runnable_isas().end()),
+                         isa_test_name);
 
 }  // namespace
 }  // namespace halfstep::kernels

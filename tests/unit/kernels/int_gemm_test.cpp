@@ -104,7 +104,8 @@ TEST_P(IntGemmOnEachIsa, OperandsMayUseAllSixteenBits) {
   EXPECT_EQ(acc, (std::vector<std::int32_t>{2147418113, -32767, 32768}));
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, IntGemmOnEachIsa, testing::ValuesIn(runnable_isas()), isa_test_name);
+INSTANTIATE_TEST_SUITE_P(Isas, IntGemmOnEachIsa, testing::ValuesIn(runnable_isas().begin(), runnable_isas().end()),
+                         isa_test_name);
 
 }  // namespace
 }  // namespace halfstep::kernels

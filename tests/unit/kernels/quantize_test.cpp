@@ -149,7 +149,8 @@ TEST_P(QuantizeOnEachIsa, CodesAndBackMatchBothAtOnce) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, QuantizeOnEachIsa, testing::ValuesIn(runnable_isas()), isa_test_name);
+INSTANTIATE_TEST_SUITE_P(Isas, QuantizeOnEachIsa, testing::ValuesIn(runnable_isas().begin(), runnable_isas().end()),
+                         isa_test_name);
 
 }  // namespace
 }  // namespace halfstep::kernels

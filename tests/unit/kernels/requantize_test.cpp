@@ -319,7 +319,8 @@ TEST_P(RequantizeOnEachIsa, WideRowsMatchTheDefinition) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, RequantizeOnEachIsa, testing::ValuesIn(runnable_isas()), isa_test_name);
+INSTANTIATE_TEST_SUITE_P(Isas, RequantizeOnEachIsa, testing::ValuesIn(runnable_isas().begin(), runnable_isas().end()),
+                         isa_test_name);
 
 }  // namespace
 }  // namespace halfstep::kernels

@@ -1,0 +1,320 @@
+// packed_gemm.cpp: integer products by tiles of accumulators that stay in registers.
+//
+// A tile is a few rows by a few vectors of columns of one panel. A step along k loads the panel's groups once, spreads
+// one group of each row, and adds the products of all pairs of these: with dot-product instructions (VNNI) one
+// instruction for 4 products of bytes or 2 of 16 bits a lane.
+//
+// Cost, AVX-512 VNNI: 24 accumulators (6 rows by 4 vectors); a step is 4 loads, 6 spreading loads and 24 dot products:
+// the products bind. Without VNNI, bytes take three instructions (multiply-add of bytes to 16 bits, of 16 bits to 32,
+// addition) for 4 products a lane where 16-bit operands take two for 2; sums of two products saturate there, so
+// pack_left() has seen to it that none needs more than 16 bits, and what it cut off is added to the finished tile.
+//
+// A finished tile goes through a buffer of 6 KB at most, so that one loop finishes rows whatever the tile's shape.
+#include "kernels/isa/requantize_vectors.hpp"
+#include "kernels/isa/variant.hpp"
+
+#if defined(__ARM_FEATURE_DOTPROD)
+#include <arm_neon.h>
+#endif
+
+namespace halfstep::kernels::HALFSTEP_ISA {
+namespace {
+
+#if !defined(__SSE2__)
+constexpr int kLanes = 4;
+typedef std::int32_t Ints __attribute__((vector_size(kLanes * 4)));
+constexpr int kBlock = 4 * kLanes;
+
+inline Ints load(const std::int32_t* from) {
+  Ints v;
+  __builtin_memcpy(&v, from, sizeof v);
+  return v;
+}
+#endif
+
+// Accumulators, a step of the panel and a group of the left side fill the registers there are.
+#if defined(__AVX512BW__)
+constexpr int kTileVectors = 4;
+constexpr int kTileRows = 6;
+#else
+constexpr int kTileVectors = 2;
+constexpr int kTileRows = 6;
+#endif
+// Enough independent sums to keep the processor busy, however narrow the tile.
+constexpr int kMaxTileRows = 8;
+constexpr int rows_of_tile(int num_vectors) { return num_vectors == 1 ? kMaxTileRows : kTileRows; }
+
+inline void store(Ints v, std::int32_t* to) { __builtin_memcpy(to, &v, sizeof v); }
+
+inline Ints spread(std::int32_t value) { return value - Ints{}; }
+
+#if !(defined(__AVX2__) || defined(__ARM_FEATURE_DOTPROD))
+// The even and the odd bytes of each lane as 16-bit numbers: of `a` signed, of `b` not.
+inline Ints dot_bytes(Ints sums, Ints a, Ints b) {
+#if defined(__SSE2__)
+  const __m128i x = reinterpret_cast<__m128i>(a);
+  const __m128i y = reinterpret_cast<__m128i>(b);
+  const __m128i even = _mm_madd_epi16(_mm_srai_epi16(_mm_slli_epi16(x, 8), 8), _mm_and_si128(y, _mm_set1_epi16(255)));
+  const __m128i odd = _mm_madd_epi16(_mm_srai_epi16(x, 8), _mm_srli_epi16(y, 8));
+  return sums + reinterpret_cast<Ints>(_mm_add_epi32(even, odd));
+#else
+  const auto left = reinterpret_cast<std::int32_t>(a[0]);
+  for (int byte = 0; byte < 4; ++byte) {
+    const std::int32_t w = static_cast<std::int8_t>(left >> (8 * byte));
+    sums += w * ((b >> (8 * byte)) & 0xFF);
+  }
+  return sums;
+#endif
+}
+#endif
+
+// sums + the products of the groups of `a` and `b` in each lane.
+template <Group kGroup>
+inline Ints add_products(Ints sums, Ints a, Ints b) {
+#if defined(__AVX512VNNI__)
+  const __m512i acc = reinterpret_cast<__m512i>(sums);
+  const __m512i x = reinterpret_cast<__m512i>(a);
+  const __m512i y = reinterpret_cast<__m512i>(b);
+  return reinterpret_cast<Ints>(kGroup == Group::kQuads ? _mm512_dpbusd_epi32(acc, y, x)
+                                                        : _mm512_dpwssd_epi32(acc, x, y));
+#elif defined(__AVXVNNI__)
+  const __m256i acc = reinterpret_cast<__m256i>(sums);
+  const __m256i x = reinterpret_cast<__m256i>(a);
+  const __m256i y = reinterpret_cast<__m256i>(b);
+  return reinterpret_cast<Ints>(kGroup == Group::kQuads ? _mm256_dpbusd_avx_epi32(acc, y, x)
+                                                        : _mm256_dpwssd_avx_epi32(acc, x, y));
+#elif defined(__AVX512BW__)
+  const __m512i x = reinterpret_cast<__m512i>(a);
+  const __m512i y = reinterpret_cast<__m512i>(b);
+  if constexpr (kGroup == Group::kPairs) return sums + reinterpret_cast<Ints>(_mm512_madd_epi16(x, y));
+  return sums + reinterpret_cast<Ints>(_mm512_madd_epi16(_mm512_maddubs_epi16(y, x), _mm512_set1_epi16(1)));
+#elif defined(__AVX2__)
+  const __m256i x = reinterpret_cast<__m256i>(a);
+  const __m256i y = reinterpret_cast<__m256i>(b);
+  if constexpr (kGroup == Group::kPairs) return sums + reinterpret_cast<Ints>(_mm256_madd_epi16(x, y));
+  return sums + reinterpret_cast<Ints>(_mm256_madd_epi16(_mm256_maddubs_epi16(y, x), _mm256_set1_epi16(1)));
+#else
+  if constexpr (kGroup == Group::kPairs) {
+#if defined(__SSE2__)
+    return sums + reinterpret_cast<Ints>(_mm_madd_epi16(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b)));
+#else
+    return sums + ((a << 16) >> 16) * ((b << 16) >> 16) + (a >> 16) * (b >> 16);
+#endif
+  }
+#if defined(__ARM_FEATURE_DOTPROD)
+  // Signed bytes only: the right side less 128. run_rows() starts from what that takes away.
+  const int8x16_t y = vreinterpretq_s8_s32(reinterpret_cast<int32x4_t>(b ^ static_cast<std::int32_t>(0x80808080U)));
+  return reinterpret_cast<Ints>(
+      vdotq_s32(reinterpret_cast<int32x4_t>(sums), vreinterpretq_s8_s32(reinterpret_cast<int32x4_t>(a)), y));
+#elif !defined(__AVX2__)
+  return dot_bytes(sums, a, b);
+#endif
+#endif
+}
+
+// A part of a panel and the rows that meet it.
+struct Tile {
+  const std::int32_t* a;  // Of its first row; rows `depth` apart.
+  const std::int32_t* b;  // Of its first column; rows `b_stride` apart.
+  std::int64_t b_stride;
+  std::int64_t depth;
+  std::int32_t* acc;  // Rows `acc_stride` apart.
+  std::int64_t acc_stride;
+};
+
+template <Group kGroup, int R, int V>
+void run_tile(const Tile& t) {
+  Ints sums[R][V] = {};
+  const std::int32_t* b = t.b;
+  const std::int64_t depth = t.depth;
+  const std::int64_t b_stride = t.b_stride;
+  const std::int32_t* a[R];
+  for (int r = 0; r < R; ++r) a[r] = t.a + r * depth;
+  for (std::int64_t g = 0; g < depth; ++g, b += b_stride) {
+    Ints columns[V];
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) columns[v] = load(b + v * kLanes);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const Ints row = spread(a[r][g]);
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) sums[r][v] = add_products<kGroup>(sums[r][v], row, columns[v]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) store(sums[r][v], t.acc + r * t.acc_stride + v * kLanes);
+  }
+}
+
+template <Group kGroup, int V>
+void run_some_rows(const Tile& t, int rows) {
+  switch (rows) {
+    case 1:
+      return run_tile<kGroup, 1, V>(t);
+    case 2:
+      return run_tile<kGroup, 2, V>(t);
+    case 3:
+      return run_tile<kGroup, 3, V>(t);
+    case 4:
+      return run_tile<kGroup, 4, V>(t);
+    case 5:
+      return run_tile<kGroup, 5, V>(t);
+    default:
+      return run_tile<kGroup, kTileRows, V>(t);
+  }
+}
+
+// Up to rows_of_tile(1) rows of one vector; else up to kTileRows.
+template <Group kGroup>
+void run_columns(const Tile& t, int rows, int num_vectors) {
+  if (num_vectors == 1)
+    return rows == kMaxTileRows ? run_tile<kGroup, kMaxTileRows, 1>(t)
+           : rows == 7          ? run_tile<kGroup, 7, 1>(t)
+                                : run_some_rows<kGroup, 1>(t, rows);
+  if (num_vectors == 2) return run_some_rows<kGroup, 2>(t, rows);
+#if defined(__AVX512BW__)
+  if (num_vectors == 3) return run_some_rows<kGroup, 3>(t, rows);
+  return run_some_rows<kGroup, 4>(t, rows);
+#endif
+}
+
+// Adds to `acc` what row `row` of the left side lacks.
+void add_rests(const PackedGemm& g, std::int64_t row, std::int64_t padded, std::int32_t* acc) {
+  const WeightRest* end = g.left.rests + g.left.rest_starts[row + 1];
+  for (const WeightRest* rest = g.left.rests + g.left.rest_starts[row]; rest != end; ++rest) {
+    const std::int32_t* b = g.b + rest->k / 4 * padded;
+    const int shift = rest->k % 4 * 8;
+    for (std::int64_t j = 0; j < padded; j += kLanes) {
+      store(load(acc + j) + rest->value * ((load(b + j) >> shift) & 0xFF), acc + j);
+    }
+  }
+}
+
+// Sums of the rows [row, row + rows).
+template <Group kGroup>
+void sum_rows(const PackedGemm& g, std::int64_t row, int rows, std::int64_t padded, std::int32_t* acc,
+              std::int64_t acc_stride) {
+  const int num_vectors = static_cast<int>(padded / kLanes);
+  for (int v = 0; v < num_vectors; v += kTileVectors) {
+    const int part = num_vectors - v < kTileVectors ? num_vectors - v : kTileVectors;
+    const Tile tile = {
+        g.left.groups + row * g.left.k_groups, g.b + v * kLanes, padded, g.left.k_groups, acc + v * kLanes, acc_stride};
+    run_columns<kGroup>(tile, rows, part);
+  }
+  for (int r = 0; r < rows; ++r) {
+#if defined(__ARM_FEATURE_DOTPROD)
+    if constexpr (kGroup == Group::kQuads) {
+      for (std::int64_t j = 0; j < padded; j += kLanes) {
+        store(load(acc + r * acc_stride + j) + 128 * g.left.sums[row + r], acc + r * acc_stride + j);
+      }
+    }
+#endif
+    if (g.left.rest_starts != nullptr) add_rests(g, row + r, padded, acc + r * acc_stride);
+  }
+}
+
+template <class Q>
+inline void copy_codes(const Q* from, std::int64_t count, Q* to) {
+  std::int64_t i = 0;
+  for (; i + 8 <= count; i += 8) __builtin_memcpy(to + i, from + i, 8 * sizeof(Q));
+  for (; i < count; ++i) to[i] = from[i];
+}
+
+#if defined(__SSE2__)
+
+// The first n of up to kBlock sums, to codes.
+template <Rounding kRounding, class Q>
+void finish_row(const std::int32_t* acc, std::int64_t n, const RowFinish& f, Q* q) {
+  Constants k;
+  k.multiplier = spread(f.multiplier);
+  k.offset = static_cast<std::uint64_t>(f.offset) - Wides{};
+  k.rounded = static_cast<std::uint64_t>(f.rounded) - Wides{};
+  k.shift = f.shift;
+  const Grid grid = {f.low, f.high, f.zero_point};
+  Ints steps[4] = {};
+#pragma GCC unroll 4
+  for (int v = 0; v < 4; ++v) {
+    if (v * kLanes < n) steps[v] = SmallFactor<kRounding>::steps(load(acc + v * kLanes), k);
+  }
+  if (n == kBlock) {
+    store_codes(steps, grid, q);
+  } else {
+    Q codes[kBlock];
+    store_codes(steps, grid, codes);
+    copy_codes(codes, n, q);
+  }
+}
+
+#else
+
+template <Rounding kRounding, class Q>
+void finish_row(const std::int32_t* acc, std::int64_t n, const RowFinish& f, Q* q) {
+  for (std::int64_t j = 0; j < n; ++j) {
+    const std::int64_t product = std::int64_t{acc[j]} * f.multiplier;
+    std::int64_t rounded = product + f.rounded;
+    if (kRounding == Rounding::kHalfEven) rounded += ((product + f.offset) >> f.shift) & 1;
+    if (kRounding == Rounding::kHalfAway) rounded += (product + f.offset) >> 63;
+    const std::int64_t steps = rounded >> f.shift;
+    const std::int64_t most = steps > f.high ? f.high : steps;
+    q[j] = static_cast<Q>((most < f.low ? f.low : most) + f.zero_point);
+  }
+}
+
+#endif
+
+template <Rounding kRounding, class Q>
+void finish_rows(const PackedGemm& g, const std::int32_t* acc, std::int64_t row, int rows) {
+  for (int r = 0; r < rows; ++r) {
+    finish_row<kRounding>(acc + r * kBlock, g.n, g.finish[row + r], static_cast<Q*>(g.q) + (row + r) * g.q_stride);
+  }
+}
+
+template <class Q>
+void finish_as(const PackedGemm& g, const std::int32_t* acc, std::int64_t row, int rows) {
+  switch (g.rounding) {
+    case Rounding::kHalfUp:
+      return finish_rows<Rounding::kHalfUp, Q>(g, acc, row, rows);
+    case Rounding::kHalfEven:
+      return finish_rows<Rounding::kHalfEven, Q>(g, acc, row, rows);
+    default:
+      return finish_rows<Rounding::kHalfAway, Q>(g, acc, row, rows);
+  }
+}
+
+void finish_tile(const PackedGemm& g, const std::int32_t* acc, std::int64_t row, int rows) {
+  switch (g.dtype) {
+    case DType::kInt8:
+      return finish_as<std::int8_t>(g, acc, row, rows);
+    case DType::kUint8:
+      return finish_as<std::uint8_t>(g, acc, row, rows);
+    case DType::kInt16:
+      return finish_as<std::int16_t>(g, acc, row, rows);
+    default:
+      return finish_as<std::uint16_t>(g, acc, row, rows);
+  }
+}
+
+}  // namespace
+
+void packed_gemm(const PackedGemm& g) {
+  const std::int64_t padded = (g.n + kLanes - 1) / kLanes * kLanes;
+  const int step = rows_of_tile(static_cast<int>(padded / kLanes));
+  alignas(64) std::int32_t tile[kMaxTileRows * kBlock];
+  for (std::int64_t row = 0; row < g.left.num_rows; row += step) {
+    const int rows = static_cast<int>(g.left.num_rows - row < step ? g.left.num_rows - row : step);
+    std::int32_t* acc = g.acc == nullptr ? tile : g.acc + row * g.acc_stride;
+    const std::int64_t stride = g.acc == nullptr ? kBlock : g.acc_stride;
+    if (g.left.group == Group::kQuads) {
+      sum_rows<Group::kQuads>(g, row, rows, padded, acc, stride);
+    } else {
+      sum_rows<Group::kPairs>(g, row, rows, padded, acc, stride);
+    }
+    if (g.acc == nullptr) finish_tile(g, acc, row, rows);
+  }
+}
+
+PanelShape panel_shape() { return {kBlock, kLanes}; }
+
+}  // namespace halfstep::kernels::HALFSTEP_ISA

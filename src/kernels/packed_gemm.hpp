@@ -1,0 +1,139 @@
+// packed_gemm.hpp: integer products of packed operands, finished to codes while they are in cache.
+//
+//   acc[row, column] = sum over k of left[row, k] * right[k, column]
+//
+// Operands are packed into groups of 32 bits, neighbours along k: what one lane of a dot-product instruction takes.
+// The left side is constant, packed once; the right side is packed panel by panel, just before it is used (its cost,
+// n * k, is small beside m * n * k), so that it is read from the first-level cache by every tile of rows.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/dtype.hpp"
+#include "numerics/fixed_point.hpp"
+
+namespace halfstep::kernels {
+
+/// What the 32 bits of a group hold.
+enum class Group : std::uint8_t {
+  kPairs,  ///< Two int16 on both sides. Requires: never all four -32768.
+  kQuads,  ///< Four int8 on the left, four uint8 on the right.
+};
+constexpr std::int64_t group_size(Group group) noexcept { return group == Group::kPairs ? 2 : 4; }
+
+/// How many columns a panel has at most, and to a multiple of how many it is filled up.
+struct PanelShape {
+  std::int64_t columns = 0;
+  std::int64_t lanes = 0;
+
+  std::int64_t padded(std::int64_t n) const { return (n + lanes - 1) / lanes * lanes; }
+};
+PanelShape panel_shape() noexcept;
+
+/// A part of a weight that was taken out of a PackedLeft.
+struct WeightRest {
+  std::int32_t k = 0;
+  std::int32_t value = 0;
+};
+
+/// Constant rows.
+struct PackedLeft {
+  Group group = Group::kPairs;
+  std::int64_t rows = 0;
+  std::int64_t k_groups = 0;
+  std::vector<std::int32_t> groups;  ///< [rows][k_groups].
+  /// What is missing in row r of `groups`: rests[rest_starts[r]] to rests[rest_starts[r + 1]]; both empty where nothing
+  /// is. Only for instruction sets that saturate sums of two products to 16 bits: see pack_left().
+  std::vector<std::int64_t> rest_starts;
+  std::vector<WeightRest> rests;
+  std::vector<std::int32_t> sums;  ///< By row; with kQuads only, for instruction sets whose bytes are signed.
+};
+
+/// Packs left[rows][k], every number int8 (kQuads) or int16 (kPairs); k is filled up with zeros. With kQuads and
+/// `saturating`, pairs of weights w0, w1 for which 255 * (w0 + w1) would leave int16 are cut to what fits, and what was
+/// cut off stands in `rests`: products are exact at the speed of the saturating instruction.
+PackedLeft pack_left(Group group, std::int64_t rows, std::int64_t k, std::span<const std::int32_t> left,
+                     bool saturating);
+/// The same for the instruction set in use.
+PackedLeft pack_left(Group group, std::int64_t rows, std::int64_t k, std::span<const std::int32_t> left);
+
+/// What turns the sums of one row into codes: (R2) with everything that depends on the row alone worked out.
+struct RowFinish {
+  std::int64_t offset = 0;      ///< bias * multiplier.
+  std::int64_t rounded = 0;     ///< offset, and what rounds.
+  std::int32_t multiplier = 0;  ///< Q31.
+  std::int32_t shift = 0;       ///< Of the product, to the right; at least 32.
+  std::int32_t low = 0;         ///< Bounds, and
+  std::int32_t high = 0;
+  std::int32_t zero_point = 0;
+};
+
+/// False if the row must be finished by requantize_row(): factors of 1 and more, float32 and double rounding.
+/// Requires what requantize_row() does of `bias`.
+bool make_row_finish(std::int64_t bias, const numerics::Requantizer& r, DType dtype, RowFinish& finish) noexcept;
+
+/// Consecutive rows of a PackedLeft.
+struct LeftPart {
+  LeftPart() = default;
+  LeftPart(const PackedLeft& left, std::int64_t first, std::int64_t count)
+      : group(left.group),
+        num_rows(count),
+        k_groups(left.k_groups),
+        groups(left.groups.data() + first * left.k_groups),
+        rest_starts(left.rest_starts.empty() ? nullptr : left.rest_starts.data() + first),
+        rests(left.rests.data()),
+        sums(left.sums.empty() ? nullptr : left.sums.data() + first) {}
+
+  Group group = Group::kPairs;
+  std::int64_t num_rows = 0;
+  std::int64_t k_groups = 0;
+  const std::int32_t* groups = nullptr;
+  const std::int64_t* rest_starts = nullptr;
+  const WeightRest* rests = nullptr;
+  const std::int32_t* sums = nullptr;
+};
+
+/// One panel.
+struct PackedGemm {
+  LeftPart left;
+  std::int64_t n = 0;               ///< Columns, at most panel_shape().columns.
+  const std::int32_t* b = nullptr;  ///< [k_groups][panel_shape().padded(n)].
+
+  /// Sums go here, [rows][acc_stride], acc_stride >= padded(n); what lies between n and padded(n) is overwritten.
+  std::int32_t* acc = nullptr;
+  std::int64_t acc_stride = 0;
+
+  /// Or, without acc, codes of type `dtype` go here: rows `q_stride` codes apart.
+  const RowFinish* finish = nullptr;  ///< By row of `left`.
+  numerics::Rounding rounding = numerics::Rounding::kHalfUp;
+  DType dtype = DType::kUint8;
+  void* q = nullptr;
+  std::int64_t q_stride = 0;
+};
+
+/// Runs on the calling thread; the same bits on every instruction set.
+/// Requires: no sum leaves int32, with the bias of `finish` if that is set.
+void packed_gemm(const PackedGemm& args);
+
+/// groups[i] = rows[0][i] ^ flip, rows[1][i] ^ flip, ... for `count` bytes of four rows.
+void interleave_bytes(const std::uint8_t* const rows[4], std::int64_t count, std::uint8_t flip, std::int32_t* groups);
+
+/// to[p][i] = from[i * stride + p] for all p < stride, rows `to_stride` apart: what neighbouring windows read side by
+/// side. Elements of rows behind their end are left as they are.
+void split_groups(const std::int32_t* from, std::int64_t count, std::int64_t stride, std::int32_t* to,
+                  std::int64_t to_stride);
+
+/// A run of columns that lie side by side in the image.
+struct ColumnRun {
+  std::int64_t from = 0;   ///< In the image, for the first row of the panel, less its offset.
+  std::int64_t count = 0;  ///< Columns.
+};
+
+/// panel[g][...] = for each run, image[offsets[g] + run.from, ... + run.count), one run behind the other; rows are
+/// `stride` apart. Up to panel_shape().lanes elements behind each run are read, and behind the last row written.
+void gather_panel(const std::int32_t* image, const std::int32_t* offsets, std::int64_t k_groups, const ColumnRun* runs,
+                  std::int64_t num_runs, std::int32_t* panel, std::int64_t stride);
+
+}  // namespace halfstep::kernels

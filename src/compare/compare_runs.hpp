@@ -46,7 +46,8 @@ struct CompareOptions {
   std::function<Result<void>(std::int64_t sample, const exec::Executor& reference, const exec::Executor& other)> seen;
 };
 
-/// Sides that are ready to run. All sessions have at least num_threads workers.
+/// Sides that are ready to run. All sessions have at least num_threads workers; where isolated errors are asked for,
+/// that of `other` has twice as many.
 struct RunsRequest : CompareOptions {
   Side reference;
   Side other;  ///< Simulated or fixed point.

@@ -1,8 +1,11 @@
-// compare_sample.cpp: taps that keep, compare and overwrite.
+// compare_sample.cpp: runs in step with the reference's, compared and overwritten on the way.
 #include "compare/compare_sample.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
+#include "compare/reference_run.hpp"
 #include "core/text.hpp"
 #include "encoding/encoding_set.hpp"
 
@@ -15,76 +18,126 @@ class SampleComparison {
       : request_(request), watched_(watched), work_(work) {}
 
   Result<void> run(std::int64_t i, int worker) {
-    work_.main = Tally(watched_.layer_of_output.size(), watched_.layers.size());
-    work_.simulated = work_.main;
-    work_.between = {};
-    work_.kept.resize(watched_.layers.size());
-    work_.codes.resize(watched_.layers.size());
-    work_.present.assign(watched_.layers.size(), false);
-
+    clear();
     Result<std::vector<Tensor>> inputs = request_.samples.load(i);
     if (!inputs.ok()) return inputs.error();
-    Result<exec::Executor*> reference = request_.reference.session->executor(worker, *inputs);
-    if (!reference.ok()) return reference.error();
-    Result<exec::Executor*> other = request_.other.session->executor(worker, *inputs);
-    if (!other.ok()) return other.error();
+    Result<Runs> runs = start(*inputs, worker);
+    if (!runs.ok()) return runs.error();
+    if (Result<void> ran = run_in_step(*runs); !ran.ok()) return ran;
 
-    const exec::Tap keep = [&](const exec::Tapped& tapped) { return keep_reference(tapped); };
-    if (Result<void> ran = (*reference)->run(*inputs, keep); !ran.ok()) return ran.error().at("float model");
-    const exec::Tap compare = [&](const exec::Tapped& tapped) { return compare_tensor(tapped); };
-    if (Result<void> ran = (*other)->run(*inputs, compare); !ran.ok()) return ran.error().at("quantized model");
-    if (Result<void> done = compare_outputs(i, **reference, **other, work_.main); !done.ok()) return done;
+    const exec::Executor& reference = *runs->reference;
+    const exec::Executor& other = *runs->other.executor;
+    if (Result<void> done = compare_outputs(i, reference, other, work_.main); !done.ok()) return done;
     if (request_.seen) {
-      if (Result<void> seen = request_.seen(i, **reference, **other); !seen.ok()) return seen;
+      if (Result<void> seen = request_.seen(i, reference, other); !seen.ok()) return seen;
     }
-    if (request_.simulated != nullptr) {
-      Result<exec::Executor*> simulated = request_.simulated->executor(worker, *inputs);
-      if (!simulated.ok()) return simulated.error();
-      const exec::Tap imitate = [&](const exec::Tapped& tapped) { return compare_simulated(tapped); };
-      if (Result<void> ran = (*simulated)->run(*inputs, imitate); !ran.ok()) {
-        return ran.error().at("simulated quantized model");
-      }
-      if (Result<void> done = compare_outputs(i, **reference, **simulated, work_.simulated); !done.ok()) return done;
-      if (!work_.main.outputs.empty()) {
-        Result<void> done;
-        if (has_classes((*other)->output(0), (*simulated)->output(0))) {
-          done = count_classes((*other)->output(0), (*simulated)->output(0), std::nullopt, work_.between);
-        }
-        if (!done.ok()) return done;
-      }
-    }
-    if (!request_.isolated) return {};
-    const exec::Tap feed = [&](const exec::Tapped& tapped) { return feed_reference(tapped); };
-    Result<void> ran = (*other)->run(*inputs, feed);
-    return ran.ok() ? ran : ran.error().at("quantized model, fed with the float model's tensors");
+    if (!runs->simulated) return {};
+    const exec::Executor& simulated = *runs->simulated->executor;
+    if (Result<void> done = compare_outputs(i, reference, simulated, work_.simulated); !done.ok()) return done;
+    if (work_.main.outputs.empty() || !has_classes(other.output(0), simulated.output(0))) return {};
+    return count_classes(other.output(0), simulated.output(0), std::nullopt, work_.between);
   }
 
  private:
-  Result<void> keep_reference(const exec::Tapped& tapped) {
-    const ConstView& view = tapped.view;
-    if (view.dtype() != DType::kFloat32) return {};
-    watched_.for_each_of_reference(tapped.value, [&](std::size_t w) {
-      Tensor& kept = work_.kept[w];
-      if (kept.type() != *view.type) kept = Tensor(*view.type);
-      std::copy_n(view.bytes, static_cast<std::size_t>(view.type->num_bytes()), kept.mutable_bytes());
-      work_.present[w] = true;
-    });
+  using Look = void (SampleComparison::*)(const exec::Tapped&, const ReferenceRun&);
+
+  /// A run that is compared with the reference.
+  struct Follower {
+    exec::Executor* executor = nullptr;
+    const char* name = "";
+    Look look = nullptr;
+    bool reads_codes = false;             ///< Those that `other` leaves, which therefore goes first.
+    std::optional<exec::Tapped> at = {};  ///< Where it stands, not looked at yet.
+  };
+
+  struct Runs {
+    exec::Executor* reference = nullptr;
+    Follower other;
+    std::optional<Follower> simulated;
+    std::optional<Follower> isolated;
+  };
+
+  void clear() {
+    work_.main = Tally(watched_.layer_of_output.size(), watched_.layers.size());
+    work_.simulated = work_.main;
+    work_.between = {};
+    work_.codes.resize(watched_.layers.size());
+    work_.told.assign(watched_.layers.size(), false);
+  }
+
+  Result<Runs> start(const std::vector<Tensor>& inputs, int worker) const {
+    const auto started = [&](exec::Session& session, int executor_of, const char* name) -> Result<exec::Executor*> {
+      Result<exec::Executor*> executor = session.executor(executor_of, inputs);
+      if (!executor.ok()) return executor;
+      if (Result<void> begun = (*executor)->start(inputs); !begun.ok()) return begun.error().at(name);
+      return executor;
+    };
+    const Result<exec::Executor*> reference = started(*request_.reference.session, worker, kReference);
+    if (!reference.ok()) return reference.error();
+    const Result<exec::Executor*> other = started(*request_.other.session, worker, kOther);
+    if (!other.ok()) return other.error();
+    Runs runs{*reference, {*other, kOther, &SampleComparison::compare_tensor}, std::nullopt, std::nullopt};
+    if (request_.simulated != nullptr) {
+      const Result<exec::Executor*> simulated = started(*request_.simulated, worker, kSimulated);
+      if (!simulated.ok()) return simulated.error();
+      runs.simulated = {*simulated, kSimulated, &SampleComparison::compare_simulated, true};
+    }
+    if (request_.isolated) {
+      const Result<exec::Executor*> isolated =
+          started(*request_.other.session, request_.num_threads + worker, kIsolated);
+      if (!isolated.ok()) return isolated.error();
+      runs.isolated = {*isolated, kIsolated, &SampleComparison::feed_reference};
+    }
+    return runs;
+  }
+
+  /// Every run goes as far as the reference has come, and the reference no farther than to its next tensor.
+  Result<void> run_in_step(Runs& runs) {
+    std::vector<Follower*> followers{&runs.other};
+    if (runs.simulated) followers.push_back(&*runs.simulated);
+    if (runs.isolated) followers.push_back(&*runs.isolated);
+    std::vector<exec::Executor*> readers;
+    for (const Follower* follower : followers) readers.push_back(follower->executor);
+    for (std::size_t w = 0; w < watched_.layers.size(); ++w) {
+      work_.told[w] = !runs.other.executor->completes(watched_.layers[w].other);
+    }
+    ReferenceRun reference(watched_, *runs.reference, readers);
+    for (bool more = true; more;) {
+      const Result<bool> advanced = reference.advance();
+      if (!advanced.ok()) return advanced.error().at(kReference);
+      more = *advanced;
+      for (Follower* follower : followers) {
+        if (Result<void> caught = catch_up(reference, *follower); !caught.ok())
+          return caught.error().at(follower->name);
+      }
+    }
     return {};
   }
 
-  /// Whether a tensor of the other side can be compared with the one kept for `w`.
-  bool comparable(const exec::Tapped& tapped, std::size_t w) const {
-    if (!work_.present[w] || work_.kept[w].shape() != tapped.view.shape()) return false;
-    if (tapped.encoding != nullptr) return check_fits(*tapped.encoding, tapped.view.shape()).ok();
-    return tapped.view.dtype() == DType::kFloat32;
+  Result<void> catch_up(ReferenceRun& reference, Follower& follower) {
+    for (;;) {
+      if (!follower.at) {
+        Result<std::optional<exec::Tapped>> next = follower.executor->advance();
+        if (!next.ok()) return next.error();
+        if (!*next) return {};
+        follower.at = **next;
+      }
+      bool waits = false;
+      watched_.for_each_of_other(follower.at->value, [&](std::size_t w) {
+        waits = waits || !reference.is_past(w) || (follower.reads_codes && !work_.told[w]);
+      });
+      if (waits) return {};
+      (this->*follower.look)(*follower.at, reference);
+      watched_.for_each_of_other(follower.at->value, [&](std::size_t w) { reference.read(w); });
+      follower.at.reset();
+    }
   }
 
-  static void add_errors(const exec::Tapped& tapped, const Tensor& kept, ErrorSums& sums) {
-    if (tapped.encoding == nullptr) {
-      sums.add(kept.values<float>(), tapped.view.values<float>());
-    } else {
-      sums.add(kept.values<float>(), real_values(tapped.view, *tapped.encoding).values<float>());
-    }
+  /// Whether a tensor of another run can be compared with the reference's.
+  static bool comparable(const exec::Tapped& tapped, const ConstView& expected) {
+    if (!expected.present() || expected.shape() != tapped.view.shape()) return false;
+    if (tapped.encoding != nullptr) return check_fits(*tapped.encoding, tapped.view.shape()).ok();
+    return tapped.view.dtype() == DType::kFloat32;
   }
 
   const Encoding* fitting_encoding(std::size_t w, const Shape& shape) const {
@@ -92,54 +145,52 @@ class SampleComparison {
     return encoding != nullptr && check_fits(*encoding, shape).ok() ? encoding : nullptr;
   }
 
-  Result<void> compare_tensor(const exec::Tapped& tapped) {
+  void compare_tensor(const exec::Tapped& tapped, const ReferenceRun& reference) {
     watched_.for_each_of_other(tapped.value, [&](std::size_t w) {
+      work_.told[w] = true;
+      const ConstView expected = reference.values(w);
       TensorTally& tally = work_.main.watched[w];
-      if (work_.present[w] && work_.kept[w].shape() != tapped.view.shape()) ++tally.unlike;
-      if (!comparable(tapped, w)) return;
-      add_errors(tapped, work_.kept[w], tally.sums);
-      if (const Encoding* encoding = fitting_encoding(w, tapped.view.shape())) {
-        tally.clipped += count_clipped(work_.kept[w].view(), *encoding);
-      }
+      if (expected.present() && expected.shape() != tapped.view.shape()) ++tally.unlike;
+      if (!comparable(tapped, expected)) return;
+      const Encoding* clipping = fitting_encoding(w, tapped.view.shape());
+      tally.sums.add(errors_of(expected, tapped.view, tapped.encoding, clipping, &tally.clipped));
       if (request_.simulated != nullptr && tapped.encoding != nullptr) work_.codes[w] = Tensor::copy_of(tapped.view);
     });
-    return {};
   }
 
-  Result<void> compare_simulated(const exec::Tapped& tapped) {
+  void compare_simulated(const exec::Tapped& tapped, const ReferenceRun& reference) {
     watched_.for_each_of_other(tapped.value, [&](std::size_t w) {
-      if (!comparable(tapped, w)) return;
-      add_errors(tapped, work_.kept[w], work_.simulated.watched[w].sums);
+      const Tensor codes = std::exchange(work_.codes[w], Tensor());
+      const ConstView expected = reference.values(w);
+      if (!comparable(tapped, expected)) return;
+      work_.simulated.watched[w].sums.add(errors_of(expected, tapped.view, tapped.encoding));
       const Encoding* encoding = fitting_encoding(w, tapped.view.shape());
-      const Tensor& codes = work_.codes[w];
       if (encoding == nullptr || codes.shape() != tapped.view.shape()) return;
       if (codes.dtype() != storage_dtype(encoding->grid())) return;
       work_.main.watched[w].off_by = off_by(codes.view(), tapped.view, *encoding);
-      work_.codes[w] = Tensor();
     });
-    return {};
   }
 
-  Result<void> feed_reference(const exec::Tapped& tapped) {
+  void feed_reference(const exec::Tapped& tapped, const ReferenceRun& reference) {
     watched_.for_each_of_other(tapped.value, [&](std::size_t w) {
-      if (!comparable(tapped, w)) return;
-      add_errors(tapped, work_.kept[w], work_.main.watched[w].isolated);
+      const ConstView expected = reference.values(w);
+      if (!comparable(tapped, expected)) return;
+      work_.main.watched[w].isolated.add(errors_of(expected, tapped.view, tapped.encoding));
     });
     // A tensor without grid stays as the layer made it: it is inside a layer, not between two.
     watched_.for_each_of_other(tapped.value, [&](std::size_t w) {
       const Encoding* encoding =
           tapped.encoding != nullptr ? tapped.encoding : fitting_encoding(w, tapped.view.shape());
-      if (!comparable(tapped, w)) return;
-      if (encoding == nullptr) {
-        const Tensor& kept = work_.kept[w];
-        const bool writable = tapped.content.present() && *tapped.content.type == kept.type();
-        if (watched_.layers[w].ends_layer && writable)
-          std::copy_n(kept.bytes(), kept.num_bytes(), tapped.content.bytes);
+      const ConstView expected = reference.values(w);
+      if (!comparable(tapped, expected)) return;
+      if (encoding != nullptr) {
+        overwrite(expected, *encoding, tapped.content);
         return;
       }
-      overwrite(work_.kept[w].view(), *encoding, tapped.content);
+      const bool writable = tapped.content.present() && *tapped.content.type == *expected.type;
+      if (watched_.layers[w].ends_layer && writable)
+        std::copy_n(expected.bytes, expected.type->num_bytes(), tapped.content.bytes);
     });
-    return {};
   }
 
   Result<void> compare_outputs(std::int64_t i, const exec::Executor& reference, const exec::Executor& other,
@@ -177,6 +228,11 @@ class SampleComparison {
     if (!request_.labels.empty() || request_.needs_scores) return true;
     return request_.reference.graph->outputs.size() == 1 && is_class_scores(a) && is_class_scores(b);
   }
+
+  static constexpr const char* kReference = "float model";
+  static constexpr const char* kOther = "quantized model";
+  static constexpr const char* kSimulated = "simulated quantized model";
+  static constexpr const char* kIsolated = "quantized model, fed with the float model's tensors";
 
   const RunsRequest& request_;
   const Watched& watched_;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "compare/metrics.hpp"
 #include "core/tensor.hpp"
 #include "encoding/encoding.hpp"
 
@@ -22,8 +23,11 @@ double rms_scale(const Encoding& encoding);
 /// Requires: the encoding's channels match the shape.
 std::int64_t count_clipped(const ConstView& real, const Encoding& encoding);
 
-/// The real numbers that `codes` stand for, float32. Requires: as count_clipped().
-Tensor real_values(const ConstView& codes, const Encoding& encoding);
+/// ErrorSums of `reference` (float32) and `other`, which holds codes on `encoding` or, if that is nullptr, real
+/// numbers. One pass over both. `clipping` and `num_clipped`, if set: adds what count_clipped() says of `reference` on
+/// the way. Requires: as count_clipped(); both have the same shape.
+ErrorSums errors_of(const ConstView& reference, const ConstView& other, const Encoding* encoding,
+                    const Encoding* clipping = nullptr, std::int64_t* num_clipped = nullptr);
 
 /// Distances between `codes` and the codes of `real` per (Q1), in steps.
 /// Requires: as count_clipped(); both have the same shape, and `codes` the grid's storage type.

@@ -5,41 +5,15 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/error_sums.hpp"
+
 namespace halfstep::compare {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-constexpr std::size_t kLanes = 8;
-
-/// Independent partial sums, so that the order of additions is fixed and the
-/// compiler may still use vectors: one short loop a quantity.
-struct Lanes {
-  double reference_squared[kLanes] = {};
-  double other_squared[kLanes] = {};
-  double product[kLanes] = {};
-  double error_squared[kLanes] = {};
-  double max_abs_error[kLanes] = {};
-
-  void add(const float* reference, const float* other) {
-    double r[kLanes];
-    double o[kLanes];
-    double e[kLanes];
-    for (std::size_t l = 0; l < kLanes; ++l) r[l] = reference[l];
-    for (std::size_t l = 0; l < kLanes; ++l) o[l] = other[l];
-    // Equal infinities differ by nothing.
-    for (std::size_t l = 0; l < kLanes; ++l) e[l] = r[l] == o[l] ? 0.0 : std::abs(o[l] - r[l]);
-    for (std::size_t l = 0; l < kLanes; ++l) reference_squared[l] += r[l] * r[l];
-    for (std::size_t l = 0; l < kLanes; ++l) other_squared[l] += o[l] * o[l];
-    for (std::size_t l = 0; l < kLanes; ++l) product[l] += r[l] * o[l];
-    for (std::size_t l = 0; l < kLanes; ++l) error_squared[l] += e[l] * e[l];
-    for (std::size_t l = 0; l < kLanes; ++l) max_abs_error[l] = e[l] > max_abs_error[l] ? e[l] : max_abs_error[l];
-  }
-};
-
 /// The slow way, for data that hold NaN or infinities.
-ErrorSums sums_of_nonfinite(std::span<const float> reference, std::span<const float> other) {
-  ErrorSums sums{.count = static_cast<std::int64_t>(reference.size())};
+void add_nonfinite(std::span<const float> reference, std::span<const float> other, ErrorSums& sums) {
   for (std::size_t i = 0; i < reference.size(); ++i) {
     const double r = reference[i];
     const double o = other[i];
@@ -56,22 +30,19 @@ ErrorSums sums_of_nonfinite(std::span<const float> reference, std::span<const fl
     sums.error_squared += (o - r) * (o - r);
     sums.max_abs_error = std::max(sums.max_abs_error, std::abs(o - r));
   }
-  return sums;
 }
 
 }  // namespace
 
-void ErrorSums::add(std::span<const float> reference, std::span<const float> other) {
-  Lanes lanes;
-  std::size_t i = 0;
-  for (; i + kLanes <= reference.size(); i += kLanes) lanes.add(reference.data() + i, other.data() + i);
-  float last_reference[kLanes] = {};
-  float last_other[kLanes] = {};
-  std::copy(reference.begin() + static_cast<std::ptrdiff_t>(i), reference.end(), last_reference);
-  std::copy(other.begin() + static_cast<std::ptrdiff_t>(i), other.end(), last_other);
-  lanes.add(last_reference, last_other);
-  ErrorSums sums{.count = static_cast<std::int64_t>(reference.size())};
-  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+ErrorSums sums_of_pieces(const ForEachPiece& for_each_piece) {
+  kernels::ErrorLanes lanes;
+  ErrorSums sums;
+  for_each_piece([&](std::span<const float> reference, std::span<const float> other) {
+    const auto count = static_cast<std::int64_t>(reference.size());
+    kernels::add_errors(reference.data(), other.data(), count, lanes);
+    sums.count += count;
+  });
+  for (int lane = 0; lane < kernels::ErrorLanes::kCount; ++lane) {
     sums.reference_squared += lanes.reference_squared[lane];
     sums.other_squared += lanes.other_squared[lane];
     sums.product += lanes.product[lane];
@@ -79,8 +50,15 @@ void ErrorSums::add(std::span<const float> reference, std::span<const float> oth
     sums.max_abs_error = std::max(sums.max_abs_error, lanes.max_abs_error[lane]);
   }
   // Squares of finite float32 values do not overflow in double.
-  const bool finite = std::isfinite(sums.reference_squared) && std::isfinite(sums.other_squared);
-  add(finite ? sums : sums_of_nonfinite(reference, other));
+  if (std::isfinite(sums.reference_squared) && std::isfinite(sums.other_squared)) return sums;
+  ErrorSums slow{.count = sums.count};
+  for_each_piece(
+      [&](std::span<const float> reference, std::span<const float> other) { add_nonfinite(reference, other, slow); });
+  return slow;
+}
+
+void ErrorSums::add(std::span<const float> reference, std::span<const float> other) {
+  add(sums_of_pieces([&](const AddPiece& add_piece) { add_piece(reference, other); }));
 }
 
 void ErrorSums::add(const ErrorSums& more) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -31,6 +32,14 @@ struct ErrorSums {
   double cosine() const;
   double mean_squared_error() const;
 };
+
+/// Takes the next pairs of a tensor.
+using AddPiece = std::function<void(std::span<const float> reference, std::span<const float> other)>;
+/// Calls its argument for the pieces of a tensor in order, all but the last a multiple of 8 pairs long.
+using ForEachPiece = std::function<void(const AddPiece&)>;
+
+/// What ErrorSums::add() makes of all pieces together. Goes over them once; twice if they hold NaN or infinities.
+ErrorSums sums_of_pieces(const ForEachPiece& for_each_piece);
 
 /// Positions of the largest values, best first; ties go to the lower index; NaN never wins.
 /// At most `k`.

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <new>
+#include <unordered_set>
 
 #include "core/spare_threads.hpp"
 #include "core/text.hpp"
@@ -24,9 +25,13 @@ struct Executor::State {
   std::vector<std::vector<MutableView>> step_outputs;
   std::vector<bool> step_is_dynamic;  // By step: touches a slot whose type is decided while running.
   std::vector<Tensor> dynamic;        // By slot; only for late slots.
+  std::unordered_set<graph::ValueId> completed;
   std::array<Tensor, SpareThreads::kMaxParts - 1> part_scratch;
   std::array<Result<void>, SpareThreads::kMaxParts> part_outcomes;
   int num_parts_run = 1;  // Of the step that is split just now.
+  // Where advance() stopped: `next_step` is not run yet, of the one before `num_told` tensors have been told.
+  std::size_t next_step = 0;
+  std::size_t num_told = 0;
 
   explicit State(std::shared_ptr<const Program> p) : program(std::move(p)), dynamic(program->slots.size()) {
     const auto bytes = static_cast<std::int64_t>(program->arena_bytes + program->scratch_bytes);
@@ -38,6 +43,7 @@ struct Executor::State {
       step_is_dynamic.push_back(is_dynamic);
       step_inputs.push_back(is_dynamic ? std::vector<ConstView>{} : input_views(step));
       step_outputs.push_back(is_dynamic ? std::vector<MutableView>{} : output_views(step));
+      for (SlotId id : step.completes) completed.insert(slot(id).value);
     }
   }
 
@@ -69,6 +75,11 @@ struct Executor::State {
     std::vector<MutableView> views;
     for (SlotId id : step.outputs) views.push_back(mutable_view(id));
     return views;
+  }
+
+  Tapped tapped(SlotId id) {
+    const Slot& s = slot(id);
+    return {s.value, view(id), s.encoding.get(), s.constant || !s.type ? MutableView{} : mutable_view(id)};
   }
 
   std::span<std::byte> scratch() { return {arena.mutable_bytes() + program->arena_bytes, program->scratch_bytes}; }
@@ -180,14 +191,34 @@ Result<void> Executor::run(std::span<const Tensor> inputs, const Tap& tap) {
     if (Result<void> outcome = state_->run_step(s); !outcome.ok()) return outcome.error().at(step.label);
     if (!tap) continue;
     for (SlotId id : step.completes) {
-      const Slot& slot = state_->slot(id);
-      const MutableView content = slot.constant || !slot.type ? MutableView{} : state_->mutable_view(id);
-      if (Result<void> seen = tap({slot.value, state_->view(id), slot.encoding.get(), content}); !seen.ok())
-        return seen;
+      if (Result<void> seen = tap(state_->tapped(id)); !seen.ok()) return seen;
     }
   }
   return {};
 }
+
+Result<void> Executor::start(std::span<const Tensor> inputs) {
+  state_->next_step = 0;
+  state_->num_told = 0;
+  return state_->load_inputs(inputs);
+}
+
+Result<std::optional<Tapped>> Executor::advance() {
+  State& state = *state_;
+  const std::vector<Step>& steps = state.program->steps;
+  for (;;) {
+    if (state.next_step > 0) {
+      const std::vector<SlotId>& completed = steps[state.next_step - 1].completes;
+      if (state.num_told < completed.size()) return std::optional(state.tapped(completed[state.num_told++]));
+    }
+    if (state.next_step == steps.size()) return std::optional<Tapped>();
+    const std::size_t s = state.next_step++;
+    state.num_told = 0;
+    if (Result<void> outcome = state.run_step(s); !outcome.ok()) return outcome.error().at(steps[s].label);
+  }
+}
+
+bool Executor::completes(graph::ValueId value) const { return state_->completed.contains(value); }
 
 bool Executor::output_is_static(std::size_t index) const {
   return state_->slot(state_->program->outputs[index]).type.has_value();

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -41,6 +42,18 @@ class Executor {
   /// Errors: kInvalidInput if an input's type is not the Program's, or on data
   /// errors of a step (named); the tap's error.
   Result<void> run(std::span<const Tensor> inputs, const Tap& tap = {});
+
+  /// run() in pieces, so that runs of several Programs can go on in step. Reads the inputs; nothing has run yet.
+  /// Errors: as run().
+  Result<void> start(std::span<const Tensor> inputs);
+
+  /// Runs on to the next tensor that a tap of run() would see, and stops there: its storage stays as it is until the
+  /// next call. Empty: all steps have run.
+  /// Requires: start() was called, and no call since has failed. Errors: as run().
+  Result<std::optional<Tapped>> advance();
+
+  /// Whether a tap sees this value.
+  bool completes(graph::ValueId value) const;
 
   /// True if the type of output `index` is decided by the inputs' shapes, not by their values.
   bool output_is_static(std::size_t index) const;

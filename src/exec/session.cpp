@@ -29,6 +29,17 @@ Session::Session(const graph::Graph& graph, Lowering lowering, int num_workers)
   for (const graph::GraphInput& input : graph.inputs) input_names_.push_back(graph.value(input.value).name);
 }
 
+void Session::adopt(const ops::InputShapes& shapes, std::shared_ptr<const lower::Program> program) {
+  CachedProgram known{{}, std::move(program)};
+  for (const std::string& name : input_names_) {
+    const auto at = shapes.find(name);
+    if (at == shapes.end()) return;
+    known.shapes.push_back(at->second);
+  }
+  if (programs_.size() == kMaxPrograms) programs_.erase(programs_.begin());
+  programs_.push_back(std::move(known));
+}
+
 Result<std::shared_ptr<const lower::Program>> Session::program_for(std::span<const Tensor> inputs) {
   if (inputs.size() != input_names_.size()) {
     return Error{ErrorCode::kInvalidInput, "got " + std::to_string(inputs.size()) + " input tensors, the model has " +

@@ -27,6 +27,10 @@ class Session {
   /// `graph` must outlive the Session; `lowering` is called under a lock.
   Session(const graph::Graph& graph, Lowering lowering, int num_workers);
 
+  /// Saves the lowering for inputs of these shapes, by name: `program` is what it would give. Not while others use the
+  /// Session. Without effect if an input has no shape here.
+  void adopt(const ops::InputShapes& shapes, std::shared_ptr<const lower::Program> program);
+
   /// The Executor of `worker` for inputs of these shapes, in the order of
   /// Graph::inputs. Valid until the worker asks again. Thread-safe for
   /// different workers.

@@ -90,6 +90,24 @@ void quantize_dequantize_per_channel(const float* x, float* y, std::int64_t oute
   active_table().quantize_dequantize_per_channel(x, y, outer, channels, inner, scales, zero_points, bounds);
 }
 
+void quantize_codes(const float* x, std::int64_t count, float scale, std::int32_t zero_point, GridBounds bounds,
+                    DType q_dtype, void* q) {
+  active_table().quantize_codes(x, count, scale, zero_point, bounds, q_dtype, q);
+}
+
+void dequantize_codes(const void* q, DType q_dtype, std::int64_t count, float scale, std::int32_t zero_point,
+                      float* y) {
+  active_table().dequantize_codes(q, q_dtype, count, scale, zero_point, y);
+}
+
+void add_errors(const float* reference, const float* other, std::int64_t count, ErrorLanes& lanes) {
+  active_table().add_errors(reference, other, count, lanes);
+}
+
+std::int64_t count_outside(const float* x, std::int64_t count, float lowest, float highest) {
+  return active_table().count_outside(x, count, lowest, highest);
+}
+
 FiniteSums minmax_sum(const float* x, std::int64_t count) { return active_table().minmax_sum(x, count); }
 
 std::int64_t dyadic_bin_counts(const float* x, std::int64_t count, int log2_width, std::int64_t first_bin,

@@ -6,6 +6,7 @@
 #include "kernels/byte_depthwise.hpp"
 #include "kernels/conv.hpp"
 #include "kernels/depthwise.hpp"
+#include "kernels/error_sums.hpp"
 #include "kernels/exact_rows.hpp"
 #include "kernels/gemm.hpp"
 #include "kernels/grid_error.hpp"
@@ -32,6 +33,10 @@ struct KernelTable {
   void (*quantize_dequantize)(const float*, float*, std::int64_t, float, std::int32_t, GridBounds);
   void (*quantize_dequantize_per_channel)(const float*, float*, std::int64_t, std::int64_t, std::int64_t, const float*,
                                           const std::int32_t*, GridBounds);
+  void (*quantize_codes)(const float*, std::int64_t, float, std::int32_t, GridBounds, DType, void*);
+  void (*dequantize_codes)(const void*, DType, std::int64_t, float, std::int32_t, float*);
+  void (*add_errors)(const float*, const float*, std::int64_t, ErrorLanes&);
+  std::int64_t (*count_outside)(const float*, std::int64_t, float, float);
   FiniteSums (*minmax_sum)(const float*, std::int64_t);
   std::int64_t (*dyadic_bin_counts)(const float*, std::int64_t, int, std::int64_t, std::int64_t, std::uint32_t*);
   std::int64_t (*dyadic_bin_counts_of_half)(const float*, std::int64_t, std::uint64_t, int, std::int64_t, std::int64_t,

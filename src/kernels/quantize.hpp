@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "core/dtype.hpp"
+
 namespace halfstep::kernels {
 
 /// The bounds of an integer grid, both included.
@@ -24,5 +26,14 @@ void quantize_dequantize(const float* x, float* y, std::int64_t count, float sca
 void quantize_dequantize_per_channel(const float* x, float* y, std::int64_t outer, std::int64_t channels,
                                      std::int64_t inner, const float* scales, const std::int32_t* zero_points,
                                      GridBounds bounds);
+
+/// q[i] = clamp(round_half_even(x[i] / scale) + zero_point, q_min, q_max), the codes alone; NaN becomes q_min.
+/// Requires: `q_dtype` is int8, uint8, int16 or uint16 and holds the bounds; the zero point lies between them.
+void quantize_codes(const float* x, std::int64_t count, float scale, std::int32_t zero_point, GridBounds bounds,
+                    DType q_dtype, void* q);
+
+/// y[i] = (q[i] - zero_point) * scale, rounded to float32 once. Requires: `q_dtype` as in quantize_codes(); 17 bits
+/// hold the difference.
+void dequantize_codes(const void* q, DType q_dtype, std::int64_t count, float scale, std::int32_t zero_point, float* y);
 
 }  // namespace halfstep::kernels

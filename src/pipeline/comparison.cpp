@@ -1,15 +1,12 @@
 // comparison.cpp: which tensors to compare, and the sessions.
 #include "pipeline/comparison.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <memory>
 #include <unordered_map>
 #include <utility>
 
 #include "lower/lower.hpp"
-#include "ops/infer_graph.hpp"
 #include "ops/op_def.hpp"
 #include "pipeline/integer_model.hpp"
 #include "pipeline/load_model.hpp"
@@ -22,23 +19,26 @@ struct ProgramNotes {
   bool known = false;
   std::vector<report::FloatIsland> islands;
   std::vector<std::string> warnings;
+
+  /// Notes what the first Program says.
+  void add(const graph::Graph& graph, const lower::Program& program) {
+    if (std::exchange(known, true)) return;
+    for (const lower::Island& island : program.islands) {
+      islands.push_back({island.label, graph.node(island.node).op_type, island.reason});
+    }
+    warnings = program.warnings;
+  }
 };
 
 /// fixed_session() that notes what its first Program says.
-exec::Session noting_session(const FloatComparison& request, int num_threads, ProgramNotes& notes) {
+exec::Session noting_session(const FloatComparison& request, int num_workers, ProgramNotes& notes) {
   const auto lowering = [&request, &notes](const ops::InputShapes& shapes) -> Result<lower::Program> {
     Result<lower::Program> program =
         lower::fixed_program(*request.quantized, shapes, *request.encodings, request.fixed);
-    if (program.ok() && !notes.known) {
-      notes.known = true;
-      for (const lower::Island& island : program->islands) {
-        notes.islands.push_back({island.label, request.quantized->node(island.node).op_type, island.reason});
-      }
-      notes.warnings = program->warnings;
-    }
+    if (program.ok()) notes.add(*request.quantized, *program);
     return program;
   };
-  return {*request.quantized, lowering, num_threads};
+  return {*request.quantized, lowering, num_workers};
 }
 
 /// What is compared one by one, and how many tensors are not for their units.
@@ -101,27 +101,6 @@ ComparedLayers layers_of(const FloatComparison& request) {
   return compared;
 }
 
-/// Every thread keeps the float model's layers of its sample: no more threads than fit into half of this machine's
-/// memory. The result does not depend on it.
-Result<int> threads_that_fit(const FloatComparison& request, const std::vector<compare::Layer>& layers) {
-  if (request.num_threads == 1) return 1;
-  const Result<std::vector<Tensor>> inputs = request.samples.load(0);
-  if (!inputs.ok()) return inputs.error();
-  ops::InputShapes shapes;
-  for (std::size_t i = 0; i < inputs->size(); ++i) {
-    shapes.insert_or_assign(request.reference->value(request.reference->inputs[i].value).name, (*inputs)[i].shape());
-  }
-  const Result<ops::Facts> facts = ops::infer_facts(*request.reference, shapes);
-  if (!facts.ok()) return facts.error();
-  std::int64_t kept_bytes = 1;
-  for (const compare::Layer& layer : layers) {
-    const std::optional<TensorType>& type = (*facts)[static_cast<std::size_t>(layer.reference)].type;
-    if (type) kept_bytes += type->num_bytes();
-  }
-  const std::int64_t memory_bytes = std::int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGE_SIZE);
-  return static_cast<int>(std::clamp<std::int64_t>(memory_bytes / 2 / kept_bytes, 1, request.num_threads));
-}
-
 }  // namespace
 
 std::string_view name_of(EvaluateMode mode) {
@@ -138,16 +117,19 @@ std::string_view name_of(EvaluateMode mode) {
 
 Result<FloatComparisonOutcome> compare_with_float(const FloatComparison& request, const Observer& observer) {
   const ComparedLayers found = layers_of(request);
-  const Result<int> num_threads = threads_that_fit(request, found.layers);
-  if (!num_threads.ok()) return num_threads.error();
   ProgramNotes notes;
-  exec::Session reference = float_session(*request.reference, *num_threads);
+  // The isolated run goes beside the other of its worker.
+  const int num_workers = request.isolated ? 2 * request.num_threads : request.num_threads;
+  exec::Session reference = float_session(*request.reference, request.num_threads);
   exec::Session simulated =
-      simulated_session(*request.quantized, *request.encodings, request.fixed.arithmetic, *num_threads);
-  exec::Session fixed = noting_session(request, *num_threads, notes);
+      simulated_session(*request.quantized, *request.encodings, request.fixed.arithmetic, num_workers);
+  exec::Session fixed = noting_session(request, num_workers, notes);
+  if (request.lowered) {
+    notes.add(*request.quantized, *request.lowered);
+    fixed.adopt(request.lowered_for, request.lowered);
+  }
   compare::RunsRequest runs;
   static_cast<compare::CompareOptions&>(runs) = request;
-  runs.num_threads = *num_threads;
   runs.reference = {request.reference, &reference};
   runs.other = {request.quantized, request.mode == EvaluateMode::kSimulated ? &simulated : &fixed};
   runs.simulated = request.mode == EvaluateMode::kBoth ? &simulated : nullptr;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,12 +17,14 @@
 #include "halfstep/evaluate.hpp"
 #include "halfstep/observer.hpp"
 #include "halfstep/result.hpp"
+#include "lower/program.hpp"
+#include "ops/infer_graph.hpp"
 #include "pipeline/other_units.hpp"
 #include "report/report.hpp"
 
 namespace halfstep::pipeline {
 
-/// A float Graph and its quantized form to compare. num_threads: at most; fewer where memory is short.
+/// A float Graph and its quantized form to compare.
 struct FloatComparison : compare::CompareOptions {
   const graph::Graph* reference = nullptr;
   const graph::Graph* quantized = nullptr;
@@ -29,6 +32,9 @@ struct FloatComparison : compare::CompareOptions {
   EvaluateMode mode = EvaluateMode::kFixed;
   FixedPointOptions fixed;  ///< Not with kSimulated.
   OtherUnits incomparable;  ///< Tensors that are not compared one by one.
+  /// The fixed-point Program of `quantized` for inputs of `lowered_for`, where somebody needed it before; may be null.
+  std::shared_ptr<const lower::Program> lowered = nullptr;
+  ops::InputShapes lowered_for = {};
 };
 
 /// What came of it.

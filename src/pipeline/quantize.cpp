@@ -2,7 +2,9 @@
 #include "halfstep/quantize.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "core/atomic_file.hpp"
@@ -35,15 +37,20 @@ using pipeline::PreparedModel;
 using pipeline::QuantizeStory;
 using pipeline::RawModel;
 
-/// The first samples again, float against fixed point.
+using Lowered = std::shared_ptr<const lower::Program>;
+
+/// The first samples again, float against fixed point. `lowered` is for the sources' shapes.
 Result<void> validate(const QuantizeRequest& request, const pipeline::Quantized& made, const PreparedModel& model,
-                      const io::SampleReader& reader, const Observer& observer, QuantizeStory& story) {
+                      const pipeline::Sources& sources, Lowered lowered, const Observer& observer,
+                      QuantizeStory& story) {
   pipeline::FloatComparison comparison;
   comparison.reference = &made.reference;
   comparison.quantized = &model.graph;
   comparison.encodings = &model.encodings;
   comparison.incomparable = pipeline::incomparable(model.units, made.reference_units);
-  comparison.samples = pipeline::source_of(reader);
+  comparison.lowered = std::move(lowered);
+  comparison.lowered_for = sources.shapes;
+  comparison.samples = pipeline::source_of(*sources.reader);
   comparison.samples.count = std::min(comparison.samples.count, request.num_validation_samples);
   comparison.num_threads = pipeline::num_threads_for(request.num_threads, comparison.samples.count);
   comparison.mode = EvaluateMode::kFixed;
@@ -84,9 +91,10 @@ void tell_of_plan(const QuantizeRequest& made, const PreparedModel& model, const
     warn(line);
 }
 
-/// Fills the report but for what samples show. Errors: those of lowering, and of the target's check of the Program.
-Result<void> describe(const QuantizeRequest& made, const pipeline::Sources& sources, const TargetProfile* target,
-                      const PreparedModel& model, const pipeline::Quantized& quantized, QuantizeStory& story) {
+/// Fills the report but for what samples show, and returns the fixed-point Program, which says what runs in float.
+/// Errors: those of lowering, and of the target's check of the Program.
+Result<Lowered> describe(const QuantizeRequest& made, const pipeline::Sources& sources, const TargetProfile* target,
+                         const PreparedModel& model, const pipeline::Quantized& quantized, QuantizeStory& story) {
   story.report.kind = "quantize";
   story.report.tool_version = kVersion;
   story.report.model = made.model.model.string();
@@ -94,8 +102,7 @@ Result<void> describe(const QuantizeRequest& made, const pipeline::Sources& sour
   story.report.mode = "fixed";
   story.report.arithmetic = name_of(story.fixed.arithmetic);
   story.report.options = settings_of(made);
-  const Result<lower::Program> program =
-      lower::fixed_program(model.graph, sources.shapes, model.encodings, story.fixed);
+  Result<lower::Program> program = lower::fixed_program(model.graph, sources.shapes, model.encodings, story.fixed);
   if (!program.ok()) return program.error();
   if (target != nullptr) {
     const Result<void> legal = pipeline::check_target_program(*target, model.graph, *program);
@@ -109,7 +116,7 @@ Result<void> describe(const QuantizeRequest& made, const pipeline::Sources& sour
   pipeline::count_encodings(model.encodings, story.report);
   story.report.coverage = precision::coverage_of(model.graph, quantized.facts, quantized.plan, model.encodings);
   story.num_observed = static_cast<std::size_t>(quantized.counts.observed);
-  return {};
+  return Lowered(std::make_shared<const lower::Program>(*std::move(program)));
 }
 
 }  // namespace
@@ -182,11 +189,11 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
 
   // Judge and write.
   story.report.quantized = paths->model.string();
-  if (auto described = describe(made, *sources, target, model, *quantized, story); !described.ok())
-    return described.error().at(place);
+  Result<Lowered> lowered = describe(made, *sources, target, model, *quantized, story);
+  if (!lowered.ok()) return lowered.error().at(place);
   if (sources->reader) {
-    if (auto judged = validate(request, *quantized, model, *sources->reader, observer, story); !judged.ok())
-      return judged.error();
+    auto judged = validate(request, *quantized, model, *sources, *std::move(lowered), observer, story);
+    if (!judged.ok()) return judged.error();
   }
   pipeline::put_ranges(model.graph, model.encodings, quantized->seen.observations, story.report);
   if (auto written = pipeline::write_files(made, *version, *paths, model, *quantized, story); !written.ok()) {

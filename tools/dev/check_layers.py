@@ -24,7 +24,7 @@ ALLOWED = {
     "exec": ["core", "graph", "encoding", "ops", "lower"],
     "calib": ["core", "numerics", "graph", "encoding", "kernels", "ops", "lower", "exec"],
     "precision": ["core", "numerics", "graph", "encoding", "ops", "calib"],
-    "compare": ["core", "numerics", "graph", "encoding", "ops", "lower", "exec"],
+    "compare": ["core", "numerics", "graph", "encoding", "kernels", "ops", "lower", "exec"],
     "tune": ["core", "numerics", "graph", "encoding", "kernels", "ops", "passes", "lower", "exec", "calib", "precision",
              "compare"],
     "io/onnx": ["core", "graph", "encoding"],

@@ -1,9 +1,7 @@
-// histogram.cpp: one-pass statistics of float data.
+// histogram.cpp: how many values lie in each bin.
 //
-// Cost: moments are one load, two comparisons, a conversion to double and two additions with one multiplication for
-// each half vector; the conversions bind, not memory. Sixteen sums side by side fix the order of additions for every
-// register width and hide the latency of the additions. A histogram is a multiplication, a conversion and an increment
-// an element: the increments are scalar, since neighbours often meet in one bin, and bind at about one a cycle.
+// Cost: a multiplication, a conversion and an increment an element: the increments are scalar, since neighbours often
+// meet in one bin, and bind at about one a cycle.
 #if defined(__AVX512F__)
 #include <immintrin.h>
 #endif
@@ -38,89 +36,8 @@ typedef float NarrowFloats __attribute__((vector_size(kWideLanes * sizeof(float)
 typedef std::int32_t NarrowInts __attribute__((vector_size(kWideLanes * sizeof(std::int32_t))));
 typedef double Doubles __attribute__((vector_size(kWideLanes * sizeof(double))));
 
-constexpr std::int32_t kExponentBits = 0x7f800000;
-
 // Small enough for the first-level cache.
 constexpr std::int64_t kBlock = 512;
-
-// Element i of a run is added to sum i % kNumSums, in order; at the end the sums
-// are added pairwise. This fixes the order of every addition.
-constexpr int kNumSums = 16;
-
-struct Sums {
-  double sum[kNumSums] = {};
-  double sum_of_squares[kNumSums] = {};
-
-  // Requires: finite values; count is a multiple of kNumSums.
-  void add(const float* x, std::int64_t count) {
-    constexpr int kNumParts = kNumSums / kWideLanes;
-    Doubles sums[kNumParts];
-    Doubles squares[kNumParts];
-    __builtin_memcpy(sums, sum, sizeof sums);
-    __builtin_memcpy(squares, sum_of_squares, sizeof squares);
-    for (std::int64_t i = 0; i < count; i += kNumSums) {
-#pragma GCC unroll 4
-      for (int part = 0; part < kNumParts; ++part) {
-        NarrowFloats narrow;
-        __builtin_memcpy(&narrow, x + i + part * kWideLanes, sizeof narrow);
-        const Doubles wide = __builtin_convertvector(narrow, Doubles);
-        sums[part] += wide;
-        squares[part] += wide * wide;
-      }
-    }
-    __builtin_memcpy(sum, sums, sizeof sums);
-    __builtin_memcpy(sum_of_squares, squares, sizeof squares);
-  }
-};
-
-double pairwise(const double* lanes) {
-  double total = 0.0;
-  for (int l = 0; l < kNumSums; l += 4) total += (lanes[l] + lanes[l + 2]) + (lanes[l + 1] + lanes[l + 3]);
-  return total;
-}
-
-struct Extremes {
-  Floats min = Floats{} + __builtin_inff();
-  Floats max = Floats{} - __builtin_inff();
-
-  // For x[0, count), a multiple of 16 values. False, and nothing done, if one is not finite.
-  bool add(const float* x, std::int64_t count) {
-    Floats low = min;
-    Floats high = max;
-    Ints nonfinite = {};
-    for (std::int64_t i = 0; i < count; i += kLanes) {
-      Floats values;
-      Ints bits;
-      __builtin_memcpy(&values, x + i, sizeof values);
-      __builtin_memcpy(&bits, x + i, sizeof bits);
-      nonfinite |= (bits & kExponentBits) == kExponentBits;
-      low = values < low ? values : low;
-      high = values > high ? values : high;
-    }
-    std::int64_t pairs[kLanes / 2];
-    __builtin_memcpy(pairs, &nonfinite, sizeof pairs);
-    std::int64_t any = 0;
-    for (const std::int64_t pair : pairs) any |= pair;
-    if (any != 0) return false;
-    min = low;
-    max = high;
-    return true;
-  }
-};
-
-// One by one, what is not finite counted, and replaced by 0 in `finite`.
-void add_finite_extremes(const float* x, std::int64_t count, FiniteSums& total, float* finite) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    const bool is_finite = __builtin_isfinite(x[i]);
-    finite[i] = is_finite ? x[i] : 0.0F;
-    if (!is_finite) {
-      ++total.num_nonfinite;
-      continue;
-    }
-    if (x[i] < total.min) total.min = x[i];
-    if (x[i] > total.max) total.max = x[i];
-  }
-}
 
 // The bins dyadic_bin_counts() is asked for.
 struct Bins {
@@ -351,34 +268,6 @@ std::int64_t count_picked(const float* x, std::int64_t count, const Bins& bins, 
 }
 
 }  // namespace
-
-FiniteSums minmax_sum(const float* x, std::int64_t count) {
-  FiniteSums total;
-  total.count = count;
-  Sums sums;
-  Extremes extremes;
-  for (std::int64_t begin = 0; begin < count;) {
-    // Whole turns, and at the very end what does not fill one.
-    const std::int64_t left = count - begin;
-    const std::int64_t size = left >= kBlock ? kBlock : left < kNumSums ? left : left / kNumSums * kNumSums;
-    const float* block = x + begin;
-    begin += size;
-    if (size >= kNumSums && extremes.add(block, size)) {
-      sums.add(block, size);
-      continue;
-    }
-    float finite[kBlock] = {};
-    add_finite_extremes(block, size, total, finite);
-    sums.add(finite, size < kNumSums ? kNumSums : size);
-  }
-  for (int lane = 0; lane < kLanes; ++lane) {
-    if (extremes.min[lane] < total.min) total.min = extremes.min[lane];
-    if (extremes.max[lane] > total.max) total.max = extremes.max[lane];
-  }
-  total.sum = pairwise(sums.sum);
-  total.sum_of_squares = pairwise(sums.sum_of_squares);
-  return total;
-}
 
 std::int64_t dyadic_bin_counts(const float* x, std::int64_t count, int log2_width, std::int64_t first_bin,
                                std::int64_t num_bins, std::uint32_t* counts) {

@@ -103,6 +103,25 @@ void run_channels_last(const float* x, float* y, std::int64_t rows, std::int64_t
   }
 }
 
+// NaN fails the first comparison.
+template <class Q>
+void quantize_to(const float* x, std::int64_t count, const Grid& grid, std::int32_t zero_point, Q* q) {
+  const Grid local = grid;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float steps = x[i] / local.scale;
+    const float raised = steps > local.low ? steps : local.low;
+    const float clamped = raised < local.high ? raised : local.high;
+    q[i] = static_cast<Q>(static_cast<std::int32_t>((clamped + kRounder) - kRounder) + zero_point);
+  }
+}
+
+template <class Q>
+void dequantize_from(const Q* q, std::int64_t count, float scale, std::int32_t zero_point, float* y) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    y[i] = static_cast<float>(static_cast<std::int32_t>(q[i]) - zero_point) * scale;
+  }
+}
+
 }  // namespace
 
 void quantize_dequantize(const float* x, float* y, std::int64_t count, float scale, std::int32_t zero_point,
@@ -122,6 +141,35 @@ void quantize_dequantize_per_channel(const float* x, float* y, std::int64_t oute
       const std::int64_t offset = (o * channels + c) * inner;
       run_any(x + offset, y + offset, inner, grid_of(scales[c], zero_points[c], bounds));
     }
+  }
+}
+
+void quantize_codes(const float* x, std::int64_t count, float scale, std::int32_t zero_point, GridBounds bounds,
+                    DType q_dtype, void* q) {
+  const Grid grid = grid_of(scale, zero_point, bounds);
+  switch (q_dtype) {
+    case DType::kInt8:
+      return quantize_to(x, count, grid, zero_point, static_cast<std::int8_t*>(q));
+    case DType::kUint8:
+      return quantize_to(x, count, grid, zero_point, static_cast<std::uint8_t*>(q));
+    case DType::kInt16:
+      return quantize_to(x, count, grid, zero_point, static_cast<std::int16_t*>(q));
+    default:
+      return quantize_to(x, count, grid, zero_point, static_cast<std::uint16_t*>(q));
+  }
+}
+
+void dequantize_codes(const void* q, DType q_dtype, std::int64_t count, float scale, std::int32_t zero_point,
+                      float* y) {
+  switch (q_dtype) {
+    case DType::kInt8:
+      return dequantize_from(static_cast<const std::int8_t*>(q), count, scale, zero_point, y);
+    case DType::kUint8:
+      return dequantize_from(static_cast<const std::uint8_t*>(q), count, scale, zero_point, y);
+    case DType::kInt16:
+      return dequantize_from(static_cast<const std::int16_t*>(q), count, scale, zero_point, y);
+    default:
+      return dequantize_from(static_cast<const std::uint16_t*>(q), count, scale, zero_point, y);
   }
 }
 

@@ -35,6 +35,11 @@ void quantize_dequantize(const float* x, float* y, std::int64_t count, float sca
 void quantize_dequantize_per_channel(const float* x, float* y, std::int64_t outer, std::int64_t channels,
                                      std::int64_t inner, const float* scales, const std::int32_t* zero_points,
                                      GridBounds bounds);
+void quantize_codes(const float* x, std::int64_t count, float scale, std::int32_t zero_point, GridBounds bounds,
+                    DType q_dtype, void* q);
+void dequantize_codes(const void* q, DType q_dtype, std::int64_t count, float scale, std::int32_t zero_point, float* y);
+void add_errors(const float* reference, const float* other, std::int64_t count, ErrorLanes& lanes);
+std::int64_t count_outside(const float* x, std::int64_t count, float lowest, float highest);
 FiniteSums minmax_sum(const float* x, std::int64_t count);
 std::int64_t dyadic_bin_counts(const float* x, std::int64_t count, int log2_width, std::int64_t first_bin,
                                std::int64_t num_bins, std::uint32_t* counts);

@@ -18,7 +18,6 @@ namespace {
 
 // Beyond this nothing is promised of 64-bit sums; real models stay far below.
 constexpr std::int64_t kMaxAccumulator64 = std::int64_t{1} << 60;
-
 // Scales are not raised beyond this, so that they stay float32 numbers.
 constexpr double kMaxScale = 1e37;
 
@@ -43,10 +42,9 @@ class Weights {
     Weights w(args, spec, *encoding);
     if (encoding->axis()) {
       const int axis = *encoding->axis();
-      if (auto fits = require_channel_axis(*encoding, axis, axis < shape.rank() ? shape[axis] : -1, "the weight");
-          !fits.ok()) {
-        return fits.error();
-      }
+      const std::int64_t extent = axis < shape.rank() ? shape[axis] : -1;
+      const auto fits = require_channel_axis(*encoding, axis, extent, "the weight");
+      if (!fits.ok()) return fits.error();
       w.extent_ = shape[axis];
       w.inner_ = shape.num_elements(axis + 1, shape.rank());
     }
@@ -56,16 +54,16 @@ class Weights {
 
   /// The scale all weights of `channel` share.
   Result<double> scale(std::int64_t channel) const {
-    const std::int64_t first = channel * spec_.rows_per_channel;
     if (spec_.k == 0) return encoding_.params()[0].scale;
+    const std::int64_t first = channel * spec_.rows_per_channel;
     const double scale = params(spec_.element(first, 0)).scale;
     if (extent_ == 1) return scale;
+    NextParams params_of_next{.weights = *this};
     for (std::int64_t row = first; row < first + spec_.rows_per_channel; ++row) {
       for (std::int64_t k = 0; k < spec_.k; ++k) {
-        if (params(spec_.element(row, k)).scale != scale) {
-          return unsupported("the weight's scales run along axis " + std::to_string(*encoding_.axis()) +
-                             ", over which the sums run");
-        }
+        if (params_of_next(spec_.element(row, k)).scale == scale) continue;
+        return unsupported("the weight's scales run along axis " + std::to_string(*encoding_.axis()) +
+                           ", over which the sums run");
       }
     }
     return scale;
@@ -74,10 +72,11 @@ class Weights {
   /// Writes q - z of all weights of `channel`, recoded at `raised_scale` if there is one.
   void fill(std::int64_t channel, std::optional<double> raised_scale, std::int32_t* to) const {
     const std::int32_t sign = spec_.alpha < 0.0 ? -1 : 1;
+    NextParams params_of_next{.weights = *this};
     for (std::int64_t row = channel * spec_.rows_per_channel; row < (channel + 1) * spec_.rows_per_channel; ++row) {
       for (std::int64_t k = 0; k < spec_.k; ++k) {
         const std::int64_t element = spec_.element(row, k);
-        const QuantParams& p = params(element);
+        const QuantParams& p = params_of_next(element);
         const std::int32_t steps = codes_[static_cast<std::size_t>(element)] - p.zero_point;
         *to++ = sign * (raised_scale ? recoded(element, steps, p, *raised_scale) : steps);
       }
@@ -91,6 +90,18 @@ class Weights {
   const QuantParams& params(std::int64_t element) const {
     return encoding_.params()[extent_ == 1 ? 0 : static_cast<std::size_t>(element / inner_ % extent_)];
   }
+
+  /// params() of one element after the other: divides only where they come into another slice of the axis.
+  struct NextParams {
+    const Weights& weights;
+    const QuantParams* found = nullptr;  // Of the slice from `begin` on.
+    std::int64_t begin = 0;
+    const QuantParams& operator()(std::int64_t element) {
+      if (found != nullptr && element >= begin && element - begin < weights.inner_) return *found;
+      begin = element / weights.inner_ * weights.inner_;
+      return *(found = &weights.params(element));
+    }
+  };
 
   std::int32_t recoded(std::int64_t element, std::int32_t steps, const QuantParams& p, double scale) const {
     const Tensor* real = args_.value(1);
@@ -213,8 +224,7 @@ class Builder {
     channel.acc_scale = std::fabs(spec_.alpha) * params_of(x, entry).scale * scale;
     channel.bias = bias_.code(c, channel.acc_scale);
     const CodeRange range = centred_range(x, entry);
-    SumRange sum;
-    for (std::int64_t i = 0; i < count; ++i) sum.add(w[i], range.min, range.max);
+    const SumRange sum = SumRange::of_weights({w, static_cast<std::size_t>(count)}, range.min, range.max);
     channel.worst_case =
         static_cast<std::uint64_t>(sum.largest_magnitude()) + static_cast<std::uint64_t>(std::abs(channel.bias));
     return channel;
@@ -373,9 +383,8 @@ FixedForm empty_fixed_form() {
 Result<BuiltProduct> build_product(const FixedArgs& args, const ProductSpec& spec) {
   if (auto encoded = require_encodings(args, 2); !encoded.ok()) return encoded.error();
   for (std::size_t i = 0; i < 2; ++i) {
-    if (auto fits = require_short_codes(*args.input_encoding(i), i == 0 ? "the input" : "the weight"); !fits.ok()) {
-      return fits.error();
-    }
+    const auto fits = require_short_codes(*args.input_encoding(i), i == 0 ? "the input" : "the weight");
+    if (!fits.ok()) return fits.error();
   }
   if (!std::isfinite(spec.alpha) || !std::isfinite(spec.beta) || spec.alpha == 0.0) {
     return unsupported("alpha is 0, or alpha or beta is not finite");

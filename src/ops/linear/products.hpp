@@ -54,6 +54,19 @@ struct SumRange {
     max += std::max({at_min, at_max, std::int64_t{0}});
   }
   std::int64_t largest_magnitude() const { return std::max(-min, max); }
+
+  /// What add() makes of all `weights` with one range, by the sums of the positive and of the negative ones.
+  static SumRange of_weights(std::span<const std::int32_t> weights, std::int64_t x_min, std::int64_t x_max) {
+    std::int64_t positive = 0;
+    std::int64_t negative = 0;
+    for (const std::int32_t weight : weights) {
+      positive += std::max(weight, 0);
+      negative += std::min(weight, 0);
+    }
+    const std::int64_t lowest = std::min<std::int64_t>(x_min, 0);
+    const std::int64_t highest = std::max<std::int64_t>(x_max, 0);
+    return {positive * lowest + negative * highest, positive * highest + negative * lowest};
+  }
 };
 
 /// The left-hand rows of a product: `pairs` [rows][k_pairs][2]; or, with kPlain only, `plain` [rows][k].

@@ -35,7 +35,7 @@ class CompareRuns : public ::testing::Test {
         graph, [&](const ops::InputShapes& shapes) { return lower::float_program(graph, shapes); }, num_threads);
     exec::Session other(
         graph, [&](const ops::InputShapes& shapes) { return lower::simulated_program(graph, shapes, encodings_); },
-        num_threads);
+        2 * num_threads);
     request_.reference = {&graph, &reference};
     request_.other = {&graph, &other};
     request_.num_threads = num_threads;
@@ -123,6 +123,72 @@ TEST_F(CompareRuns, LabelsAndScores) {
   EXPECT_DOUBLE_EQ(*compared->comparison.top1_agreement_percent, 100.0);
   request_.labels = {2, 0};
   EXPECT_FALSE(run().ok());
+}
+
+/// x -> Neg -> a, x -> Relu -> b -> Neg -> c, y = a + c, whose branches may come in either order.
+exec::SmallGraph branches(bool a_first) {
+  exec::SmallGraph small;
+  small.input("x", {1, 4});
+  if (a_first) small.node("Neg", {"x"}, {"a"});
+  small.node("Relu", {"x"}, {"b"}).node("Neg", {"b"}, {"c"});
+  if (!a_first) small.node("Neg", {"x"}, {"a"});
+  small.node("Add", {"a", "c"}, {"y"}).output("y");
+  return small;
+}
+
+/// Everything that the comparison of `reference` with the fixed-point and simulated forms of `other` finds.
+RunsOutcome compare_branches(exec::SmallGraph reference, exec::SmallGraph other) {
+  EncodingSet encodings;
+  for (const char* name : {"x", "a", "b", "c", "y"}) {
+    encodings.insert_or_assign(name, TensorEncoding{.encoding = *Encoding::per_tensor({-8, 7}, {0.125, 0}),
+                                                    .role = TensorRole::kActivation,
+                                                    .provenance = {},
+                                                    .codes = {},
+                                                    .frozen = false});
+  }
+  RunsRequest request;
+  for (const char* name : {"x", "a", "b", "c", "y"}) {
+    request.layers.push_back({reference.value(name), other.value(name), &encodings.at(name).encoding});
+  }
+  request.samples.count = 1;
+  request.samples.load = [](std::int64_t) -> Result<std::vector<Tensor>> {
+    return std::vector<Tensor>{Tensor::of<float>(Shape{1, 4}, {0.3F, -0.6F, 2.0F, -1.0F})};
+  };
+  request.isolated = true;
+  exec::Session float_runs(
+      reference.graph(), [&](const ops::InputShapes& s) { return lower::float_program(reference.graph(), s); }, 1);
+  exec::Session fixed_runs(
+      other.graph(), [&](const ops::InputShapes& s) { return lower::fixed_program(other.graph(), s, encodings, {}); },
+      2);
+  exec::Session simulated_runs(
+      other.graph(), [&](const ops::InputShapes& s) { return lower::simulated_program(other.graph(), s, encodings); },
+      1);
+  request.reference = {&reference.graph(), &float_runs};
+  request.other = {&other.graph(), &fixed_runs};
+  request.simulated = &simulated_runs;
+  const Result<RunsOutcome> compared = compare_runs(request);
+  EXPECT_TRUE(compared.ok()) << compared.error().message;
+  return *compared;
+}
+
+// Where one run is ahead, tensors wait: the figures are those of runs that go side by side.
+TEST(CompareRunsInStep, TheOrderOfStepsMayDiffer) {
+  const RunsOutcome same = compare_branches(branches(true), branches(true));
+  ASSERT_EQ(same.comparison.layers.size(), 5U);
+  for (const bool reference_first : {true, false}) {
+    const RunsOutcome differs = compare_branches(branches(reference_first), branches(!reference_first));
+    ASSERT_EQ(differs.comparison.layers.size(), 5U);
+    for (std::size_t l = 0; l < 5; ++l) {
+      const TensorError& expected = same.comparison.layers[l];
+      const TensorError& found = differs.comparison.layers[l];
+      EXPECT_EQ(found.name, expected.name);
+      EXPECT_EQ(found.sums.error_squared, expected.sums.error_squared);
+      ASSERT_TRUE(found.isolated && expected.isolated && found.off_by && expected.off_by);
+      EXPECT_EQ(found.isolated->error_squared, expected.isolated->error_squared);
+      EXPECT_EQ(found.off_by, expected.off_by);
+      EXPECT_EQ(differs.simulated->layers[l].sums.product, same.simulated->layers[l].sums.product);
+    }
+  }
 }
 
 }  // namespace

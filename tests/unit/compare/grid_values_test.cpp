@@ -7,6 +7,8 @@
 #include <cmath>
 #include <limits>
 
+#include "encoding/encoding_set.hpp"
+
 namespace halfstep::compare {
 namespace {
 
@@ -50,7 +52,6 @@ TEST(GridValues, OverwritingCodesAndRealNumbers) {
   Tensor rounded(TensorType{DType::kFloat32, Shape{3}});
   EXPECT_TRUE(overwrite(real.view(), halves(), rounded.mutable_view()));
   EXPECT_THAT(rounded.values<float>(), ElementsAre(-1.0F, 0.5F, 1.0F));
-  EXPECT_THAT(real_values(codes.view(), halves()).values<float>(), ElementsAre(-1.0F, 0.5F, 1.0F));
 }
 
 TEST(GridValues, NothingIsWrittenWhereTypesDoNotFit) {
@@ -61,6 +62,33 @@ TEST(GridValues, NothingIsWrittenWhereTypesDoNotFit) {
   EXPECT_FALSE(overwrite(real.view(), halves(), longer.mutable_view()));
   EXPECT_FALSE(overwrite(real.view(), halves(), MutableView{}));
   EXPECT_THAT(bytes_of(longer), ElementsAre(0, 0, 0, 0));
+}
+
+// Longer than a piece, grids that change within pieces, and codes of all widths: as dequantizing first.
+TEST(GridValues, ErrorsOfCodesAreThoseOfTheirRealNumbers) {
+  const Shape shape{2, 3, 700};
+  std::vector<float> reference;
+  for (int i = 0; i < 4200; ++i) reference.push_back(std::sin(static_cast<float>(i)));
+  const Tensor expected = Tensor::of<float>(shape, std::span<const float>(reference));
+  const std::vector<QuantParams> params{{0.0625, 3}, {0.125, -4}, {0.25, 0}};
+  for (const IntGrid grid : {IntGrid{-8, 7}, IntGrid{-128, 127}, IntGrid{-20000, 30000}, IntGrid{-100000, 100000}}) {
+    for (const Encoding& encoding : {*Encoding::per_channel(grid, 1, params), *Encoding::per_tensor(grid, params[0])}) {
+      const Tensor codes = quantize(expected, encoding);
+      const Tensor real = dequantize(codes, encoding);
+      ErrorSums plain;
+      plain.add(reference, real.values<float>());
+      const ErrorSums sums = errors_of(expected.view(), codes.view(), &encoding);
+      EXPECT_EQ(sums.count, 4200);
+      EXPECT_EQ(sums.error_squared, plain.error_squared);
+      EXPECT_EQ(sums.product, plain.product);
+      EXPECT_EQ(sums.max_abs_error, plain.max_abs_error);
+      EXPECT_EQ(errors_of(expected.view(), real.view(), nullptr).error_squared, plain.error_squared);
+      Tensor again(codes.type());
+      EXPECT_TRUE(overwrite(expected.view(), encoding, again.mutable_view()));
+      EXPECT_TRUE(identical(again, codes));
+      EXPECT_EQ(off_by(codes.view(), expected.view(), encoding)[0], 4200);
+    }
+  }
 }
 
 }  // namespace

@@ -72,6 +72,35 @@ TEST(Executor, TapSeesEveryTensorOnceInOrderWithItsFinalValue) {
   EXPECT_THAT(values["y"], ElementsAre(-0.0F, -3.0F));
 }
 
+TEST(Executor, AdvancingStopsWhereATapIsCalledAndComputesTheSame) {
+  SmallGraph small;
+  small.input("x", {2}).node("Neg", {"x"}, {"a"}).node("Add", {"a", "x"}, {"b"}).node("Neg", {"a"}, {"y"});
+  small.output("y").output("b");
+  Result<Executor> executor = executor_of(lower::float_program(small.graph(), {}));
+  ASSERT_TRUE(executor.ok()) << executor.error().message;
+  const Tensor x = Tensor::of<float>(Shape{2}, {-1.0F, 2.0F});
+  for (int run = 0; run < 2; ++run) {
+    ASSERT_TRUE(executor->start({&x, 1}).ok());
+    std::vector<std::string> seen;
+    for (;;) {
+      const Result<std::optional<Tapped>> next = executor->advance();
+      ASSERT_TRUE(next.ok()) << next.error().message;
+      if (!*next) break;
+      const Tapped& tapped = **next;
+      seen.push_back(small.graph().value(tapped.value).name);
+      EXPECT_TRUE(executor->completes(tapped.value));
+      // What is written here is what the steps behind read.
+      if (seen.back() == "a") tapped.content.data<float>()[0] = 5.0F;
+    }
+    EXPECT_THAT(seen, ElementsAre("x", "a", "b", "y"));
+    EXPECT_THAT(values_of(executor->output(0)), ElementsAre(-5.0F, 2.0F));
+    EXPECT_THAT(values_of(executor->output(1)), ElementsAre(4.0F, 0.0F));
+  }
+  EXPECT_FALSE(executor->completes(small.value("nowhere")));
+  ASSERT_TRUE(executor->run({&x, 1}).ok());
+  EXPECT_THAT(values_of(executor->output(0)), ElementsAre(-1.0F, 2.0F));
+}
+
 // NonZero decides its own shape; what follows is lowered while running.
 TEST(Executor, ShapesThatDependOnDataAreDecidedWhileRunning) {
   SmallGraph small;
@@ -162,6 +191,31 @@ TEST(Session, LowersOncePerCombinationOfShapes) {
     }
   }
   EXPECT_EQ(lowered, 2);
+}
+
+TEST(Session, AnAdoptedProgramSavesTheLoweringForItsShapes) {
+  SmallGraph small;
+  small.input("x", {-1}).node("Neg", {"x"}, {"y"}).output("y");
+  int num_lowered = 0;
+  Session session(
+      small.graph(),
+      [&](const ops::InputShapes& shapes) {
+        ++num_lowered;
+        return lower::float_program(small.graph(), shapes);
+      },
+      1);
+  const ops::InputShapes shapes{{"x", Shape{2}}};
+  session.adopt({{"z", Shape{2}}}, nullptr);  // Says nothing of x.
+  session.adopt(shapes, std::make_shared<const lower::Program>(*lower::float_program(small.graph(), shapes)));
+  const Tensor two = Tensor::of<float>(Shape{2}, {1.0F, -2.0F});
+  const Tensor one = Tensor::of<float>(Shape{1}, {1.0F});
+  const Result<Executor*> executor = session.executor(0, {&two, 1});
+  ASSERT_TRUE(executor.ok());
+  ASSERT_TRUE((*executor)->run({&two, 1}).ok());
+  EXPECT_THAT(values_of((*executor)->output(0)), ElementsAre(-1.0F, 2.0F));
+  EXPECT_EQ(num_lowered, 0);
+  ASSERT_TRUE(session.executor(0, {&one, 1}).ok());
+  EXPECT_EQ(num_lowered, 1);
 }
 
 }  // namespace

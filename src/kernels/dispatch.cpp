@@ -73,7 +73,7 @@ void depthwise(const Depthwise& args, float* scratch) { active_table().depthwise
 
 void conv(const Conv& args, float* scratch) { active_table().conv(args, scratch); }
 
-void max_pool(const MaxPool& args, float* scratch) { active_table().max_pool(args, scratch); }
+void max_pool(const MaxPool& args, void* scratch) { active_table().max_pool(args, scratch); }
 
 void row_means(const float* x, std::int64_t rows, std::int64_t count, float* y) {
   active_table().row_means(x, rows, count, y);
@@ -148,6 +148,8 @@ void gather_panel(const std::int32_t* image, const std::int32_t* offsets, std::i
                   std::int64_t num_runs, std::int32_t* panel, std::int64_t stride) {
   active_table().gather_panel(image, offsets, k_groups, runs, num_runs, panel, stride);
 }
+
+void byte_sum(const ByteSum& args) { active_table().byte_sum(args); }
 
 void int_depthwise(const IntDepthwise& args) { active_table().int_depthwise(args); }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernels/byte_depthwise.hpp"
+#include "kernels/byte_sum.hpp"
 #include "kernels/conv.hpp"
 #include "kernels/depthwise.hpp"
 #include "kernels/error_sums.hpp"
@@ -28,7 +29,7 @@ struct KernelTable {
   void (*gemm)(const Gemm&);
   void (*depthwise)(const Depthwise&, float*);
   void (*conv)(const Conv&, float*);
-  void (*max_pool)(const MaxPool&, float*);
+  void (*max_pool)(const MaxPool&, void*);
   void (*row_means)(const float*, std::int64_t, std::int64_t, float*);
   void (*quantize_dequantize)(const float*, float*, std::int64_t, float, std::int32_t, GridBounds);
   void (*quantize_dequantize_per_channel)(const float*, float*, std::int64_t, std::int64_t, std::int64_t, const float*,
@@ -52,6 +53,7 @@ struct KernelTable {
                        std::int32_t*, std::int64_t);
   void (*copy_byte_rows)(const std::uint8_t*, std::int64_t, std::int64_t, std::int64_t, std::uint8_t, std::uint8_t*,
                          std::int64_t);
+  void (*byte_sum)(const ByteSum&);
   void (*byte_depthwise)(const ByteDepthwise&);  ///< Null where there are no dot products of bytes.
   void (*int_depthwise)(const IntDepthwise&);
   void (*requantize_row)(const std::int32_t*, std::int64_t, std::int32_t, const numerics::Requantizer&, DType, void*);

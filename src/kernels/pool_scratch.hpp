@@ -5,8 +5,8 @@
 
 namespace halfstep::kernels {
 
-/// Half the floats of one row of folded columns with its padding, a multiple of 16. Scratch is four times as much: that
-/// row, then its even and its odd columns.
-std::int64_t max_pool_row_floats(const MaxPool& args);
+/// Half the elements of one row of folded columns with its padding, a multiple of what 64 bytes hold. Scratch is four
+/// times as much: that row, then its even and its odd columns.
+std::int64_t max_pool_row_elements(const MaxPool& args);
 
 }  // namespace halfstep::kernels

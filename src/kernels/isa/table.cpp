@@ -39,6 +39,7 @@ const KernelTable kTable = {
     .split_groups = &split_groups,
     .gather_panel = &gather_panel,
     .copy_byte_rows = &copy_byte_rows,
+    .byte_sum = &byte_sum,
     .byte_depthwise = nullptr,  // Sets with dot products have it: dispatch.cpp.
     .int_depthwise = &int_depthwise,
     .requantize_row = &requantize_row,

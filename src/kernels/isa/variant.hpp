@@ -28,7 +28,7 @@ namespace HALFSTEP_ISA {
 void gemm(const Gemm& args);
 void depthwise(const Depthwise& args, float* scratch);
 void conv(const Conv& args, float* scratch);
-void max_pool(const MaxPool& args, float* scratch);
+void max_pool(const MaxPool& args, void* scratch);
 void row_means(const float* x, std::int64_t rows, std::int64_t count, float* y);
 void quantize_dequantize(const float* x, float* y, std::int64_t count, float scale, std::int32_t zero_point,
                          GridBounds bounds);
@@ -58,6 +58,7 @@ void gather_panel(const std::int32_t* image, const std::int32_t* offsets, std::i
                   std::int64_t num_runs, std::int32_t* panel, std::int64_t stride);
 void copy_byte_rows(const std::uint8_t* from, std::int64_t rows, std::int64_t columns, std::int64_t from_stride,
                     std::uint8_t flip, std::uint8_t* to, std::int64_t to_stride);
+void byte_sum(const ByteSum& args);
 void byte_depthwise(const ByteDepthwise& args);  ///< Only where there are dot products of bytes.
 void int_depthwise(const IntDepthwise& args);
 void requantize_row(const std::int32_t* acc, std::int64_t count, std::int32_t bias, const numerics::Requantizer& r,

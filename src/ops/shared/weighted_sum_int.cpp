@@ -2,10 +2,10 @@
 #include "ops/shared/weighted_sum_int.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "core/code_types.hpp"
+#include "kernels/byte_sum.hpp"
 #include "ops/shared/broadcast.hpp"
 
 namespace halfstep::ops {
@@ -74,47 +74,43 @@ void add_operand(const ConstView& x, std::int64_t at, std::int64_t step, std::in
   visit_code_type(x.dtype(), [&]<class T>() { add_codes(x.data<T>() + at, step, count, term, v); });
 }
 
-/// Two operands of 8 bits and an output of 8 bits side by side: most sums there are. The output goes through a block of
-/// its own: it may be one of the operands' storage.
-template <Rounding kRounding>
-void add_bytes(const std::uint8_t* a, const std::uint8_t* b, std::int64_t count, const SumTerm* terms,
-               const SumChannel& c, std::uint8_t* y) {
-  const auto flip_a = static_cast<std::uint8_t>(terms[0].flip);
-  const auto flip_b = static_cast<std::uint8_t>(terms[1].flip);
-  const std::uint64_t m_a = terms[0].multiplier;
-  const std::uint64_t m_b = terms[1].multiplier;
-  const auto offset = static_cast<std::uint64_t>(c.offset);
-  std::uint8_t block[kBlock];
-  for (std::int64_t start = 0; start < count; start += kBlock) {
-    const std::int64_t n = std::min(kBlock, count - start);
-    for (std::int64_t i = 0; i < n; ++i) {
-      const std::uint32_t u_a = static_cast<std::uint8_t>(a[start + i] ^ flip_a);
-      const std::uint32_t u_b = static_cast<std::uint8_t>(b[start + i] ^ flip_b);
-      const std::uint64_t v = c.base + m_a * u_a + m_b * u_b;
-      const auto q =
-          static_cast<std::int32_t>(static_cast<std::uint32_t>(shifted<kRounding>(v, c.fraction_bits) + offset));
-      block[i] = static_cast<std::uint8_t>(std::min(std::max(q, c.q_min), c.q_max));
+/// Two operands of 8 bits and an output of 8 bits side by side: most sums there are.
+bool is_byte_sum(const IntSum& sum, const KernelIo& io) {
+  const auto is_byte = [](DType dtype) { return size_in_bytes(dtype) == 1; };
+  return sum.rows.operands == 2 && sum.narrow && is_byte(io.inputs[0].dtype()) && is_byte(io.inputs[1].dtype()) &&
+         is_byte(io.outputs[0].dtype()) && sum.rows.inner_strides[0] == 1 && sum.rows.inner_strides[1] == 1;
+}
+
+void run_byte_sum(const IntSum& sum, Rounding rounding, const KernelIo& io) {
+  const std::int64_t inner = sum.rows.inner;
+  sum.rows.for_each_row(io.scratch, [&](std::int64_t at, const std::int64_t* from, std::size_t channel) {
+    const SumChannel& c = sum.channels[channel];
+    kernels::ByteSum bytes;
+    for (std::size_t k = 0; k < 2; ++k) {
+      const SumTerm& term = sum.terms[channel * 2 + k];
+      bytes.operands[k] = {reinterpret_cast<const std::uint8_t*>(io.inputs[k].bytes) + from[k],
+                           static_cast<std::uint8_t>(term.flip), term.multiplier};
     }
-    std::memcpy(y + start, block, static_cast<std::size_t>(n));
-  }
+    bytes.base = c.base;
+    bytes.offset = c.offset;
+    bytes.fraction_bits = c.fraction_bits;
+    bytes.q_min = c.q_min;
+    bytes.q_max = c.q_max;
+    bytes.rounding = rounding;
+    bytes.count = inner;
+    bytes.y = reinterpret_cast<std::uint8_t*>(io.outputs[0].bytes) + at;
+    kernels::byte_sum(bytes);
+  });
 }
 
 template <Rounding kRounding>
 void run_sum(const IntSum& sum, const KernelIo& io) {
   const MutableView& y = io.outputs[0];
   const std::size_t operands = sum.rows.operands;
-  const auto is_byte = [](DType dtype) { return size_in_bytes(dtype) == 1; };
-  const bool bytes = operands == 2 && sum.narrow && is_byte(io.inputs[0].dtype()) && is_byte(io.inputs[1].dtype()) &&
-                     is_byte(y.dtype()) && sum.rows.inner_strides[0] == 1 && sum.rows.inner_strides[1] == 1;
+  if (is_byte_sum(sum, io)) return run_byte_sum(sum, kRounding, io);
   sum.rows.for_each_row(io.scratch, [&](std::int64_t at, const std::int64_t* from, std::size_t channel) {
     const SumChannel& c = sum.channels[channel];
     const SumTerm* terms = sum.terms.data() + channel * operands;
-    if (bytes) {
-      add_bytes<kRounding>(reinterpret_cast<const std::uint8_t*>(io.inputs[0].bytes) + from[0],
-                           reinterpret_cast<const std::uint8_t*>(io.inputs[1].bytes) + from[1], sum.rows.inner, terms,
-                           c, reinterpret_cast<std::uint8_t*>(y.bytes) + at);
-      return;
-    }
     std::uint64_t v[kBlock];
     for (std::int64_t start = 0; start < sum.rows.inner; start += kBlock) {
       const std::int64_t n = std::min(kBlock, sum.rows.inner - start);

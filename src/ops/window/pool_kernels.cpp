@@ -110,9 +110,10 @@ bool is_plain_max_pool(const PoolAxes& axes) {
   return is_flat && axes[1].dilation == 1 && axes[2].dilation == 1 && axes[2].stride <= 2;
 }
 
-Prepared plain_max_pool(std::int64_t planes, const PoolAxes& axes) {
+Prepared plain_max_pool(std::int64_t planes, const PoolAxes& axes, DType dtype) {
   kernels::MaxPool all;
   all.planes = planes;
+  all.dtype = dtype;
   all.in_h = axes[1].in;
   all.in_w = axes[2].in;
   all.out_h = axes[1].out;
@@ -127,9 +128,10 @@ Prepared plain_max_pool(std::int64_t planes, const PoolAxes& axes) {
             kernels::MaxPool mine = all;
             const Share share = share_of(io, all.planes);
             mine.planes = share.end - share.begin;
-            mine.input = io.inputs[0].data<float>() + share.begin * all.in_h * all.in_w;
-            mine.output = io.outputs[0].data<float>() + share.begin * all.out_h * all.out_w;
-            kernels::max_pool(mine, reinterpret_cast<float*>(io.scratch.data()));
+            const auto bytes = static_cast<std::int64_t>(size_in_bytes(all.dtype));
+            mine.input = io.inputs[0].bytes + share.begin * all.in_h * all.in_w * bytes;
+            mine.output = io.outputs[0].bytes + share.begin * all.out_h * all.out_w * bytes;
+            kernels::max_pool(mine, io.scratch.data());
             return {};
           },
           .scratch_bytes = kernels::max_pool_scratch_bytes(all),
@@ -210,7 +212,7 @@ Prepared lp_pool_of(std::shared_ptr<const PoolPlan> plan, Fold fold, Root root) 
 }  // namespace
 
 Prepared prepare_max_pool(std::int64_t planes, const PoolAxes& axes, DType dtype) {
-  if (dtype == DType::kFloat32 && is_plain_max_pool(axes)) return plain_max_pool(planes, axes);
+  if (is_plain_max_pool(axes)) return plain_max_pool(planes, axes, dtype);
   const auto plan = plan_pool(planes, axes, PadCounting::kExclude);
   if (dtype == DType::kFloat32) return max_pool_of<float>(plan);
   return visit_code_type(dtype, [&]<class T>() { return max_pool_of<T>(plan); });

@@ -18,19 +18,27 @@ namespace {
 // Groups of taps in a row of the filter.
 inline std::int64_t quads_of(const ByteDepthwise& d) { return (d.kernel_w + 3) / 4; }
 
-// Lane l gets the bytes l * stride to l * stride + 3 from `from` on.
-template <int kStride>
-inline Ints windows_at(const std::uint8_t* from) {
 #if defined(__AVX512VBMI__)
+// Where lane l finds the bytes first + l * stride to first + l * stride + 3.
+template <int kStride, int kFirst>
+inline __m512i window_index() {
   alignas(64) static constexpr auto kIndex = [] {
     struct {
       std::uint8_t at[64];
     } index = {};
-    for (int i = 0; i < 64; ++i) index.at[i] = static_cast<std::uint8_t>(i / 4 * kStride + i % 4);
+    for (int i = 0; i < 64; ++i) index.at[i] = static_cast<std::uint8_t>(kFirst + i / 4 * kStride + i % 4);
     return index;
   }();
+  return _mm512_load_si512(kIndex.at);
+}
+#endif
+
+// Lane l gets the bytes l * stride to l * stride + 3 from `from` on.
+template <int kStride>
+inline Ints windows_at(const std::uint8_t* from) {
+#if defined(__AVX512VBMI__)
   return reinterpret_cast<Ints>(
-      _mm512_maskz_permutexvar_epi8(~0ULL, _mm512_load_si512(kIndex.at), _mm512_loadu_si512(from)));
+      _mm512_maskz_permutexvar_epi8(~0ULL, window_index<kStride, 0>(), _mm512_loadu_si512(from)));
 #elif defined(__AVXVNNI__)
   const __m256i index =
       kStride == 1 ? _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 3, 1, 2, 3, 4, 2, 3, 4, 5, 3, 4, 5, 6))
@@ -155,13 +163,46 @@ void finish_codes(const ByteDepthwise& d, const std::int32_t* acc, std::int64_t 
 
 constexpr std::int64_t kChunk = 16 * kBlock;  // Sums that are formed before they are finished.
 
+#if defined(__AVX512VBMI__)
+// A block of four vectors of a long row. Loads that cross cache lines bind, and with stride 1 one load has the bytes of
+// three vectors: six loads a row of the filter become two for the block.
+template <int kRows, int kQuads>
+inline void sum_block(const ByteDepthwise& d, const Taps<kRows, kQuads>& taps, const std::uint8_t* from, Ints start,
+                      std::int32_t* acc) {
+  const std::int64_t step = d.dilation_h * d.padded_stride;
+  const __m512i first = window_index<1, 0>(), second = window_index<1, kLanes>(), third = window_index<1, 2 * kLanes>();
+  Ints sums[4] = {start, start, start, start};
+#pragma GCC unroll 5
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 2
+    for (int quad = 0; quad < kQuads; ++quad) {
+      const std::uint8_t* row = from + i * step + 4 * quad;
+      const __m512i low = _mm512_loadu_si512(row), high = _mm512_loadu_si512(row + 3 * kLanes);
+      const auto add = [&](int v, __m512i bytes, __m512i index) {
+        const __m512i windows = _mm512_maskz_permutexvar_epi8(~0ULL, index, bytes);
+        sums[v] = add_taps(sums[v], reinterpret_cast<Ints>(windows), taps.groups[i * kQuads + quad]);
+      };
+      add(0, low, first);
+      add(1, low, second);
+      add(2, low, third);
+      add(3, high, first);
+    }
+  }
+  for (int v = 0; v < 4; ++v) store(sums[v], acc + v * kLanes);
+}
+#endif
+
 // Sums [at, at + count) of the line; whole vectors, of which none begins behind the last output.
 template <int kStride, int kRows, int kQuads>
 void sum_one_row(const ByteDepthwise& d, const Taps<kRows, kQuads>& taps, Ints start, std::int64_t at,
                  std::int64_t count, std::int32_t* acc) {
-  for (std::int64_t i = 0; i < count; i += kLanes) {
-    store(sum_vector<kStride>(d, taps, d.padded + at + i, start), acc + i);
+  std::int64_t i = 0;
+#if defined(__AVX512VBMI__)
+  if constexpr (kStride == 1 && kRows > 0) {
+    for (; i + kBlock <= count; i += kBlock) sum_block(d, taps, d.padded + at + i, start, acc + i);
   }
+#endif
+  for (; i < count; i += kLanes) store(sum_vector<kStride>(d, taps, d.padded + at + i, start), acc + i);
 }
 
 template <int kStride, int kRows, int kQuads>

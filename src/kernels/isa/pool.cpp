@@ -49,22 +49,28 @@ constexpr T lowest() {
   }
 }
 
-// folded[x] = the largest of `rows` rows, `stride` apart, in column x.
+// folded[x] = the largest of `rows` rows, `stride` apart, in column x, N columns at a time; the last vector overlaps
+// the one before. Requires width >= N.
+template <int N, class T>
+void fold_rows_by(const T* from, std::int64_t rows, std::int64_t stride, std::int64_t width, T* folded) {
+  typedef T V __attribute__((vector_size(N * sizeof(T))));
+  for (std::int64_t x = 0; x < width; x += N) {
+    if (x > width - N) x = width - N;
+    V best = lowest<T>() - V{};
+    for (std::int64_t r = 0; r < rows; ++r) best = larger(best, load<V>(from + r * stride + x));
+    store(best, folded + x);
+  }
+}
+
 template <class T>
 void fold_rows(const T* from, std::int64_t rows, std::int64_t stride, std::int64_t width, T* folded) {
   constexpr std::int64_t kLanes = VectorOf<T>::kLanes;
-  if (width < kLanes) {
-    for (std::int64_t x = 0; x < width; ++x) folded[x] = lowest<T>();
-    for (std::int64_t r = 0; r < rows; ++r, from += stride) {
-      for (std::int64_t x = 0; x < width; ++x) folded[x] = from[x] > folded[x] ? from[x] : folded[x];
-    }
-    return;
-  }
-  for (std::int64_t x = 0; x < width; x += kLanes) {
-    if (x > width - kLanes) x = width - kLanes;  // The last vector overlaps the one before.
-    Vector<T> best = lowest<T>() - Vector<T>{};
-    for (std::int64_t r = 0; r < rows; ++r) best = larger(best, load<Vector<T>>(from + r * stride + x));
-    store(best, folded + x);
+  if (width >= kLanes) return fold_rows_by<kLanes>(from, rows, stride, width, folded);
+  if (width >= kLanes / 2) return fold_rows_by<kLanes / 2>(from, rows, stride, width, folded);
+  if (width >= kLanes / 4) return fold_rows_by<kLanes / 4>(from, rows, stride, width, folded);
+  for (std::int64_t x = 0; x < width; ++x) folded[x] = lowest<T>();
+  for (std::int64_t r = 0; r < rows; ++r, from += stride) {
+    for (std::int64_t x = 0; x < width; ++x) folded[x] = from[x] > folded[x] ? from[x] : folded[x];
   }
 }
 
@@ -100,6 +106,20 @@ inline void split_vectors(const std::int16_t* from, std::int16_t* even, std::int
   split_codes<std::int16_t, std::int32_t>(from, even, odd);
 }
 
+// The first `count` of a vector's lanes.
+template <class T>
+inline void store_some(Vector<T> v, std::int64_t count, T* to) {
+  T lanes[VectorOf<T>::kLanes];
+  store(v, lanes);
+  constexpr auto kPiece = static_cast<std::int64_t>(8 / sizeof(T));
+  if (count < kPiece) {
+    for (std::int64_t i = 0; i < count; ++i) to[i] = lanes[i];
+    return;
+  }
+  for (std::int64_t i = 0; i + kPiece < count; i += kPiece) __builtin_memcpy(to + i, lanes + i, 8);
+  __builtin_memcpy(to + count - kPiece, lanes + count - kPiece, 8);
+}
+
 // The largest of `taps` columns for each of `count` windows; tap k of window x is parity[k % S][x + k / S].
 template <int S, class T>
 void fold_columns(const T* const* parity, std::int64_t taps, std::int64_t count, T* out) {
@@ -111,9 +131,7 @@ void fold_columns(const T* const* parity, std::int64_t taps, std::int64_t count,
     if (count >= kLanes) {
       store(best, out + x);
     } else {
-      T lanes[kLanes];
-      store(best, lanes);
-      for (std::int64_t i = 0; i < count; ++i) out[i] = lanes[i];
+      store_some(best, count, out);
     }
   }
 }

@@ -46,7 +46,7 @@ PackedLeft pack_left(Group group, std::int64_t rows, std::int64_t k, std::span<c
   packed.group = group;
   packed.rows = rows;
   packed.k_groups = (k + size - 1) / size;
-  packed.groups.reserve(static_cast<std::size_t>(rows * packed.k_groups));
+  packed.groups.reserve(static_cast<std::size_t>(rows * packed.k_groups + kGroupSlack));
   const bool cuts = saturating && group == Group::kQuads;
   packed.rest_starts.push_back(0);
   for (std::int64_t row = 0; row < rows; ++row) {
@@ -66,6 +66,7 @@ PackedLeft pack_left(Group group, std::int64_t rows, std::int64_t k, std::span<c
     packed.rest_starts.push_back(static_cast<std::int64_t>(packed.rests.size()));
     if (group == Group::kQuads) packed.sums.push_back(sum);
   }
+  packed.groups.resize(packed.groups.size() + static_cast<std::size_t>(kGroupSlack), 0);
   if (packed.rests.empty()) packed.rest_starts.clear();
   return packed;
 }

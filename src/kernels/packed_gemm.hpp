@@ -38,12 +38,15 @@ struct WeightRest {
   std::int32_t value = 0;
 };
 
+/// Groups behind the last row of a PackedLeft that kernels may read.
+inline constexpr std::int64_t kGroupSlack = 16;
+
 /// Constant rows.
 struct PackedLeft {
   Group group = Group::kPairs;
   std::int64_t rows = 0;
   std::int64_t k_groups = 0;
-  std::vector<std::int32_t> groups;  ///< [rows][k_groups].
+  std::vector<std::int32_t> groups;  ///< [rows][k_groups], and kGroupSlack more.
   /// What is missing in row r of `groups`: rests[rest_starts[r]] to rests[rest_starts[r + 1]]; both empty where nothing
   /// is. Only for instruction sets that saturate sums of two products to 16 bits: see pack_left().
   std::vector<std::int64_t> rest_starts;

@@ -164,38 +164,93 @@ void run_columns(const Tile& t, int rows, int num_vectors) {
 #endif
 }
 
+// The panel as tiles see it, and its last column as a row of groups where it stands alone: one column would take as
+// long as a whole vector of them, while a dot product along k takes a vector of groups at a time.
+struct Columns {
+  std::int64_t padded;  // Of the panel.
+  std::int64_t tiled;   // Of these, what tiles sum.
+  const std::int32_t* lone = nullptr;
+  std::int64_t lone_at = 0;
+};
+constexpr std::int64_t kMaxLoneGroups = 1024;
+
+typedef std::int32_t Four __attribute__((vector_size(16)));
+[[maybe_unused]] typedef std::int32_t Eight __attribute__((vector_size(32)));
+
+inline std::int32_t sum_of_lanes(Ints v) {
+#if defined(__AVX512BW__)
+  const Eight eight = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+                      __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+  const Four four =
+      __builtin_shufflevector(eight, eight, 0, 1, 2, 3) + __builtin_shufflevector(eight, eight, 4, 5, 6, 7);
+#elif defined(__AVX2__)
+  const Four four = __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
+#else
+  const Four four = v;
+#endif
+  return (four[0] + four[1]) + (four[2] + four[3]);
+}
+
+// A group whose product with anything is 0.
+template <Group kGroup>
+constexpr std::int32_t no_group() {
+#if defined(__ARM_FEATURE_DOTPROD)
+  if (kGroup == Group::kQuads) return static_cast<std::int32_t>(0x80808080U);  // The right side less 128 is 0.
+#endif
+  return 0;
+}
+
+// `b` is filled up to whole vectors with no_group(); what lies behind `a` may be read.
+template <Group kGroup>
+inline std::int32_t dot(const std::int32_t* a, const std::int32_t* b, std::int64_t depth) {
+  Ints even = {};
+  Ints odd = {};
+  std::int64_t g = 0;
+  for (; g + kLanes < depth; g += 2 * kLanes) {
+    even = add_products<kGroup>(even, load(a + g), load(b + g));
+    odd = add_products<kGroup>(odd, load(a + g + kLanes), load(b + g + kLanes));
+  }
+  if (g < depth) even = add_products<kGroup>(even, load(a + g), load(b + g));
+  return sum_of_lanes(even + odd);
+}
+
 // Adds to `acc` what row `row` of the left side lacks.
-void add_rests(const PackedGemm& g, std::int64_t row, std::int64_t padded, std::int32_t* acc) {
+void add_rests(const PackedGemm& g, std::int64_t row, const Columns& columns, std::int32_t* acc) {
   const WeightRest* end = g.left.rests + g.left.rest_starts[row + 1];
   for (const WeightRest* rest = g.left.rests + g.left.rest_starts[row]; rest != end; ++rest) {
-    const std::int32_t* b = g.b + rest->k / 4 * padded;
+    const std::int32_t* b = g.b + rest->k / 4 * columns.padded;
     const int shift = rest->k % 4 * 8;
-    for (std::int64_t j = 0; j < padded; j += kLanes) {
+    for (std::int64_t j = 0; j < columns.tiled; j += kLanes) {
       store(load(acc + j) + rest->value * ((load(b + j) >> shift) & 0xFF), acc + j);
     }
+    if (columns.lone != nullptr) acc[columns.lone_at] += rest->value * ((b[columns.lone_at] >> shift) & 0xFF);
   }
 }
 
 // Sums of the rows [row, row + rows).
 template <Group kGroup>
-void sum_rows(const PackedGemm& g, std::int64_t row, int rows, std::int64_t padded, std::int32_t* acc,
+void sum_rows(const PackedGemm& g, std::int64_t row, int rows, const Columns& columns, std::int32_t* acc,
               std::int64_t acc_stride) {
-  const int num_vectors = static_cast<int>(padded / kLanes);
+  const std::int32_t* a = g.left.groups + row * g.left.k_groups;
+  const int num_vectors = static_cast<int>(columns.tiled / kLanes);
   for (int v = 0; v < num_vectors; v += kTileVectors) {
     const int part = num_vectors - v < kTileVectors ? num_vectors - v : kTileVectors;
-    const Tile tile = {
-        g.left.groups + row * g.left.k_groups, g.b + v * kLanes, padded, g.left.k_groups, acc + v * kLanes, acc_stride};
-    run_columns<kGroup>(tile, rows, part);
+    run_columns<kGroup>({a, g.b + v * kLanes, columns.padded, g.left.k_groups, acc + v * kLanes, acc_stride}, rows,
+                        part);
   }
-  for (int r = 0; r < rows; ++r) {
+  for (int r = 0; r < rows; ++r, acc += acc_stride) {
+    if (columns.lone != nullptr) {
+      acc[columns.lone_at] = dot<kGroup>(a + r * g.left.k_groups, columns.lone, g.left.k_groups);
+    }
 #if defined(__ARM_FEATURE_DOTPROD)
     if constexpr (kGroup == Group::kQuads) {
-      for (std::int64_t j = 0; j < padded; j += kLanes) {
-        store(load(acc + r * acc_stride + j) + 128 * g.left.sums[row + r], acc + r * acc_stride + j);
+      for (std::int64_t j = 0; j < columns.tiled; j += kLanes) {
+        store(load(acc + j) + 128 * g.left.sums[row + r], acc + j);
       }
+      if (columns.lone != nullptr) acc[columns.lone_at] += 128 * g.left.sums[row + r];
     }
 #endif
-    if (g.left.rest_starts != nullptr) add_rests(g, row + r, padded, acc + r * acc_stride);
+    if (g.left.rest_starts != nullptr) add_rests(g, row + r, columns, acc);
   }
 }
 
@@ -231,23 +286,35 @@ void finish_tile(const PackedGemm& g, const std::int32_t* acc, std::int64_t row,
   }
 }
 
-}  // namespace
-
-void packed_gemm(const PackedGemm& g) {
-  const std::int64_t padded = (g.n + kLanes - 1) / kLanes * kLanes;
-  const int step = rows_of_tile(static_cast<int>(padded / kLanes));
+template <Group kGroup>
+void multiply_panel(const PackedGemm& g) {
+  Columns columns;
+  columns.padded = columns.tiled = (g.n + kLanes - 1) / kLanes * kLanes;
+  alignas(64) std::int32_t lone[kMaxLoneGroups + kLanes];
+  if (g.n % kLanes == 1 && g.left.k_groups >= kLanes && g.left.k_groups <= kMaxLoneGroups) {
+    columns.tiled = columns.lone_at = g.n - 1;
+    std::int64_t k = 0;
+    for (; k < g.left.k_groups; ++k) lone[k] = g.b[k * columns.padded + columns.lone_at];
+    for (; k % kLanes != 0; ++k) lone[k] = no_group<kGroup>();
+    columns.lone = lone;
+  }
+  const int step = rows_of_tile(static_cast<int>(columns.tiled / kLanes));
   alignas(64) std::int32_t tile[kMaxTileRows * kBlock];
   for (std::int64_t row = 0; row < g.left.num_rows; row += step) {
     const int rows = static_cast<int>(g.left.num_rows - row < step ? g.left.num_rows - row : step);
-    std::int32_t* acc = g.acc == nullptr ? tile : g.acc + row * g.acc_stride;
-    const std::int64_t stride = g.acc == nullptr ? kBlock : g.acc_stride;
-    if (g.left.group == Group::kQuads) {
-      sum_rows<Group::kQuads>(g, row, rows, padded, acc, stride);
+    if (g.acc != nullptr) {
+      sum_rows<kGroup>(g, row, rows, columns, g.acc + row * g.acc_stride, g.acc_stride);
     } else {
-      sum_rows<Group::kPairs>(g, row, rows, padded, acc, stride);
+      sum_rows<kGroup>(g, row, rows, columns, tile, kBlock);
+      finish_tile(g, tile, row, rows);
     }
-    if (g.acc == nullptr) finish_tile(g, acc, row, rows);
   }
+}
+
+}  // namespace
+
+void packed_gemm(const PackedGemm& g) {
+  g.left.group == Group::kQuads ? multiply_panel<Group::kQuads>(g) : multiply_panel<Group::kPairs>(g);
 }
 
 PanelShape panel_shape() { return {kBlock, kLanes}; }

@@ -23,7 +23,7 @@ struct CodeTarget {
 };
 
 /// e[i] = table[max(q) - q[i]] for `count` >= 1 codes of type `q_dtype`; 0 from entry `table_size` on. `table` has one
-/// more entry, which is 0. Returns the sum of e. table[0] is the largest entry.
+/// more entry, which is 0. Returns the sum of e.
 std::uint64_t exponentials_row(const void* q, DType q_dtype, std::int64_t count, const std::uint32_t* table,
                                std::int64_t table_size, std::uint32_t* e);
 

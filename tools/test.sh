@@ -6,7 +6,8 @@
 # Checks: include layering, formatting. Tests: unit, property, golden, command
 # line, the ONNX operator tests and real models where ../shared is present, and
 # the comparisons with ONNX Runtime where its packages can be had. With release,
-# the tools are built by clang, too, and must give the same bits.
+# the tools are built by clang and for 64-bit Arm, too, and must give the same bits
+# (tools/dev/cross_arm64.sh; under emulation, where its packages can be had).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 preset=${1:-release}
@@ -32,5 +33,6 @@ if [[ $preset == release ]]; then
   for test in golden_test fixed_point_golden_test; do
     python3 -B "tests/golden/$test.py" build/clang/tools || status=1
   done
+  tools/dev/cross_arm64.sh || status=1
 fi
 exit "$status"

@@ -186,9 +186,14 @@ std::uint64_t exponentials_row(const void* q, DType q_dtype, std::int64_t count,
   return active_table().exponentials_row(q, q_dtype, count, table, table_size, e);
 }
 
-void quotient_row(const std::uint32_t* e, std::int64_t count, const Quotient& factor, const CodeTarget& target,
-                  void* q) {
-  active_table().quotient_row(e, count, factor, target, q);
+void quotient_row(const std::uint32_t* e, std::int64_t count, std::uint64_t sum, const Quotient& factor,
+                  const CodeTarget& target, void* q) {
+  active_table().quotient_row(e, count, sum, factor, target, q);
+}
+
+void quotient_columns(const std::uint32_t* e, std::int64_t rows, std::int64_t columns, const std::uint64_t* sums,
+                      const Quotient& factor, const CodeTarget& target, void* q, std::int64_t q_stride) {
+  active_table().quotient_columns(e, rows, columns, sums, factor, target, q, q_stride);
 }
 
 CodeMoments code_moments(const void* q, DType q_dtype, std::int64_t count) {

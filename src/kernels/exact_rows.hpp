@@ -23,20 +23,27 @@ struct CodeTarget {
 };
 
 /// e[i] = table[max(q) - q[i]] for `count` >= 1 codes of type `q_dtype`; 0 from entry `table_size` on. `table` has one
-/// more entry, which is 0. Returns the sum of e. table[0] is the largest entry.
+/// more entry, which is 0. Returns the sum of e.
 std::uint64_t exponentials_row(const void* q, DType q_dtype, std::int64_t count, const std::uint32_t* table,
                                std::int64_t table_size, std::uint32_t* e);
 
-/// A factor multiplier / (sum * 2^shift), 1 <= shift <= 62, 2^30 <= sum < 2^63, multiplier < 2^31.
+/// multiplier / 2^shift, to be divided by a sum: 1 <= shift <= 62, multiplier < 2^31, 2^30 <= sum < 2^63.
 struct Quotient {
   std::uint32_t multiplier = 0;
-  std::uint64_t sum = 1;
   int shift = 1;
 };
 
-/// q[i] = e[i] * factor on the grid, e[i] <= 2^30 (softmax_int.hpp).
-void quotient_row(const std::uint32_t* e, std::int64_t count, const Quotient& factor, const CodeTarget& target,
-                  void* q);
+/// q[i] = e[i] * factor / sum on the grid, e[i] <= 2^30 (softmax_int.hpp).
+void quotient_row(const std::uint32_t* e, std::int64_t count, std::uint64_t sum, const Quotient& factor,
+                  const CodeTarget& target, void* q);
+
+/// Of quotient_columns().
+inline constexpr std::int64_t kMostQuotientColumns = 64;
+
+/// The same for `rows` rows of `columns` <= kMostQuotientColumns elements, column c divided by sums[c]. Rows of q begin
+/// `q_stride` codes apart.
+void quotient_columns(const std::uint32_t* e, std::int64_t rows, std::int64_t columns, const std::uint64_t* sums,
+                      const Quotient& factor, const CodeTarget& target, void* q, std::int64_t q_stride);
 
 struct CodeMoments {
   std::int64_t sum = 0;

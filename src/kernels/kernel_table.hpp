@@ -66,7 +66,9 @@ struct KernelTable {
   void (*look_up)(const void*, DType, std::int64_t, const void*, DType, void*);
   std::uint64_t (*exponentials_row)(const void*, DType, std::int64_t, const std::uint32_t*, std::int64_t,
                                     std::uint32_t*);
-  void (*quotient_row)(const std::uint32_t*, std::int64_t, const Quotient&, const CodeTarget&, void*);
+  void (*quotient_row)(const std::uint32_t*, std::int64_t, std::uint64_t, const Quotient&, const CodeTarget&, void*);
+  void (*quotient_columns)(const std::uint32_t*, std::int64_t, std::int64_t, const std::uint64_t*, const Quotient&,
+                           const CodeTarget&, void*, std::int64_t);
   CodeMoments (*code_moments)(const void*, DType, std::int64_t);
   void (*normalize_row)(const void*, DType, std::int64_t, const NormalizedRow&, const std::int32_t*,
                         const std::int64_t*, AffineStep, const CodeTarget&, void*);

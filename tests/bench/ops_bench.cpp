@@ -44,8 +44,9 @@ BenchNode node_on(const std::string& type, Shape x) {
   return bench;
 }
 
-BenchNode softmax_on(Shape x) {
+BenchNode softmax_on(Shape x, std::int64_t axis = -1) {
   BenchNode bench = node_on("Softmax", std::move(x));
+  bench.node.attributes.set("axis", axis);
   bench.scale_y = 1.0 / 65535.0;
   return bench;
 }
@@ -142,6 +143,7 @@ int register_pairs() {
   const std::pair<const char*, BenchNode> nodes[] = {
       {"softmax/12x197x197", softmax_on({1, 12, 197, 197})},
       {"softmax/1000", softmax_on({1, 1000})},
+      {"softmax/21x4225_axis_1", softmax_on({1, 21, 4225}, 1)},
       {"layer_normalization/197x768", layer_normalization_on({1, 197, 768})},
       {"resize/32x80x80_to_160x160", resize_on({1, 32, 80, 80}, 160, 160, "half_pixel")},
       {"resize/21x65x65_to_513x513", resize_on({1, 21, 65, 65}, 513, 513, "align_corners")},

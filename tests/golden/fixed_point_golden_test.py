@@ -2,6 +2,7 @@
 """fixed_point_golden_test.py: the exact codes of fixed-point runs.
 
     fixed_point_golden_test.py TOOLS_DIR            compare
+    fixed_point_golden_test.py TOOLS_DIR --isa NAME compare on that instruction set only, with one thread
     fixed_point_golden_test.py TOOLS_DIR --update   write fixed_point_codes.json anew
 
 Encodings are files, so that only the integer run is tested: one SHA-256 over the
@@ -85,14 +86,16 @@ def main() -> int:
     tools = pathlib.Path(sys.argv[1])
     update = "--update" in sys.argv
     golden = {} if update else json.loads(GOLDEN.read_text())
-    isas = instruction_sets()
+    chosen = sys.argv[sys.argv.index("--isa") + 1] if "--isa" in sys.argv else None
+    isas = [chosen] if chosen else instruction_sets()
+    thread_counts = (1,) if chosen else (1, 2)
     num_runs = failed = 0
     with tempfile.TemporaryDirectory() as folder:
         samples = pathlib.Path(folder) / "samples.txt"
         lines = (DIGITS / "eval.txt").read_text().split()[:NUM_SAMPLES]
         samples.write_text("".join(f"{DIGITS / line}\n" for line in lines))
         for case, (_, _, rules, _) in CASES.items():
-            for rule, isa, threads in itertools.product(rules, isas, (1, 2)):
+            for rule, isa, threads in itertools.product(rules, isas, thread_counts):
                 found = run(tools, case, rule, isa, threads, samples)
                 expected = golden.setdefault(case, {}).setdefault(rule, found) if update else golden[case][rule]
                 num_runs += 1

@@ -89,19 +89,20 @@ static void round_block(const double* y, const CodeTarget& target, Q* codes) {
 
 namespace {  // Or its constructors were symbols that all instruction sets share.
 
-/// Elements of a block, those behind the row's end 0.
+/// kEstimateBlock elements, those behind the row's end 0.
 template <class T>
 struct Padded {
-  alignas(64) T values[kEstimateBlock];
+  const T* values;
+  alignas(64) T copy[kEstimateBlock];  // Of a block that is not whole.
 
-  Padded(const T* from, int n) {
-    if (n == kEstimateBlock) {
-      __builtin_memcpy(values, from, sizeof values);
-      return;
-    }
-    __builtin_memset(values, 0, sizeof values);
-    __builtin_memcpy(values, from, static_cast<std::size_t>(n) * sizeof(T));
+  Padded(const T* from, int n) : values(from) {
+    if (n == kEstimateBlock) return;
+    __builtin_memset(copy, 0, sizeof copy);
+    __builtin_memcpy(copy, from, static_cast<std::size_t>(n) * sizeof(T));
+    values = copy;
   }
+  Padded(const Padded&) = delete;
+  Padded& operator=(const Padded&) = delete;
 };
 
 }  // namespace

@@ -50,6 +50,7 @@ const KernelTable kTable = {
     .look_up = &look_up,
     .exponentials_row = &exponentials_row,
     .quotient_row = &quotient_row,
+    .quotient_columns = &quotient_columns,
     .code_moments = &code_moments,
     .normalize_row = &normalize_row,
     .blend_rows = &blend_rows,

@@ -73,8 +73,10 @@ void centre_pairs(const void* q_even, const void* q_odd, DType dtype, std::int64
 void look_up(const void* q_x, DType x_dtype, std::int64_t count, const void* table, DType y_dtype, void* q_y);
 std::uint64_t exponentials_row(const void* q, DType q_dtype, std::int64_t count, const std::uint32_t* table,
                                std::int64_t table_size, std::uint32_t* e);
-void quotient_row(const std::uint32_t* e, std::int64_t count, const Quotient& factor, const CodeTarget& target,
-                  void* q);
+void quotient_row(const std::uint32_t* e, std::int64_t count, std::uint64_t sum, const Quotient& factor,
+                  const CodeTarget& target, void* q);
+void quotient_columns(const std::uint32_t* e, std::int64_t rows, std::int64_t columns, const std::uint64_t* sums,
+                      const Quotient& factor, const CodeTarget& target, void* q, std::int64_t q_stride);
 CodeMoments code_moments(const void* q, DType q_dtype, std::int64_t count);
 void normalize_row(const void* q_x, DType x_dtype, std::int64_t count, const NormalizedRow& row,
                    const std::int32_t* gamma, const std::int64_t* beta, AffineStep step, const CodeTarget& target,

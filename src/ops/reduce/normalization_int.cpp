@@ -104,7 +104,7 @@ void normalize_runs(const IntNormPlan& plan, const kernels::NormalizedRow& row, 
     ++entry;
     const NormRun run = {row, plan.gamma[at], plan.beta[at]};
     if constexpr (sizeof(T) == 1) {
-      if (plan.run > 512) {
+      if (plan.run > 256) {
         normalize_by_table(plan, run, x, plan.run, y);
         continue;
       }

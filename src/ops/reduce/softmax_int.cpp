@@ -44,39 +44,6 @@ class Codes {
   std::int64_t q_max_;
 };
 
-/// An even number that many numerators below 2^61 are divided by.
-template <class U>
-struct Denominator {
-  U value;
-  U half;
-  std::uint64_t inverse = 0;  ///< floor((2^64 - 1) / value); unused at 128 bits.
-
-  Denominator() = default;
-  explicit Denominator(U denominator) : value(denominator), half(denominator / 2) {
-    if constexpr (sizeof(U) == 8) inverse = ~std::uint64_t{0} / denominator;
-  }
-
-  U quotient(U numerator) const {
-    if constexpr (sizeof(U) == 8) {
-      // inverse > 2^64 / value - 1, so before it is cut the guess is low by less than numerator / 2^64 < 1.
-      const auto guess = static_cast<std::uint64_t>(static_cast<Uint128>(numerator) * inverse >> 64);
-      return guess + (numerator - guess * value >= value ? 1U : 0U);
-    } else {
-      return numerator / value;
-    }
-  }
-};
-
-/// numerator / denominator rounded to nearest. With 64 bits the sum below stays under 2^61 + 2^63.
-template <class U>
-std::int64_t rounded_quotient(U numerator, const Denominator<U>& denominator, numerics::Rounding rounding) {
-  const U raised = numerator + denominator.half;
-  const U rounded = denominator.quotient(raised);
-  const bool odd_tie =
-      rounding == numerics::Rounding::kHalfEven && (rounded & 1) != 0 && rounded * denominator.value == raised;
-  return static_cast<std::int64_t>(rounded) - (odd_tie ? 1 : 0);
-}
-
 /// What a group of up to kColumns columns, side by side in memory, needs beside the codes.
 constexpr std::int64_t kColumns = 64;
 struct Columns {
@@ -95,8 +62,9 @@ void scan_row(const IntSoftmaxRows& rows, const T* x, Columns& columns) {
   columns.sum[0] = sum;
 }
 
-template <class T>
-void scan_columns(const IntSoftmaxRows& rows, const T* x, std::int64_t count, Columns& columns) {
+/// `store(i, c, e)` is given each exponential.
+template <class T, class Store>
+void scan_columns(const IntSoftmaxRows& rows, const T* x, std::int64_t count, Columns& columns, const Store& store) {
   std::copy_n(x, count, columns.largest.begin());
   std::fill_n(columns.sum.begin(), count, 0);
   for (std::int64_t i = 1; i < rows.extent; ++i) {
@@ -109,7 +77,9 @@ void scan_columns(const IntSoftmaxRows& rows, const T* x, std::int64_t count, Co
     const T* row = x + i * rows.inner;
     for (std::int64_t c = 0; c < count; ++c) {
       const auto at = static_cast<std::size_t>(c);
-      columns.sum[at] += codes.exponential(columns.largest[at] - row[c]);
+      const std::uint64_t e = codes.exponential(columns.largest[at] - row[c]);
+      columns.sum[at] += e;
+      store(i, c, e);
     }
   }
 }
@@ -132,7 +102,7 @@ void run_columns(const IntSoftmaxRows& rows, const KernelIo& io, const Start& st
     if (rows.inner == 1) {
       scan_row(rows, x, columns);
     } else {
-      scan_columns(rows, x, count, columns);
+      scan_columns(rows, x, count, columns, [](std::int64_t, std::int64_t, std::uint64_t) {});
     }
     for (std::size_t c = 0; c < static_cast<std::size_t>(count); ++c) started[c] = start(columns.sum[c]);
     for (std::int64_t i = 0; i < rows.extent; ++i, x += rows.inner, y += rows.inner) {
@@ -152,40 +122,47 @@ void run_typed(const IntSoftmaxRows& rows, const KernelIo& io, const Start& star
   });
 }
 
-template <class U>
-void run_softmax_columns(const IntSoftmaxPlan& plan, const KernelIo& io) {
-  const Codes codes(plan.rows);
-  const auto start = [&](std::uint64_t sum) { return Denominator<U>(static_cast<U>(sum) << plan.shift); };
-  const auto value = [codes, multiplier = std::uint64_t{plan.multiplier}, rounding = plan.rows.rounding](
-                         const Denominator<U>& denominator, std::int32_t distance) {
-    const U numerator = codes.exponential(distance) * multiplier;
-    return codes.on_grid(rounded_quotient<U>(numerator, denominator, rounding));
-  };
-  run_typed(plan.rows, io, start, value);
+kernels::CodeTarget target_of(const IntSoftmaxRows& rows) {
+  return {rows.zero_point, rows.q_min, rows.q_max, rows.rounding, rows.y_dtype};
 }
 
-/// Along the last axis. Scratch: the exponentials of a row.
-void run_softmax_rows(const IntSoftmaxPlan& plan, const KernelIo& io) {
+/// Scratch: the exponentials of kColumns columns, row by row.
+template <class T, class Y>
+void run_softmax_columns(const IntSoftmaxPlan& plan, const KernelIo& io) {
+  static_assert(kColumns <= kernels::kMostQuotientColumns);
   const IntSoftmaxRows& rows = plan.rows;
-  if (rows.extent == 0) return;
-  const kernels::CodeTarget target = {rows.zero_point, rows.q_min, rows.q_max, rows.rounding, rows.y_dtype};
-  const std::int64_t x_bytes = rows.extent * static_cast<std::int64_t>(size_in_bytes(rows.x_dtype));
-  const std::int64_t y_bytes = rows.extent * static_cast<std::int64_t>(size_in_bytes(rows.y_dtype));
-  auto* e = reinterpret_cast<std::uint32_t*>(io.scratch.data());
-  const auto table_size = static_cast<std::int64_t>(rows.exponentials.size()) - 1;
-  const Share share = share_of(io, rows.outer);
-  for (std::int64_t r = share.begin; r < share.end; ++r) {
-    const std::byte* x = io.inputs[0].bytes + r * x_bytes;
-    const std::uint64_t sum =
-        kernels::exponentials_row(x, rows.x_dtype, rows.extent, rows.exponentials.data(), table_size, e);
-    kernels::quotient_row(e, rows.extent, {plan.multiplier, sum, plan.shift}, target,
-                          io.outputs[0].bytes + r * y_bytes);
+  auto* exponentials = reinterpret_cast<std::uint32_t*>(io.scratch.data());
+  Columns columns;
+  const std::int64_t groups = (rows.inner + kColumns - 1) / kColumns;
+  const Share share = share_of(io, rows.outer * groups);
+  for (std::int64_t g = share.begin; g < share.end; ++g) {
+    const std::int64_t first = g % groups * kColumns;
+    const std::int64_t offset = g / groups * rows.extent * rows.inner + first;
+    const std::int64_t count = std::min(kColumns, rows.inner - first);
+    scan_columns(rows, io.inputs[0].data<T>() + offset, count, columns,
+                 [exponentials, count](std::int64_t i, std::int64_t c, std::uint64_t e) {
+                   exponentials[i * count + c] = static_cast<std::uint32_t>(e);
+                 });
+    kernels::quotient_columns(exponentials, rows.extent, count, columns.sum.data(), {plan.multiplier, plan.shift},
+                              target_of(rows), io.outputs[0].data<Y>() + offset, rows.inner);
   }
 }
 
-/// True if extent * 2^30 * 2^shift < 2^64.
-bool fits_64_bits(const IntSoftmaxPlan& plan) {
-  return std::bit_width(static_cast<std::uint64_t>(plan.rows.extent)) + 30 + plan.shift <= 64;
+/// Along the last axis. Scratch: the exponentials of a row.
+template <class T, class Y>
+void run_softmax_rows(const IntSoftmaxPlan& plan, const KernelIo& io) {
+  const IntSoftmaxRows& rows = plan.rows;
+  const kernels::CodeTarget target = target_of(rows);
+  auto* exponentials = reinterpret_cast<std::uint32_t*>(io.scratch.data());
+  const auto table_size = static_cast<std::int64_t>(rows.exponentials.size()) - 1;
+  const Share share = share_of(io, rows.outer);
+  for (std::int64_t r = share.begin; r < share.end; ++r) {
+    const std::uint64_t sum =
+        kernels::exponentials_row(io.inputs[0].data<T>() + r * rows.extent, rows.x_dtype, rows.extent,
+                                  rows.exponentials.data(), table_size, exponentials);
+    kernels::quotient_row(exponentials, rows.extent, sum, {plan.multiplier, plan.shift}, target,
+                          io.outputs[0].data<Y>() + r * rows.extent);
+  }
 }
 
 void run_log_softmax(const IntLogSoftmaxPlan& plan, const KernelIo& io) {
@@ -222,19 +199,18 @@ std::int64_t log2_q32(std::uint64_t x) {
 }
 
 Prepared prepare_int_softmax(IntSoftmaxPlan plan) {
-  const bool along_last_axis = plan.rows.inner == 1;
-  const std::size_t scratch_bytes =
-      along_last_axis ? static_cast<std::size_t>(plan.rows.extent) * sizeof(std::uint32_t) : 0;
+  const std::int64_t scratch_columns = std::min(plan.rows.inner, kColumns);
+  const auto scratch_bytes = static_cast<std::size_t>(plan.rows.extent * scratch_columns) * sizeof(std::uint32_t);
   plan.rows.exponentials.push_back(0);  // What the kernel reads for all behind the table's end.
   const auto shared = std::make_shared<const IntSoftmaxPlan>(std::move(plan));
-  const auto run = [shared, along_last_axis](const KernelIo& io) -> Result<void> {
-    if (along_last_axis) {
-      run_softmax_rows(*shared, io);
-    } else if (fits_64_bits(*shared)) {
-      run_softmax_columns<std::uint64_t>(*shared, io);
-    } else {
-      run_softmax_columns<Uint128>(*shared, io);
-    }
+  const auto run = [shared](const KernelIo& io) -> Result<void> {
+    if (shared->rows.extent == 0) return {};
+    visit_code_type(shared->rows.x_dtype, [&]<class T>() {
+      visit_code_type(shared->rows.y_dtype, [&]<class Y>() {
+        if (shared->rows.inner == 1) return run_softmax_rows<T, Y>(*shared, io);
+        run_softmax_columns<T, Y>(*shared, io);
+      });
+    });
     return {};
   };
   return {.run = run, .scratch_bytes = scratch_bytes, .clamps = true, .splits = true};

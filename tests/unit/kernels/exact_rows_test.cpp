@@ -99,16 +99,31 @@ GuardedCodes any_codes(std::mt19937& rng, DType dtype, std::int64_t count) {
 
 class ExactRowsOnEachIsa : public EachIsa {
  protected:
-  void expect_quotients(const std::vector<std::uint32_t>& e, const Quotient& factor, const CodeTarget& target) {
+  // As a row, and as rows of columns whose sums differ.
+  void expect_quotients(const std::vector<std::uint32_t>& e, std::uint64_t sum, const Quotient& factor,
+                        const CodeTarget& target) {
     const auto count = static_cast<std::int64_t>(e.size());
-    GuardedCodes q(target.dtype, count);
-    table().quotient_row(e.data(), count, factor, target, q.bytes.data());
-    const Int128 denominator = static_cast<Int128>(factor.sum) << factor.shift;
-    for (std::int64_t i = 0; i < count; ++i) {
+    const auto expected = [&](std::int64_t i, std::uint64_t divisor) {
       const Int128 numerator = static_cast<Int128>(e[static_cast<std::size_t>(i)]) * factor.multiplier;
-      ASSERT_EQ(q.at(i), oracle_code(numerator, denominator, target, ties_)) << e[static_cast<std::size_t>(i)];
-    }
+      return oracle_code(numerator, static_cast<Int128>(divisor) << factor.shift, target, ties_);
+    };
+    GuardedCodes q(target.dtype, count);
+    table().quotient_row(e.data(), count, sum, factor, target, q.bytes.data());
+    for (std::int64_t i = 0; i < count; ++i) ASSERT_EQ(q.at(i), expected(i, sum)) << "element " << i;
     ASSERT_TRUE(q.guard_is_whole());
+
+    const std::int64_t columns = std::min<std::int64_t>(count, 1 + count % 64);
+    const std::int64_t rows = count / columns;
+    const std::int64_t stride = columns + 3;
+    std::vector<std::uint64_t> sums(64);
+    for (std::size_t c = 0; c < sums.size(); ++c) sums[c] = sum + c * (sum / 8);
+    GuardedCodes turned(target.dtype, (rows - 1) * stride + columns);
+    table().quotient_columns(e.data(), rows, columns, sums.data(), factor, target, turned.bytes.data(), stride);
+    for (std::int64_t i = 0; i < rows * columns; ++i) {
+      const std::int64_t c = i % columns;
+      ASSERT_EQ(turned.at(i / columns * stride + c), expected(i, sums[static_cast<std::size_t>(c)])) << "element " << i;
+    }
+    ASSERT_TRUE(turned.guard_is_whole());
   }
 
   struct Affine {
@@ -161,10 +176,10 @@ TEST_P(ExactRowsOnEachIsa, QuotientsMatchTheFormula) {
     const int bits = static_cast<int>(rng() % 31);
     for (std::uint32_t& value : e) value = static_cast<std::uint32_t>(pick(rng, 0, std::int64_t{1} << bits));
     Quotient factor;
-    factor.sum = static_cast<std::uint64_t>(pick(rng, std::int64_t{1} << 30, std::int64_t{1} << (30 + rng() % 32)));
+    const std::int64_t sum = pick(rng, std::int64_t{1} << 30, std::int64_t{1} << (30 + rng() % 28));
     factor.multiplier = static_cast<std::uint32_t>(rng() % 20 == 0 ? 0 : pick(rng, 1 << 30, 0x7FFFFFFF));
     factor.shift = static_cast<int>(rng() % 4 == 0 ? pick(rng, 1, 62) : pick(rng, 10, 30));
-    expect_quotients(e, factor, any_target(rng));
+    expect_quotients(e, static_cast<std::uint64_t>(sum), factor, any_target(rng));
     if (HasFatalFailure()) return;
   }
 }
@@ -177,7 +192,7 @@ TEST_P(ExactRowsOnEachIsa, QuotientTiesFollowTheRule) {
     for (std::uint32_t i = 0; i < 40; ++i) {
       for (const std::uint32_t off : {0U, 1U, 2U}) e.push_back(((2 * i + 1) << (shift - 1)) + off - 1);
     }
-    for (int round = 0; round < 12; ++round) expect_quotients(e, {1U << 30, 1U << 30, shift}, any_target(rng));
+    for (int round = 0; round < 12; ++round) expect_quotients(e, 1U << 30, {1U << 30, shift}, any_target(rng));
   }
   EXPECT_GT(ties_, 10000);
 }

@@ -160,7 +160,9 @@ TEST(SoftmaxFixed, RunsInPlace) {
   Tensor x = code_tensor(*c.x, c.x_shape, codes);
   const std::vector<ConstView> inputs{x.view()};
   const std::vector<MutableView> outputs{x.mutable_view()};
-  ASSERT_TRUE(lowered->form.prepared.run(KernelIo{inputs, outputs, {}}).ok());
+  Tensor scratch(TensorType{DType::kUint8, {static_cast<std::int64_t>(lowered->form.prepared.scratch_bytes)}});
+  const std::span<std::byte> bytes(scratch.mutable_bytes(), lowered->form.prepared.scratch_bytes);
+  ASSERT_TRUE(lowered->form.prepared.run(KernelIo{inputs, outputs, bytes}).ok());
   EXPECT_EQ(codes_of(x), softmax_oracle(c, 1, codes));
 }
 

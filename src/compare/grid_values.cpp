@@ -172,6 +172,36 @@ ErrorSums errors_of(const ConstView& reference, const ConstView& other, const En
   return sums;
 }
 
+ErrorsOfTwo errors_of_two(const ConstView& reference, const ConstView& first, const ConstView& second,
+                          const Encoding* encoding, const Encoding* clipping, std::int64_t* num_clipped) {
+  const bool same_type = first.dtype() == second.dtype() && has_short_codes(first.dtype());
+  if (encoding != nullptr && encoding->is_per_tensor() && same_type) {
+    const QuantParams& p = encoding->params().front();
+    const std::int64_t count = reference.num_elements();
+    const bool clips_pieces = clipping != nullptr && clipping->is_per_tensor();
+    std::int64_t clipped = clipping == nullptr || clips_pieces ? 0 : count_clipped(reference, *clipping);
+    kernels::ErrorLanes first_lanes;
+    kernels::ErrorLanes second_lanes;
+    alignas(64) float first_piece[kPieceSize];
+    alignas(64) float second_piece[kPieceSize];
+    for (std::int64_t done = 0; done < count; done += kPieceSize) {
+      const std::int64_t size = std::min(kPieceSize, count - done);
+      const std::int64_t offset = code_bytes(first.dtype(), done);
+      const float* expected = reference.data<float>() + done;
+      dequantize_run_of(first.bytes + offset, first.dtype(), size, p, first_piece);
+      dequantize_run_of(second.bytes + offset, first.dtype(), size, p, second_piece);
+      kernels::add_errors_of_two(expected, first_piece, second_piece, size, first_lanes, second_lanes);
+      if (clips_pieces) clipped += count_clipped_run({expected, static_cast<std::size_t>(size)}, *clipping, 0);
+    }
+    const ErrorsOfTwo errors{sums_of_lanes(first_lanes, count), sums_of_lanes(second_lanes, count)};
+    if (errors.first.is_valid()) {
+      if (num_clipped != nullptr) *num_clipped += clipped;
+      return errors;
+    }
+  }
+  return {errors_of(reference, first, encoding, clipping, num_clipped), errors_of(reference, second, encoding)};
+}
+
 OffBy off_by(const ConstView& codes, const ConstView& real, const Encoding& encoding) {
   OffBy counts{};
   if (!has_short_codes(codes.dtype())) {

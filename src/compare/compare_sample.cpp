@@ -39,7 +39,8 @@ class SampleComparison {
   }
 
  private:
-  using Look = void (SampleComparison::*)(const exec::Tapped&, const ReferenceRun&);
+  struct Follower;
+  using Look = void (SampleComparison::*)(const Follower&, const ReferenceRun&);
 
   /// A run that is compared with the reference.
   struct Follower {
@@ -48,13 +49,15 @@ class SampleComparison {
     Look look = nullptr;
     bool reads_codes = false;             ///< Those that `other` leaves, which therefore goes first.
     std::optional<exec::Tapped> at = {};  ///< Where it stands, not looked at yet.
+    /// A second run of the same Program, at the same tensor, which is isolated. May be null.
+    exec::Executor* isolated = nullptr;
+    std::optional<exec::Tapped> isolated_at = {};
   };
 
   struct Runs {
     exec::Executor* reference = nullptr;
     Follower other;
     std::optional<Follower> simulated;
-    std::optional<Follower> isolated;
   };
 
   void clear() {
@@ -76,7 +79,7 @@ class SampleComparison {
     if (!reference.ok()) return reference.error();
     const Result<exec::Executor*> other = started(*request_.other.session, worker, kOther);
     if (!other.ok()) return other.error();
-    Runs runs{*reference, {*other, kOther, &SampleComparison::compare_tensor}, std::nullopt, std::nullopt};
+    Runs runs{*reference, {*other, kOther, &SampleComparison::compare_tensor}, std::nullopt};
     if (request_.simulated != nullptr) {
       const Result<exec::Executor*> simulated = started(*request_.simulated, worker, kSimulated);
       if (!simulated.ok()) return simulated.error();
@@ -86,7 +89,7 @@ class SampleComparison {
       const Result<exec::Executor*> isolated =
           started(*request_.other.session, request_.num_threads + worker, kIsolated);
       if (!isolated.ok()) return isolated.error();
-      runs.isolated = {*isolated, kIsolated, &SampleComparison::feed_reference};
+      runs.other.isolated = *isolated;
     }
     return runs;
   }
@@ -95,7 +98,6 @@ class SampleComparison {
   Result<void> run_in_step(Runs& runs) {
     std::vector<Follower*> followers{&runs.other};
     if (runs.simulated) followers.push_back(&*runs.simulated);
-    if (runs.isolated) followers.push_back(&*runs.isolated);
     std::vector<exec::Executor*> readers;
     for (const Follower* follower : followers) readers.push_back(follower->executor);
     for (std::size_t w = 0; w < watched_.layers.size(); ++w) {
@@ -107,27 +109,36 @@ class SampleComparison {
       if (!advanced.ok()) return advanced.error().at(kReference);
       more = *advanced;
       for (Follower* follower : followers) {
-        if (Result<void> caught = catch_up(reference, *follower); !caught.ok())
-          return caught.error().at(follower->name);
+        if (Result<void> caught = catch_up(reference, *follower); !caught.ok()) return caught;
       }
     }
+    return {};
+  }
+
+  /// To the follower's next tensor, or its end.
+  static Result<void> advance(Follower& follower) {
+    Result<std::optional<exec::Tapped>> next = follower.executor->advance();
+    if (!next.ok()) return next.error().at(follower.name);
+    follower.at = *next;
+    if (follower.isolated == nullptr) return {};
+    next = follower.isolated->advance();
+    if (!next.ok()) return next.error().at(kIsolated);
+    follower.isolated_at = *next;
     return {};
   }
 
   Result<void> catch_up(ReferenceRun& reference, Follower& follower) {
     for (;;) {
       if (!follower.at) {
-        Result<std::optional<exec::Tapped>> next = follower.executor->advance();
-        if (!next.ok()) return next.error();
-        if (!*next) return {};
-        follower.at = **next;
+        if (Result<void> advanced = advance(follower); !advanced.ok()) return advanced;
+        if (!follower.at) return {};
       }
       bool waits = false;
       watched_.for_each_of_other(follower.at->value, [&](std::size_t w) {
         waits = waits || !reference.is_past(w) || (follower.reads_codes && !work_.told[w]);
       });
       if (waits) return {};
-      (this->*follower.look)(*follower.at, reference);
+      (this->*follower.look)(follower, reference);
       watched_.for_each_of_other(follower.at->value, [&](std::size_t w) { reference.read(w); });
       follower.at.reset();
     }
@@ -145,20 +156,35 @@ class SampleComparison {
     return encoding != nullptr && check_fits(*encoding, shape).ok() ? encoding : nullptr;
   }
 
-  void compare_tensor(const exec::Tapped& tapped, const ReferenceRun& reference) {
+  void compare_tensor(const Follower& other, const ReferenceRun& reference) {
+    const exec::Tapped& tapped = *other.at;
+    const exec::Tapped* isolated = other.isolated_at ? &*other.isolated_at : nullptr;
     watched_.for_each_of_other(tapped.value, [&](std::size_t w) {
       work_.told[w] = true;
       const ConstView expected = reference.values(w);
       TensorTally& tally = work_.main.watched[w];
       if (expected.present() && expected.shape() != tapped.view.shape()) ++tally.unlike;
-      if (!comparable(tapped, expected)) return;
-      const Encoding* clipping = fitting_encoding(w, tapped.view.shape());
-      tally.sums.add(errors_of(expected, tapped.view, tapped.encoding, clipping, &tally.clipped));
-      if (request_.simulated != nullptr && tapped.encoding != nullptr) work_.codes[w] = Tensor::copy_of(tapped.view);
+      const bool compares = comparable(tapped, expected);
+      const bool compares_isolated = isolated != nullptr && comparable(*isolated, expected);
+      const Encoding* clipping = compares ? fitting_encoding(w, tapped.view.shape()) : nullptr;
+      if (compares && compares_isolated) {
+        const ErrorsOfTwo errors =
+            errors_of_two(expected, tapped.view, isolated->view, tapped.encoding, clipping, &tally.clipped);
+        tally.sums.add(errors.first);
+        tally.isolated.add(errors.second);
+      } else if (compares) {
+        tally.sums.add(errors_of(expected, tapped.view, tapped.encoding, clipping, &tally.clipped));
+      } else if (compares_isolated) {
+        tally.isolated.add(errors_of(expected, isolated->view, isolated->encoding));
+      }
+      if (compares && request_.simulated != nullptr && tapped.encoding != nullptr)
+        work_.codes[w] = Tensor::copy_of(tapped.view);
     });
+    if (isolated != nullptr) feed_reference(*isolated, reference);
   }
 
-  void compare_simulated(const exec::Tapped& tapped, const ReferenceRun& reference) {
+  void compare_simulated(const Follower& simulated, const ReferenceRun& reference) {
+    const exec::Tapped& tapped = *simulated.at;
     watched_.for_each_of_other(tapped.value, [&](std::size_t w) {
       const Tensor codes = std::exchange(work_.codes[w], Tensor());
       const ConstView expected = reference.values(w);
@@ -171,13 +197,9 @@ class SampleComparison {
     });
   }
 
-  void feed_reference(const exec::Tapped& tapped, const ReferenceRun& reference) {
-    watched_.for_each_of_other(tapped.value, [&](std::size_t w) {
-      const ConstView expected = reference.values(w);
-      if (!comparable(tapped, expected)) return;
-      work_.main.watched[w].isolated.add(errors_of(expected, tapped.view, tapped.encoding));
-    });
-    // A tensor without grid stays as the layer made it: it is inside a layer, not between two.
+  /// Overwrites a tensor of the isolated run. One without grid stays as the layer made it: it is inside a layer, not
+  /// between two.
+  void feed_reference(const exec::Tapped& tapped, const ReferenceRun& reference) const {
     watched_.for_each_of_other(tapped.value, [&](std::size_t w) {
       const Encoding* encoding =
           tapped.encoding != nullptr ? tapped.encoding : fitting_encoding(w, tapped.view.shape());

@@ -96,21 +96,27 @@ void for_each_piece_of(std::span<const float> values, Use&& use) {
   }
 }
 
-/// How many of `count` codes are how far from those of `other`.
+/// How many of `count` codes are how far from those of `other`. Differences and counts are as narrow as the codes of a
+/// piece allow, so that many share a register.
 template <class T>
 void count_distances(const T* codes, const T* other, std::int64_t count, OffBy& counts) {
-  // Distances from which a class begins; the one of 0 is what the others leave.
-  constexpr std::int64_t kFrom[kNumOffByClasses] = {0, 1, 2, 3, 5, 9};
-  std::int64_t reaching[kNumOffByClasses + 1] = {};
-  reaching[0] = count;
-  for (std::size_t k = 1; k < kNumOffByClasses; ++k) {
-    for (std::int64_t i = 0; i < count; ++i) {
-      const auto distance = std::abs(static_cast<std::int64_t>(codes[i]) - static_cast<std::int64_t>(other[i]));
-      reaching[k] += distance >= kFrom[k] ? 1 : 0;
+  using Wide =
+      std::conditional_t<sizeof(T) == 1, std::int16_t, std::conditional_t<sizeof(T) == 2, std::int32_t, std::int64_t>>;
+  static_assert(kPieceSize <= std::numeric_limits<std::int16_t>::max());
+  constexpr Wide kFrom[kNumOffByClasses] = {0, 1, 2, 3, 5, 9};  // Where each class begins.
+  std::int64_t reaching = count;
+  for (std::size_t k = 0; k < kNumOffByClasses; ++k) {
+    Wide beyond = 0;  // As far as the next class begins, or farther.
+    const std::int64_t num_left = k + 1 < kNumOffByClasses && reaching > 0 ? count : 0;
+    const Wide next = kFrom[std::min(k + 1, kNumOffByClasses - 1)];
+    for (std::int64_t i = 0; i < num_left; ++i) {
+      const auto difference = static_cast<Wide>(static_cast<Wide>(codes[i]) - static_cast<Wide>(other[i]));
+      const auto distance = static_cast<Wide>(difference < 0 ? -difference : difference);
+      beyond = static_cast<Wide>(beyond + (distance >= next ? 1 : 0));
     }
-    if (reaching[k] == 0) break;
+    counts[k] += reaching - beyond;
+    reaching = beyond;
   }
-  for (std::size_t k = 0; k < kNumOffByClasses; ++k) counts[k] += reaching[k] - reaching[k + 1];
 }
 
 template <class F>
@@ -164,6 +170,36 @@ ErrorSums errors_of(const ConstView& reference, const ConstView& other, const En
   });
   if (num_clipped != nullptr) *num_clipped += clipped;
   return sums;
+}
+
+ErrorsOfTwo errors_of_two(const ConstView& reference, const ConstView& first, const ConstView& second,
+                          const Encoding* encoding, const Encoding* clipping, std::int64_t* num_clipped) {
+  const bool same_type = first.dtype() == second.dtype() && has_short_codes(first.dtype());
+  if (encoding != nullptr && encoding->is_per_tensor() && same_type) {
+    const QuantParams& p = encoding->params().front();
+    const std::int64_t count = reference.num_elements();
+    const bool clips_pieces = clipping != nullptr && clipping->is_per_tensor();
+    std::int64_t clipped = clipping == nullptr || clips_pieces ? 0 : count_clipped(reference, *clipping);
+    kernels::ErrorLanes first_lanes;
+    kernels::ErrorLanes second_lanes;
+    alignas(64) float first_piece[kPieceSize];
+    alignas(64) float second_piece[kPieceSize];
+    for (std::int64_t done = 0; done < count; done += kPieceSize) {
+      const std::int64_t size = std::min(kPieceSize, count - done);
+      const std::int64_t offset = code_bytes(first.dtype(), done);
+      const float* expected = reference.data<float>() + done;
+      dequantize_run_of(first.bytes + offset, first.dtype(), size, p, first_piece);
+      dequantize_run_of(second.bytes + offset, first.dtype(), size, p, second_piece);
+      kernels::add_errors_of_two(expected, first_piece, second_piece, size, first_lanes, second_lanes);
+      if (clips_pieces) clipped += count_clipped_run({expected, static_cast<std::size_t>(size)}, *clipping, 0);
+    }
+    const ErrorsOfTwo errors{sums_of_lanes(first_lanes, count), sums_of_lanes(second_lanes, count)};
+    if (errors.first.is_valid()) {
+      if (num_clipped != nullptr) *num_clipped += clipped;
+      return errors;
+    }
+  }
+  return {errors_of(reference, first, encoding, clipping, num_clipped), errors_of(reference, second, encoding)};
 }
 
 OffBy off_by(const ConstView& codes, const ConstView& real, const Encoding& encoding) {

@@ -29,6 +29,16 @@ std::int64_t count_clipped(const ConstView& real, const Encoding& encoding);
 ErrorSums errors_of(const ConstView& reference, const ConstView& other, const Encoding* encoding,
                     const Encoding* clipping = nullptr, std::int64_t* num_clipped = nullptr);
 
+/// What errors_of() says of two tensors beside one reference. Both hold codes on `encoding`, or real numbers.
+struct ErrorsOfTwo {
+  ErrorSums first;
+  ErrorSums second;
+};
+/// In one pass over all three where the grid is one of the whole tensor. `clipping` and `num_clipped`: as in
+/// errors_of().
+ErrorsOfTwo errors_of_two(const ConstView& reference, const ConstView& first, const ConstView& second,
+                          const Encoding* encoding, const Encoding* clipping, std::int64_t* num_clipped);
+
 /// Distances between `codes` and the codes of `real` per (Q1), in steps.
 /// Requires: as count_clipped(); both have the same shape, and `codes` the grid's storage type.
 OffBy off_by(const ConstView& codes, const ConstView& real, const Encoding& encoding);

@@ -5,8 +5,6 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/error_sums.hpp"
-
 namespace halfstep::compare {
 namespace {
 
@@ -34,14 +32,11 @@ void add_nonfinite(std::span<const float> reference, std::span<const float> othe
 
 }  // namespace
 
-ErrorSums sums_of_pieces(const ForEachPiece& for_each_piece) {
-  kernels::ErrorLanes lanes;
-  ErrorSums sums;
-  for_each_piece([&](std::span<const float> reference, std::span<const float> other) {
-    const auto count = static_cast<std::int64_t>(reference.size());
-    kernels::add_errors(reference.data(), other.data(), count, lanes);
-    sums.count += count;
-  });
+// Squares of finite float32 values do not overflow in double.
+bool ErrorSums::is_valid() const { return std::isfinite(reference_squared) && std::isfinite(other_squared); }
+
+ErrorSums sums_of_lanes(const kernels::ErrorLanes& lanes, std::int64_t count) {
+  ErrorSums sums{.count = count};
   for (int lane = 0; lane < kernels::ErrorLanes::kCount; ++lane) {
     sums.reference_squared += lanes.reference_squared[lane];
     sums.other_squared += lanes.other_squared[lane];
@@ -49,9 +44,19 @@ ErrorSums sums_of_pieces(const ForEachPiece& for_each_piece) {
     sums.error_squared += lanes.error_squared[lane];
     sums.max_abs_error = std::max(sums.max_abs_error, lanes.max_abs_error[lane]);
   }
-  // Squares of finite float32 values do not overflow in double.
-  if (std::isfinite(sums.reference_squared) && std::isfinite(sums.other_squared)) return sums;
-  ErrorSums slow{.count = sums.count};
+  return sums;
+}
+
+ErrorSums sums_of_pieces(const ForEachPiece& for_each_piece) {
+  kernels::ErrorLanes lanes;
+  std::int64_t count = 0;
+  for_each_piece([&](std::span<const float> reference, std::span<const float> other) {
+    kernels::add_errors(reference.data(), other.data(), static_cast<std::int64_t>(reference.size()), lanes);
+    count += static_cast<std::int64_t>(reference.size());
+  });
+  const ErrorSums sums = sums_of_lanes(lanes, count);
+  if (sums.is_valid()) return sums;
+  ErrorSums slow{.count = count};
   for_each_piece(
       [&](std::span<const float> reference, std::span<const float> other) { add_nonfinite(reference, other, slow); });
   return slow;

@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "kernels/error_sums.hpp"
+
 namespace halfstep::compare {
 
 /// Sums over pairs (reference, other) from which every error measure follows;
@@ -25,6 +27,9 @@ struct ErrorSums {
   void add(std::span<const float> reference, std::span<const float> other);
   void add(const ErrorSums& more);
 
+  /// False if NaN or infinities were added up by kernels, which makes nonsense of some sums.
+  bool is_valid() const;
+
   /// 10 log10(sum reference^2 / sum error^2). +infinity without any error,
   /// -infinity if the reference is all zero and the other is not.
   double sqnr_db() const;
@@ -37,6 +42,9 @@ struct ErrorSums {
 using AddPiece = std::function<void(std::span<const float> reference, std::span<const float> other)>;
 /// Calls its argument for the pieces of a tensor in order, all but the last a multiple of 8 pairs long.
 using ForEachPiece = std::function<void(const AddPiece&)>;
+
+/// The sums of `count` pairs that kernels added up.
+ErrorSums sums_of_lanes(const kernels::ErrorLanes& lanes, std::int64_t count);
 
 /// What ErrorSums::add() makes of all pieces together. Goes over them once; twice if they hold NaN or infinities.
 ErrorSums sums_of_pieces(const ForEachPiece& for_each_piece);

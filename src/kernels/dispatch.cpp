@@ -104,6 +104,11 @@ void add_errors(const float* reference, const float* other, std::int64_t count, 
   active_table().add_errors(reference, other, count, lanes);
 }
 
+void add_errors_of_two(const float* reference, const float* first, const float* second, std::int64_t count,
+                       ErrorLanes& first_lanes, ErrorLanes& second_lanes) {
+  active_table().add_errors_of_two(reference, first, second, count, first_lanes, second_lanes);
+}
+
 std::int64_t count_outside(const float* x, std::int64_t count, float lowest, float highest) {
   return active_table().count_outside(x, count, lowest, highest);
 }

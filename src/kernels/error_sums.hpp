@@ -22,6 +22,10 @@ struct ErrorLanes {
 /// Requires: a multiple of 8 pairs in all earlier calls for these lanes.
 void add_errors(const float* reference, const float* other, std::int64_t count, ErrorLanes& lanes);
 
+/// add_errors() of `first` and of `second`, to the bit; faster than both where registers hold all sums.
+void add_errors_of_two(const float* reference, const float* first, const float* second, std::int64_t count,
+                       ErrorLanes& first_lanes, ErrorLanes& second_lanes);
+
 /// How many of x[i] are not in [lowest, highest]. NaN is not.
 std::int64_t count_outside(const float* x, std::int64_t count, float lowest, float highest);
 

@@ -37,6 +37,7 @@ struct KernelTable {
   void (*quantize_codes)(const float*, std::int64_t, float, std::int32_t, GridBounds, DType, void*);
   void (*dequantize_codes)(const void*, DType, std::int64_t, float, std::int32_t, float*);
   void (*add_errors)(const float*, const float*, std::int64_t, ErrorLanes&);
+  void (*add_errors_of_two)(const float*, const float*, const float*, std::int64_t, ErrorLanes&, ErrorLanes&);
   std::int64_t (*count_outside)(const float*, std::int64_t, float, float);
   FiniteSums (*minmax_sum)(const float*, std::int64_t);
   std::int64_t (*dyadic_bin_counts)(const float*, std::int64_t, int, std::int64_t, std::int64_t, std::uint32_t*);

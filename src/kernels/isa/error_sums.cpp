@@ -1,10 +1,11 @@
 // error_sums.cpp: squares, products and differences of two tensors in one pass.
 //
 // Cost: for eight pairs in AVX-512 two conversions to double, three fused additions, a difference, its size and its
-// square, the sum of these and the largest size: 10 operations, of which two start in a cycle. They bind as long as
-// both tensors come from the second-level cache. Products of two float32 values are exact in double, so a fused
-// addition gives the bits of a multiplication and an addition, and processors without it the same ones; the square of a
-// difference is rounded, and so is never fused.
+// square, the sum of these and the largest size: 10 operations. Each sum is a chain, though, and the latency of a fused
+// addition, four cycles, binds as long as both tensors come from the second-level cache; two tensors beside one
+// reference are two sets of chains at once and cost little more than one. Products of two float32 values are exact in
+// double, so a fused addition gives the bits of a multiplication and an addition, and processors without it the same
+// ones; the square of a difference is rounded, and so is never fused.
 #include "kernels/isa/variant.hpp"
 
 #if defined(__AVX2__)
@@ -74,18 +75,20 @@ struct Sums {
   Doubles error_squared[kParts];
   Doubles max_abs_error[kParts];
 
+  void add(int part, Doubles r, Doubles o) {
+    const Doubles error = size_of(o - r);
+    reference_squared[part] = add_product(r, r, reference_squared[part]);
+    other_squared[part] = add_product(o, o, other_squared[part]);
+    product[part] = add_product(r, o, product[part]);
+    error_squared[part] += error * error;
+    max_abs_error[part] = larger(error, max_abs_error[part]);
+  }
+
   // For ErrorLanes::kCount pairs.
   void add(const float* reference, const float* other) {
 #pragma GCC unroll 4
     for (int part = 0; part < kParts; ++part) {
-      const Doubles r = load_wide(reference + part * kLanes);
-      const Doubles o = load_wide(other + part * kLanes);
-      const Doubles error = size_of(o - r);
-      reference_squared[part] = add_product(r, r, reference_squared[part]);
-      other_squared[part] = add_product(o, o, other_squared[part]);
-      product[part] = add_product(r, o, product[part]);
-      error_squared[part] += error * error;
-      max_abs_error[part] = larger(error, max_abs_error[part]);
+      add(part, load_wide(reference + part * kLanes), load_wide(other + part * kLanes));
     }
   }
 };
@@ -111,6 +114,26 @@ void add_errors(const float* reference, const float* other, std::int64_t count, 
     sums.add(last_reference, last_other);
   }
   __builtin_memcpy(static_cast<void*>(&lanes), &sums, sizeof sums);
+}
+
+void add_errors_of_two(const float* reference, const float* first, const float* second, std::int64_t count,
+                       ErrorLanes& first_lanes, ErrorLanes& second_lanes) {
+  std::int64_t done = 0;
+#if defined(__AVX512F__)
+  Sums first_sums;
+  Sums second_sums;
+  __builtin_memcpy(&first_sums, &first_lanes, sizeof first_sums);
+  __builtin_memcpy(&second_sums, &second_lanes, sizeof second_sums);
+  for (; done + kLanes <= count; done += kLanes) {
+    const Doubles r = load_wide(reference + done);
+    first_sums.add(0, r, load_wide(first + done));
+    second_sums.add(0, r, load_wide(second + done));
+  }
+  __builtin_memcpy(static_cast<void*>(&first_lanes), &first_sums, sizeof first_sums);
+  __builtin_memcpy(static_cast<void*>(&second_lanes), &second_sums, sizeof second_sums);
+#endif
+  HALFSTEP_ISA::add_errors(reference + done, first + done, count - done, first_lanes);
+  HALFSTEP_ISA::add_errors(reference + done, second + done, count - done, second_lanes);
 }
 
 std::int64_t count_outside(const float* x, std::int64_t count, float lowest, float highest) {

@@ -26,6 +26,7 @@ const KernelTable kTable = {
     .quantize_codes = &quantize_codes,
     .dequantize_codes = &dequantize_codes,
     .add_errors = &add_errors,
+    .add_errors_of_two = &add_errors_of_two,
     .count_outside = &count_outside,
     .minmax_sum = &minmax_sum,
     .dyadic_bin_counts = &dyadic_bin_counts,

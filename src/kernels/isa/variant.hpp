@@ -39,6 +39,8 @@ void quantize_codes(const float* x, std::int64_t count, float scale, std::int32_
                     DType q_dtype, void* q);
 void dequantize_codes(const void* q, DType q_dtype, std::int64_t count, float scale, std::int32_t zero_point, float* y);
 void add_errors(const float* reference, const float* other, std::int64_t count, ErrorLanes& lanes);
+void add_errors_of_two(const float* reference, const float* first, const float* second, std::int64_t count,
+                       ErrorLanes& first_lanes, ErrorLanes& second_lanes);
 std::int64_t count_outside(const float* x, std::int64_t count, float lowest, float highest);
 FiniteSums minmax_sum(const float* x, std::int64_t count);
 std::int64_t dyadic_bin_counts(const float* x, std::int64_t count, int log2_width, std::int64_t first_bin,

@@ -42,11 +42,17 @@ TEST_P(ErrorSumsOnEachIsa, TheBitsOfPlainLoopsForEveryLength) {
     }
     ErrorLanes lanes;
     // In two calls, the first a multiple of eight pairs.
-    const std::int64_t first = count / 16 * 8;
-    table().add_errors(reference.data(), other.data(), first, lanes);
-    table().add_errors(reference.data() + first, other.data() + first, count - first, lanes);
+    const std::int64_t half = count / 16 * 8;
+    table().add_errors(reference.data(), other.data(), half, lanes);
+    table().add_errors(reference.data() + half, other.data() + half, count - half, lanes);
     const ErrorLanes expected = plain_lanes(reference, other);
     EXPECT_EQ(std::memcmp(&lanes, &expected, sizeof lanes), 0) << count;
+    ErrorLanes first;
+    ErrorLanes same;
+    table().add_errors_of_two(reference.data(), other.data(), reference.data(), count, first, same);
+    const ErrorLanes expected_same = plain_lanes(reference, reference);
+    EXPECT_EQ(std::memcmp(&first, &expected, sizeof first), 0) << count;
+    EXPECT_EQ(std::memcmp(&same, &expected_same, sizeof same), 0) << count;
   }
 }
 

@@ -5,31 +5,28 @@
 //
 // Cost of 3x3 windows with stride 2, for 16 outputs: 6 loads and 6 comparisons fold 32 columns, 2 loads, shuffles and
 // stores split them, 3 loads and comparisons and one store make the outputs; the load ports bind.
+#include "kernels/isa/float16.hpp"
 #include "kernels/isa/variant.hpp"
 #include "kernels/pool_scratch.hpp"
 
 namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
 
-constexpr std::int64_t kLanes = 16;  // More than a register has on some instruction sets: the compiler takes several.
-typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
+constexpr std::int64_t kLanes = 16;
 typedef double Doubles __attribute__((vector_size(64)));
 typedef float Eight __attribute__((vector_size(32)));
 
-template <class V>
-inline V load(const float* from) {
-  V v;
+inline Eight load_8(const float* from) {
+  Eight v;
   __builtin_memcpy(&v, from, sizeof v);
   return v;
 }
 
-inline void store(Floats v, float* to) { __builtin_memcpy(to, &v, sizeof v); }
-
-inline Floats larger(Floats a, Floats b) { return b > a ? b : a; }  // Keeps `a` where `b` is NaN.
+inline Sixteen larger(Sixteen a, Sixteen b) { return b > a ? b : a; }  // Keeps `a` where `b` is NaN.
 
 // folded[x] = the largest of `rows` rows, `stride` apart, in column x.
 void fold_rows(const float* from, std::int64_t rows, std::int64_t stride, std::int64_t width, float* folded) {
-  const Floats lowest = -__builtin_inff() - Floats{};
+  const Sixteen lowest = spread_16(-__builtin_inff());
   if (width < kLanes) {
     for (std::int64_t x = 0; x < width; ++x) {
       float best = -__builtin_inff();
@@ -40,18 +37,18 @@ void fold_rows(const float* from, std::int64_t rows, std::int64_t stride, std::i
   }
   for (std::int64_t x = 0; x < width; x += kLanes) {
     if (x > width - kLanes) x = width - kLanes;  // The last vector overlaps the one before.
-    Floats best = lowest;
-    for (std::int64_t r = 0; r < rows; ++r) best = larger(best, load<Floats>(from + r * stride + x));
-    store(best, folded + x);
+    Sixteen best = lowest;
+    for (std::int64_t r = 0; r < rows; ++r) best = larger(best, load_16(from + r * stride + x));
+    store_16(best, folded + x);
   }
 }
 
 // Even and odd columns of 2 * count folded ones; `count` is a multiple of kLanes.
 void split_columns(const float* folded, std::int64_t count, float* even, float* odd) {
   for (std::int64_t x = 0; x < count; x += kLanes) {
-    const Floats a = load<Floats>(folded + 2 * x), b = load<Floats>(folded + 2 * x + kLanes);
-    store(__builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), even + x);
-    store(__builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31), odd + x);
+    const Sixteen a = load_16(folded + 2 * x), b = load_16(folded + 2 * x + kLanes);
+    store_16(even_of(a, b), even + x);
+    store_16(odd_of(a, b), odd + x);
   }
 }
 
@@ -60,13 +57,13 @@ template <int S>
 void fold_columns(const float* const* parity, std::int64_t taps, std::int64_t count, float* out) {
   for (std::int64_t x = 0; x < count; x += kLanes) {
     if (x > count - kLanes && count >= kLanes) x = count - kLanes;
-    Floats best = -__builtin_inff() - Floats{};
-    for (std::int64_t k = 0; k < taps; ++k) best = larger(best, load<Floats>(parity[k % S] + x + k / S));
+    Sixteen best = spread_16(-__builtin_inff());
+    for (std::int64_t k = 0; k < taps; ++k) best = larger(best, load_16(parity[k % S] + x + k / S));
     if (count >= kLanes) {
-      store(best, out + x);
+      store_16(best, out + x);
     } else {
       float lanes[kLanes];
-      store(best, lanes);
+      store_16(best, lanes);
       for (std::int64_t i = 0; i < count; ++i) out[i] = lanes[i];
     }
   }
@@ -78,7 +75,7 @@ void sum_rows(const float* x, std::int64_t count, double* sums) {
   Doubles lanes[kRows] = {};
   std::int64_t i = 0;
   for (; i + 8 <= count; i += 8) {
-    for (int r = 0; r < kRows; ++r) lanes[r] += __builtin_convertvector(load<Eight>(x + r * count + i), Doubles);
+    for (int r = 0; r < kRows; ++r) lanes[r] += __builtin_convertvector(load_8(x + r * count + i), Doubles);
   }
   for (int r = 0; r < kRows; ++r) {
     double l[8];

@@ -13,6 +13,7 @@
 // is one load and one store an input, and saves every tap its test for the border and, with stride 2, a shuffle. More
 // than kMaxTaps taps go in several passes over the outputs, each of which reads and writes them once more.
 #include "kernels/depthwise_plan.hpp"
+#include "kernels/isa/depthwise_rows.hpp"
 #include "kernels/isa/float16.hpp"
 #include "kernels/isa/variant.hpp"
 
@@ -238,6 +239,7 @@ void sum_rows_of_nine(const BandRows& b, std::int64_t rows, bool is_plain_3x3) {
 }  // namespace
 
 void depthwise(const Depthwise& d, float* scratch) {
+  if (depthwise_by_rows(d)) return;
   const DepthwisePlan plan = plan_depthwise(d);
   const std::int64_t num_taps = d.kernel_h * d.kernel_w;
   float* planes = scratch;

@@ -19,6 +19,7 @@
 #include "kernels/pool.hpp"
 #include "kernels/quantize.hpp"
 #include "kernels/requantize.hpp"
+#include "kernels/winograd.hpp"
 
 namespace halfstep::kernels {
 
@@ -30,6 +31,8 @@ struct KernelTable {
   void (*depthwise)(const Depthwise&, float*);
   void (*conv)(const Conv&, float*);
   void (*max_pool)(const MaxPool&, void*);
+  void (*winograd)(const Conv&, const float*, std::int64_t, std::int64_t, float*);
+  void (*max_pool)(const MaxPool&, float*);
   void (*row_means)(const float*, std::int64_t, std::int64_t, float*);
   void (*quantize_dequantize)(const float*, float*, std::int64_t, float, std::int32_t, GridBounds);
   void (*quantize_dequantize_per_channel)(const float*, float*, std::int64_t, std::int64_t, std::int64_t, const float*,

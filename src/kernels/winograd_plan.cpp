@@ -12,6 +12,8 @@ constexpr std::int64_t kVector = 16;
 // Each input element is transformed once for all output channels, each output once for all input channels.
 constexpr std::int64_t kMinWinogradInputs = 8;
 constexpr std::int64_t kMinWinogradOutputs = 32;
+// With few tiles to share them, reading the transformed weights takes as long as plain sums.
+constexpr std::int64_t kMinWinogradOutputsEach = 400;
 // The transformed weights are four times as large; beyond this they come from memory each time.
 constexpr std::int64_t kMaxTransformedFloats = 1024 * 1024;
 constexpr std::int64_t kMaxWinogradScratch = 4 * 1024 * 1024;  // Floats.
@@ -44,24 +46,28 @@ WinogradPlan plan_winograd(const Conv& c) {
   WinogradPlan plan;
   plan.tiles_h = (c.out_h + 3) / 4;
   plan.tiles_w = (c.out_w + 3) / 4;
-  plan.tile_stride = round_to_vectors(plan.num_tiles() - plan.tiles_w + round_to_vectors(plan.tiles_w));
+  plan.num_tiles = plan.tiles_h * (plan.tiles_w + 1);
+  plan.tile_stride = round_to_vectors(plan.num_tiles);
+  plan.input_step = c.in_channels * plan.tile_stride + kVector;
+  plan.product_step = kWinogradRows * plan.tile_stride + kVector;
   plan.rows = 4 * plan.tiles_h + 2;
-  plan.phase_floats = round_to_vectors(plan.tiles_w) + kVector;
+  plan.line_floats = 4 * round_to_vectors(plan.tiles_w + 1);
+  plan.copied_columns = std::min(c.in_w, plan.line_floats - c.pad_left);
+  // The last vector of tiles reads one row of tiles and one tile further; a row of a plane is written in whole vectors.
+  plan.plane_floats = plan.tile_stride + round_to_vectors(plan.tiles_w + 2) + kVector;
   return plan;
 }
 
 std::size_t winograd_scratch_bytes(const Conv& c) {
-  const WinogradPlan plan = plan_winograd(c);
-  const std::int64_t floats =
-      36 * (c.in_channels + kWinogradRows) * plan.tile_stride + plan.rows * 4 * plan.phase_floats;
-  return static_cast<std::size_t>(floats) * sizeof(float);
+  return static_cast<std::size_t>(plan_winograd(c).num_floats()) * sizeof(float);
 }
 
 bool suits_winograd(const Conv& c) {
   const bool is_plain = c.kernel_h == 3 && c.kernel_w == 3 && c.stride_h == 1 && c.stride_w == 1 && c.dilation_h == 1 &&
                         c.dilation_w == 1;
   if (!is_plain || c.in_channels < kMinWinogradInputs || c.out_channels < kMinWinogradOutputs) return false;
-  if (c.out_h < 8 || c.out_w < 8 || c.out_h > 1024 || c.out_w > 1024) return false;
+  if (c.pad_left > 2 || c.pad_top > 2) return false;
+  if (c.out_h * c.out_w < kMinWinogradOutputsEach || c.out_h > 1024 || c.out_w > 1024) return false;
   if (c.in_channels > kMaxTransformedFloats / 36 / c.out_channels) return false;
   return winograd_scratch_bytes(c) / sizeof(float) <= static_cast<std::size_t>(kMaxWinogradScratch);
 }

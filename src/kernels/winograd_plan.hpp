@@ -5,17 +5,25 @@
 
 namespace halfstep::kernels {
 
-/// Scratch holds the transformed input, [36][in_channels][tile_stride]; the products of one group of output channels,
-/// [36][kWinogradRows][tile_stride]; and one channel of the padded input, split by column modulo 4:
-/// [rows][4][phase_floats].
+/// Tiles are numbered row by row, with one more in each row that means nothing: so the neighbours of a vector of tiles
+/// are vectors, too. Scratch holds, in this order,
+/// - the transformed input, 36 times [in_channels][tile_stride], input_step floats apart;
+/// - the products of a group of output channels, 36 times [kWinogradRows][tile_stride], product_step floats apart;
+/// - one padded row of the input, line_floats;
+/// - one channel of the padded input as 16 planes: element t of plane i * 4 + j is row i, column j of tile t.
 struct WinogradPlan {
   std::int64_t tiles_h = 0;
-  std::int64_t tiles_w = 0;
-  std::int64_t tile_stride = 0;   ///< Tiles, and room for whole vectors from the first tile of the last row on.
-  std::int64_t rows = 0;          ///< Of the padded input.
-  std::int64_t phase_floats = 0;  ///< Of one row and phase, a multiple of 16.
+  std::int64_t tiles_w = 0;         ///< Without the one that means nothing.
+  std::int64_t num_tiles = 0;       ///< With those.
+  std::int64_t tile_stride = 0;     ///< A multiple of 16.
+  std::int64_t input_step = 0;      ///< No multiple of 4096 bytes: the 36 would meet in one set of the cache.
+  std::int64_t product_step = 0;    ///< The same.
+  std::int64_t rows = 0;            ///< Of the padded input.
+  std::int64_t line_floats = 0;     ///< A multiple of 64.
+  std::int64_t copied_columns = 0;  ///< Of the input's width: what a line has room for.
+  std::int64_t plane_floats = 0;    ///< A multiple of 16.
 
-  std::int64_t num_tiles() const { return tiles_h * tiles_w; }
+  std::int64_t num_floats() const { return 36 * (input_step + product_step) + line_floats + 16 * plane_floats; }
 };
 
 WinogradPlan plan_winograd(const Conv& args);

@@ -202,7 +202,7 @@ Result<std::optional<ops::Prepared>> simulated_product(const ops::OpDef& op, con
   const Tensor weights = centred(w->codes ? *w->codes : quantize(**real_w, w->encoding), w->encoding);
   const std::vector<const TensorType*> types{&*steps.fact(node.inputs[0]).type, &weights.type()};
   const std::vector<const Tensor*> values{nullptr, &weights};
-  Result<ops::Prepared> inner = op.lower_float(ops::LowerArgs{{bare, types, values}, {&output, 1}});
+  Result<ops::Prepared> inner = op.lower_float(ops::LowerArgs{{bare, types, values}, {&output, 1}, true});
   if (!inner.ok()) return inner.error();
 
   const auto x_elements = static_cast<std::size_t>(types[0]->shape.num_elements());

@@ -50,6 +50,8 @@ struct Inferred {
 /// The operands of a node as lower_float() sees them: infer()'s, and the output types.
 struct LowerArgs : NodeArgs {
   std::span<const TensorType> outputs;
+  /// Sums of products must be plain ones: integers, as long as they fit a float, stay exact.
+  bool needs_plain_sums = false;
 };
 
 /// The row of an operator; nullptr if it is unknown.

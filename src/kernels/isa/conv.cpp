@@ -8,6 +8,7 @@
 // each output channel with AVX-512: a tenth of the arithmetic for 32 output channels. A matrix of columns in memory
 // costs that copy twice, and a test for the border each time.
 #include "kernels/conv_plan.hpp"
+#include "kernels/isa/float16.hpp"
 #include "kernels/isa/gemm_panel.hpp"
 #include "kernels/isa/variant.hpp"
 
@@ -21,16 +22,6 @@ inline void copy_vector(const float* from, float* to) {
   Floats v;
   __builtin_memcpy(&v, from, sizeof v);
   __builtin_memcpy(to, &v, sizeof v);
-}
-
-void copy_strided(const float* __restrict from, float* __restrict to, std::int64_t count, std::int64_t stride) {
-  if (stride == 1) {
-    for (std::int64_t j = 0; j < count; ++j) to[j] = from[j];
-  } else if (stride == 2) {
-    for (std::int64_t j = 0; j < count; ++j) to[j] = from[2 * j];
-  } else {
-    for (std::int64_t j = 0; j < count; ++j) to[j] = from[j * stride];
-  }
 }
 
 void set_to_zero(float* x, std::int64_t count) {

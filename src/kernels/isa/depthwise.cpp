@@ -5,11 +5,16 @@
 // plane for each remainder modulo s. Rows keep their padding, so the band is one
 // long row, and each tap is a constant offset into it.
 //
+// Outputs of nine taps whose rows fill vectors are stored where they belong; others are summed over the whole band, the
+// padding's columns included, and copied from there.
+//
 // Cost: a vector of outputs takes one load and one multiply-add a tap and one store, weights and bounds staying in
 // registers: nine taps are nine loads against nine multiply-adds, so the load ports bind, not the arithmetic. The copy
 // is one load and one store an input, and saves every tap its test for the border and, with stride 2, a shuffle. More
 // than kMaxTaps taps go in several passes over the outputs, each of which reads and writes them once more.
 #include "kernels/depthwise_plan.hpp"
+#include "kernels/isa/depthwise_rows.hpp"
+#include "kernels/isa/float16.hpp"
 #include "kernels/isa/variant.hpp"
 
 namespace halfstep::kernels::HALFSTEP_ISA {
@@ -26,9 +31,6 @@ constexpr int kLanes = 4;
 #endif
 static_assert(kDepthwiseSlack % kLanes == 0);
 typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
-typedef float Four __attribute__((vector_size(16)));
-typedef float Eight __attribute__((vector_size(32)));
-
 template <class V>
 inline V load(const float* from) {
   V v;
@@ -69,9 +71,7 @@ void sum_taps(const float* const* taps, const float* weights, float bias, Bounds
     Floats sum = kFirst ? start : load<Floats>(out + i);
 #pragma GCC unroll 9
     for (int t = 0; t < T; ++t) sum += w[t] * load<Floats>(p[t] + i);
-    sum = sum < low ? low : sum;  // False for NaN, which passes.
-    sum = high < sum ? high : sum;
-    store(sum, out + i);
+    store(at_most(at_least(sum, low), high), out + i);
   }
 }
 
@@ -105,31 +105,6 @@ std::int64_t first_at_least(std::int64_t bound, std::int64_t origin, std::int64_
   return bound > origin ? (bound - origin + stride - 1) / stride : 0;
 }
 
-// Rows are often a few elements long: the last vector overlaps the one before
-// instead of leaving a remainder.
-inline void copy_row(const float* __restrict from, float* __restrict to, std::int64_t count) {
-  if (count >= 8) {
-    for (std::int64_t j = 0; j + 8 < count; j += 8) store(load<Eight>(from + j), to + j);
-    store(load<Eight>(from + count - 8), to + count - 8);
-  } else if (count >= 4) {
-    const Four last = load<Four>(from + count - 4);
-    store(load<Four>(from), to);
-    store(last, to + count - 4);
-  } else {
-    for (std::int64_t j = 0; j < count; ++j) to[j] = from[j];
-  }
-}
-
-void gather_row(const float* __restrict from, float* __restrict to, std::int64_t count, std::int64_t stride) {
-  if (stride == 1) {
-    copy_row(from, to, count);
-  } else if (stride == 2) {
-    for (std::int64_t j = 0; j < count; ++j) to[j] = from[2 * j];
-  } else {
-    for (std::int64_t j = 0; j < count; ++j) to[j] = from[j * stride];
-  }
-}
-
 void set_zero(float* x, std::int64_t count) {
   for (std::int64_t j = 0; j < count; ++j) x[j] = 0.0F;
 }
@@ -155,7 +130,7 @@ void copy_band(const Depthwise& d, const DepthwisePlan& plan, const float* image
       for (std::int64_t r = 0; r < rows; ++r, to += plan.row_size) {
         const std::int64_t y = top + r * d.stride_h;
         if (y >= 0 && y < d.in_h) {
-          gather_row(from + y * d.in_w, to, end - begin, d.stride_w);
+          copy_strided(from + y * d.in_w, to, end - begin, d.stride_w);
         } else {
           set_zero(to, end - begin);
         }
@@ -180,9 +155,91 @@ void sum_channel(const float* planes, const std::int64_t* offsets, std::int64_t 
   }
 }
 
+// One output channel's rows from a band.
+struct BandRows {
+  const float* planes;
+  const std::int64_t* offsets;
+  std::int64_t row_size;
+  const float* filter;
+  float bias;
+  Bounds bounds;
+  float* out;
+  std::int64_t out_w;
+};
+
+// Rows [first, first + R) of a 3x3 filter with stride and dilation 1: each row of inputs is loaded once for the three
+// rows of outputs that read it, so that the arithmetic binds. Sums in the order of the taps, as sum_taps() does.
+template <int R>
+void sum_rows_3x3(const BandRows& b, std::int64_t first) {
+  Floats w[9];
+#pragma GCC unroll 9
+  for (int t = 0; t < 9; ++t) w[t] = spread(b.filter[t]);
+  const Floats low = spread(b.bounds.low);
+  const Floats high = spread(b.bounds.high);
+  const float* from = b.planes + first * b.row_size;
+  float* out = b.out + first * b.out_w;
+  for (std::int64_t x = 0; x < b.out_w; x += kLanes) {
+    if (x > b.out_w - kLanes) x = b.out_w - kLanes;  // The last vector overlaps the one before.
+    Floats sums[R];
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) sums[r] = spread(b.bias);
+#pragma GCC unroll 6
+    for (int i = 0; i < R + 2; ++i) {
+      const float* row = from + i * b.row_size + x;
+      const Floats left = load<Floats>(row), middle = load<Floats>(row + 1), right = load<Floats>(row + 2);
+#pragma GCC unroll 4
+      for (int r = 0; r < R; ++r) {
+        const int ky = i - r;
+        if (ky < 0 || ky > 2) continue;
+        sums[r] += w[3 * ky] * left;
+        sums[r] += w[3 * ky + 1] * middle;
+        sums[r] += w[3 * ky + 2] * right;
+      }
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) store(at_most(at_least(sums[r], low), high), out + r * b.out_w + x);
+  }
+}
+
+// Rows [first, last) of any filter of nine taps.
+void sum_plain_rows(const BandRows& b, std::int64_t first, std::int64_t last) {
+  const float* p[9];
+  Floats w[9];
+#pragma GCC unroll 9
+  for (int t = 0; t < 9; ++t) {
+    p[t] = b.planes + b.offsets[t];
+    w[t] = spread(b.filter[t]);
+  }
+  const Floats low = spread(b.bounds.low);
+  const Floats high = spread(b.bounds.high);
+  const Floats start = spread(b.bias);
+  for (std::int64_t row = first; row < last; ++row) {
+    float* out = b.out + row * b.out_w;
+    const std::int64_t from = row * b.row_size;
+    for (std::int64_t x = 0; x < b.out_w; x += kLanes) {
+      if (x > b.out_w - kLanes) x = b.out_w - kLanes;
+      Floats sum = start;
+#pragma GCC unroll 9
+      for (int t = 0; t < 9; ++t) sum += w[t] * load<Floats>(p[t] + from + x);
+      store(at_most(at_least(sum, low), high), out + x);
+    }
+  }
+}
+
+constexpr int kBlockRows = kLanes == 16 ? 4 : 2;  // As the registers allow, beside nine weights.
+
+void sum_rows_of_nine(const BandRows& b, std::int64_t rows, bool is_plain_3x3) {
+  std::int64_t row = 0;
+  if (is_plain_3x3) {
+    for (; row + kBlockRows <= rows; row += kBlockRows) sum_rows_3x3<kBlockRows>(b, row);
+  }
+  sum_plain_rows(b, row, rows);
+}
+
 }  // namespace
 
 void depthwise(const Depthwise& d, float* scratch) {
+  if (depthwise_by_rows(d)) return;
   const DepthwisePlan plan = plan_depthwise(d);
   const std::int64_t num_taps = d.kernel_h * d.kernel_w;
   float* planes = scratch;
@@ -190,6 +247,8 @@ void depthwise(const Depthwise& d, float* scratch) {
   // The taps' offsets into the planes, behind the floats.
   auto* offsets = reinterpret_cast<std::int64_t*>(scratch + plan.num_floats);
   plan_tap_offsets(d, plan, offsets);
+  const bool is_plain_3x3 = d.kernel_h == 3 && d.kernel_w == 3 && d.stride_h == 1 && d.stride_w == 1 &&
+                            d.dilation_h == 1 && d.dilation_w == 1;
   set_zero(planes, plan.num_planes * plan.plane_size + kDepthwiseSlack);
   for (std::int64_t channel = 0; channel < d.channels; ++channel) {
     const float* image = d.input + channel * d.in_h * d.in_w;
@@ -198,11 +257,17 @@ void depthwise(const Depthwise& d, float* scratch) {
       copy_band(d, plan, image, first, rows + plan.h.max_shift, planes);
       for (std::int64_t o = channel * d.multiplier; o < (channel + 1) * d.multiplier; ++o) {
         const float bias = d.bias != nullptr ? d.bias[o] : 0.0F;
+        float* out = d.output + (o * d.out_h + first) * d.out_w;
+        if (num_taps == 9 && d.out_w >= kLanes) {
+          sum_rows_of_nine(
+              {planes, offsets, plan.row_size, d.filter + o * 9, bias, {d.clamp_min, d.clamp_max}, out, d.out_w}, rows,
+              is_plain_3x3);
+          continue;
+        }
         sum_channel(planes, offsets, num_taps, d.filter + o * num_taps, bias, {d.clamp_min, d.clamp_max}, sums,
                     rows * plan.row_size);
-        float* out = d.output + (o * d.out_h + first) * d.out_w;
         for (std::int64_t r = 0; r < rows; ++r) {
-          copy_row(sums + r * plan.row_size, out + r * d.out_w, d.out_w);
+          copy_16(sums + r * plan.row_size, out + r * d.out_w, d.out_w);
         }
       }
     }

@@ -19,6 +19,7 @@ const KernelTable kTable = {
     .gemm = &gemm,
     .depthwise = &depthwise,
     .conv = &conv,
+    .winograd = &winograd,
     .max_pool = &max_pool,
     .row_means = &row_means,
     .quantize_dequantize = &quantize_dequantize,

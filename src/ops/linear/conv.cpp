@@ -3,10 +3,13 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
+#include <vector>
 
 #include "kernels/depthwise.hpp"
 #include "kernels/gemm.hpp"
 #include "kernels/im2col.hpp"
+#include "kernels/winograd.hpp"
 #include "ops/families.hpp"
 #include "ops/linear/conv_geometry.hpp"
 #include "ops/linear/conv_int.hpp"
@@ -165,6 +168,33 @@ Prepared by_panels(const ConvGeometry& g, const ClampBounds& clamp) {
           .splits = true};
 }
 
+// Constant 3x3 weights, transformed here once.
+Prepared by_tiles(const ConvGeometry& g, const ClampBounds& clamp, const Tensor& weight) {
+  kernels::Conv group = conv_args(g, clamp);
+  const std::int64_t group_floats = group.out_channels * group.in_channels * 9;
+  auto transformed = std::make_shared<std::vector<std::vector<float>>>();
+  for (std::int64_t i = 0; i < g.groups; ++i) {
+    group.weight = weight.data<float>() + i * group_floats;
+    transformed->push_back(kernels::transform_winograd_weight(group));
+  }
+  return {.run = [g, clamp, transformed](const KernelIo& io) -> Result<void> {
+            std::size_t index = 0;
+            for_each_group(g, io, group_product(g, clamp), [&](const float* x, const kernels::Gemm& product) {
+              kernels::Conv args = conv_args(g, clamp);
+              args.input = x;
+              args.bias = product.row_bias;
+              args.output = product.c;
+              const std::vector<float>& u = (*transformed)[index++ % transformed->size()];
+              const Share share = share_of(io, args.out_channels, kernels::kWinogradRows);
+              kernels::winograd(args, u.data(), share.begin, share.end, reinterpret_cast<float*>(io.scratch.data()));
+            });
+            return {};
+          },
+          .scratch_bytes = kernels::winograd_scratch_bytes(group),
+          .clamps = true,
+          .splits = true};
+}
+
 kernels::Depthwise depthwise_args(const ConvGeometry& g, const ClampBounds& clamp) {
   return {.channels = g.in_channels,
           .multiplier = g.out_channels / g.in_channels,
@@ -224,6 +254,8 @@ Result<Prepared> lower_conv(const LowerArgs& args) {
   }
   if (is_pointwise(g)) return pointwise(g, clamp);
   if (g.num_axes <= 2) {
+    const bool is_constant = args.value(1) != nullptr && !args.needs_plain_sums;
+    if (is_constant && kernels::suits_winograd(conv_args(g, clamp))) return by_tiles(g, clamp, *args.value(1));
     Prepared panels = by_panels(g, clamp);
     if (panels.scratch_bytes <= kMaxConvScratch) return panels;
   }

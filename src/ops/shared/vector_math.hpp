@@ -138,9 +138,21 @@ inline float log(float x) {
   return select(x < 0.0F, std::numeric_limits<float>::quiet_NaN(), not_negative);
 }
 
+namespace detail {
+
+/// e^x for x <= 0 or NaN, to the same bits as exp(x). As the result is no larger than 1, its power of two may be
+/// applied in one piece, 2^64 too large; the last multiplication rounds to a subnormal where the result is one.
+inline float exp_of_negative(float x) {
+  x = x < -104.0F ? -104.0F : x;
+  const ExpParts parts = exp_parts(x);
+  return (1.0F + parts.expm1_r) * power_of_two(parts.n + 64) * 0x1p-64F;
+}
+
+}  // namespace detail
+
 /// 1 / (1 + e^-x); relative error 4e-7 down to the smallest results.
 inline float sigmoid(float x) {
-  const float e = exp(-detail::abs(x));
+  const float e = detail::exp_of_negative(-detail::abs(x));
   const float numerator = select(x >= 0.0F, 1.0F, e);
   return numerator / (1.0F + e);
 }

@@ -73,13 +73,12 @@ void depthwise(const Depthwise& args, float* scratch) { active_table().depthwise
 
 void conv(const Conv& args, float* scratch) { active_table().conv(args, scratch); }
 
-void max_pool(const MaxPool& args, void* scratch) { active_table().max_pool(args, scratch); }
 void winograd(const Conv& args, const float* transformed, std::int64_t first_channel, std::int64_t last_channel,
               float* scratch) {
   active_table().winograd(args, transformed, first_channel, last_channel, scratch);
 }
 
-void max_pool(const MaxPool& args, float* scratch) { active_table().max_pool(args, scratch); }
+void max_pool(const MaxPool& args, void* scratch) { active_table().max_pool(args, scratch); }
 
 void row_means(const float* x, std::int64_t rows, std::int64_t count, float* y) {
   active_table().row_means(x, rows, count, y);

@@ -32,7 +32,6 @@ struct KernelTable {
   void (*conv)(const Conv&, float*);
   void (*max_pool)(const MaxPool&, void*);
   void (*winograd)(const Conv&, const float*, std::int64_t, std::int64_t, float*);
-  void (*max_pool)(const MaxPool&, float*);
   void (*row_means)(const float*, std::int64_t, std::int64_t, float*);
   void (*quantize_dequantize)(const float*, float*, std::int64_t, float, std::int32_t, GridBounds);
   void (*quantize_dequantize_per_channel)(const float*, float*, std::int64_t, std::int64_t, std::int64_t, const float*,

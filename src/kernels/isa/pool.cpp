@@ -5,9 +5,6 @@
 //
 // Cost of 3x3 windows with stride 2, for a vector of outputs: 6 loads and 6 comparisons fold two vectors of columns, 2
 // loads, shuffles and stores split them, 3 loads and comparisons and one store make the outputs; the load ports bind.
-// Cost of 3x3 windows with stride 2, for 16 outputs: 6 loads and 6 comparisons fold 32 columns, 2 loads, shuffles and
-// stores split them, 3 loads and comparisons and one store make the outputs; the load ports bind.
-#include "kernels/isa/float16.hpp"
 #include "kernels/isa/variant.hpp"
 #include "kernels/pool_scratch.hpp"
 
@@ -29,12 +26,6 @@ using Vector = typename VectorOf<T>::Type;
 template <class V, class T>
 inline V load(const T* from) {
   V v;
-constexpr std::int64_t kLanes = 16;
-typedef double Doubles __attribute__((vector_size(64)));
-typedef float Eight __attribute__((vector_size(32)));
-
-inline Eight load_8(const float* from) {
-  Eight v;
   __builtin_memcpy(&v, from, sizeof v);
   return v;
 }
@@ -80,33 +71,6 @@ void fold_rows(const T* from, std::int64_t rows, std::int64_t stride, std::int64
   for (std::int64_t x = 0; x < width; ++x) folded[x] = lowest<T>();
   for (std::int64_t r = 0; r < rows; ++r, from += stride) {
     for (std::int64_t x = 0; x < width; ++x) folded[x] = from[x] > folded[x] ? from[x] : folded[x];
-inline Sixteen larger(Sixteen a, Sixteen b) { return b > a ? b : a; }  // Keeps `a` where `b` is NaN.
-
-// folded[x] = the largest of `rows` rows, `stride` apart, in column x.
-void fold_rows(const float* from, std::int64_t rows, std::int64_t stride, std::int64_t width, float* folded) {
-  const Sixteen lowest = spread_16(-__builtin_inff());
-  if (width < kLanes) {
-    for (std::int64_t x = 0; x < width; ++x) {
-      float best = -__builtin_inff();
-      for (std::int64_t r = 0; r < rows; ++r) best = from[r * stride + x] > best ? from[r * stride + x] : best;
-      folded[x] = best;
-    }
-    return;
-  }
-  for (std::int64_t x = 0; x < width; x += kLanes) {
-    if (x > width - kLanes) x = width - kLanes;  // The last vector overlaps the one before.
-    Sixteen best = lowest;
-    for (std::int64_t r = 0; r < rows; ++r) best = larger(best, load_16(from + r * stride + x));
-    store_16(best, folded + x);
-  }
-}
-
-// Even and odd columns of 2 * count folded ones; `count` is a multiple of kLanes.
-void split_columns(const float* folded, std::int64_t count, float* even, float* odd) {
-  for (std::int64_t x = 0; x < count; x += kLanes) {
-    const Sixteen a = load_16(folded + 2 * x), b = load_16(folded + 2 * x + kLanes);
-    store_16(even_of(a, b), even + x);
-    store_16(odd_of(a, b), odd + x);
   }
 }
 
@@ -164,10 +128,8 @@ void fold_columns(const T* const* parity, std::int64_t taps, std::int64_t count,
     if (x > count - kLanes && count >= kLanes) x = count - kLanes;
     Vector<T> best = lowest<T>() - Vector<T>{};
     for (std::int64_t k = 0; k < taps; ++k) best = larger(best, load<Vector<T>>(parity[k % S] + x + k / S));
-    Sixteen best = spread_16(-__builtin_inff());
-    for (std::int64_t k = 0; k < taps; ++k) best = larger(best, load_16(parity[k % S] + x + k / S));
     if (count >= kLanes) {
-      store_16(best, out + x);
+      store(best, out + x);
     } else {
       store_some(best, count, out);
     }
@@ -197,9 +159,6 @@ void max_pool_of(const MaxPool& p, T* scratch) {
         T* parity[2] = {even, odd};
         fold_columns<2>(parity, p.kernel_w, p.out_w, out);
       }
-      float lanes[kLanes];
-      store_16(best, lanes);
-      for (std::int64_t i = 0; i < count; ++i) out[i] = lanes[i];
     }
   }
 }
@@ -210,7 +169,7 @@ void sum_rows(const float* x, std::int64_t count, double* sums) {
   Doubles lanes[kRows] = {};
   std::int64_t i = 0;
   for (; i + 8 <= count; i += 8) {
-    for (int r = 0; r < kRows; ++r) lanes[r] += __builtin_convertvector(load_8(x + r * count + i), Doubles);
+    for (int r = 0; r < kRows; ++r) lanes[r] += __builtin_convertvector(load<Eight>(x + r * count + i), Doubles);
   }
   for (int r = 0; r < kRows; ++r) {
     double l[8];

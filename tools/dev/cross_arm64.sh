@@ -4,7 +4,7 @@
 #   tools/dev/cross_arm64.sh
 #
 # Runs the golden vectors (fixed point with one thread) and the unit tests of the kernels, operators and executor: about
-# four minutes on two cores, one of them emulated. Installs Debian's cross compiler and qemu-user if they are missing.
+# five minutes on two cores, one of them emulated. Installs Debian's cross compiler and qemu-user if they are missing.
 # The libraries for arm64 are unpacked in build/arm64-root: installed, they would draw the machine's own along to their
 # versions. Where these packages cannot be had, it says so and exits with 0.
 set -euo pipefail

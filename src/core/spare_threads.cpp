@@ -1,7 +1,8 @@
 // spare_threads.cpp: threads that wait for parts of others' work.
 //
 // A part is often a few microseconds long: a thread that waits first spins, and sleeps only when nothing came for
-// longer than a run usually stays away.
+// longer than a run usually stays away. On a busy machine a lent thread may not be running at all: a part that it has
+// not begun is taken back, and a thread that kept its caller waiting is left alone for a while.
 #include "core/spare_threads.hpp"
 
 #include <atomic>
@@ -20,7 +21,9 @@ inline void relax() {
 #endif
 }
 
-enum State : int { kAway, kFree, kClaimed, kWorking, kClosed };
+constexpr int kSplitsToSkip = 256;  // After a thread was late.
+
+enum State : int { kAway, kFree, kClaimed, kOffered, kRunning, kClosed };
 
 /// Waits until `state` is none of kFree and kClaimed; returns what it is.
 int await_work(std::atomic<int>& state) {
@@ -36,12 +39,30 @@ int await_work(std::atomic<int>& state) {
   }
 }
 
+bool change(std::atomic<int>& state, int from, int to) {
+  return state.compare_exchange_strong(from, to, std::memory_order_acq_rel);
+}
+
+/// Waits while `state` is kRunning; false if that took longer than parts usually differ.
+bool await_part(const std::atomic<int>& state) {
+  for (int i = 0; state.load(std::memory_order_acquire) == kRunning; ++i) {
+    if (i < kSpins) {
+      relax();
+      continue;
+    }
+    while (state.load(std::memory_order_acquire) == kRunning) std::this_thread::yield();
+    return false;
+  }
+  return true;
+}
+
 thread_local SpareThreads* current_threads = nullptr;
 
 }  // namespace
 
 struct alignas(64) SpareThreads::Lent {
   std::atomic<int> state = kAway;
+  std::atomic<int> splits_to_skip = 0;
   const std::function<void(int, int)>* run = nullptr;  // These three are written while claimed.
   int part = 0;
   int num_parts = 1;
@@ -56,35 +77,38 @@ void SpareThreads::split(const std::function<void(int, int)>& run) {
   Lent* helpers[kMaxParts];
   int num_helpers = 0;
   for (int i = 0; i < num_threads_ && num_helpers + 1 < kMaxParts; ++i) {
-    int expected = kFree;
-    if (lent_[static_cast<std::size_t>(i)].state.compare_exchange_strong(expected, kClaimed,
-                                                                         std::memory_order_acquire)) {
-      helpers[num_helpers++] = &lent_[static_cast<std::size_t>(i)];
+    Lent& lent = lent_[static_cast<std::size_t>(i)];
+    if (lent.state.load(std::memory_order_relaxed) != kFree) continue;
+    if (const int skip = lent.splits_to_skip.load(std::memory_order_relaxed); skip > 0) {
+      lent.splits_to_skip.store(skip - 1, std::memory_order_relaxed);
+    } else if (change(lent.state, kFree, kClaimed)) {
+      helpers[num_helpers++] = &lent;
     }
   }
   for (int h = 0; h < num_helpers; ++h) {
     helpers[h]->run = &run;
     helpers[h]->part = h + 1;
     helpers[h]->num_parts = num_helpers + 1;
-    helpers[h]->state.store(kWorking, std::memory_order_release);
+    helpers[h]->state.store(kOffered, std::memory_order_release);
     helpers[h]->state.notify_one();
   }
   run(0, num_helpers + 1);
   for (int h = 0; h < num_helpers; ++h) {
-    // The other parts are about as long as this one.
-    for (int i = 0; helpers[h]->state.load(std::memory_order_acquire) == kWorking; ++i) {
-      i < kSpins ? relax() : std::this_thread::yield();
+    std::atomic<int>& state = helpers[h]->state;
+    if (change(state, kOffered, kClaimed)) {
+      run(h + 1, num_helpers + 1);
+    } else if (!await_part(state)) {
+      helpers[h]->splits_to_skip.store(kSplitsToSkip, std::memory_order_relaxed);
     }
-    int expected = kClaimed;
-    helpers[h]->state.compare_exchange_strong(expected, kFree, std::memory_order_release);
+    change(state, kClaimed, kFree);
   }
 }
 
 void SpareThreads::lend(int index) {
   Lent& mine = lent_[static_cast<std::size_t>(index)];
-  int expected = kAway;
-  if (!mine.state.compare_exchange_strong(expected, kFree, std::memory_order_release)) return;  // Closed.
-  while (await_work(mine.state) == kWorking) {
+  if (!change(mine.state, kAway, kFree)) return;  // Closed.
+  while (await_work(mine.state) != kClosed) {
+    if (!change(mine.state, kOffered, kRunning)) continue;
     (*mine.run)(mine.part, mine.num_parts);
     mine.state.store(kClaimed, std::memory_order_release);  // Until the one that claimed it has seen it.
   }

@@ -19,7 +19,8 @@ class SpareThreads {
   SpareThreads& operator=(const SpareThreads&) = delete;
 
   /// Calls run(part, num_parts) for every part: part 0 on the calling thread, one on each thread that is lent and free
-  /// right now. Returns when all are done. `run` must not throw, and must do the same whatever num_parts is.
+  /// right now, or on the calling thread where that one does not begin in time. Returns when all are done. `run` must
+  /// not throw, and must do the same whatever num_parts is.
   void split(const std::function<void(int part, int num_parts)>& run);
 
   /// Lends the calling thread, known as `index` in [0, num_threads), until close() is called.

@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "encoding/encoding_set.hpp"
+#include "encoding/grid_runs.hpp"
+#include "kernels/quantize.hpp"
 #include "numerics/factor.hpp"
 #include "ops/shared/fixed_codes.hpp"
 #include "ops/shared/fixed_support.hpp"
@@ -25,6 +27,21 @@ void requantize_run(const From* from, To* to, std::int64_t count, const ChannelB
   }
 }
 
+/// Calls f(offset, count, params) for the runs of elements on one grid, as far as they are this part's.
+template <class F>
+void for_each_run_of_part(const ops::KernelIo& io, const Encoding& encoding, F&& f) {
+  constexpr std::int64_t kGranule = 4096;
+  const Shape& shape = io.inputs[0].shape();
+  const ops::Share mine = ops::share_of(io, shape.num_elements(), kGranule);
+  for_each_grid_run(shape, encoding, [&](std::int64_t offset, std::int64_t count, std::size_t i) {
+    const std::int64_t begin = std::max(offset, mine.begin);
+    const std::int64_t end = std::min(offset + count, mine.end);
+    if (begin < end) f(begin, end - begin, encoding.params()[i]);
+  });
+}
+
+bool has_short_codes(const Encoding& encoding) { return size_in_bytes(storage_dtype(encoding.grid())) <= 2; }
+
 struct Runs {
   std::int64_t outer = 1;
   std::int64_t channels = 1;
@@ -42,8 +59,19 @@ Result<ops::FixedForm> quantize_step(const Encoding& encoding, const Shape& shap
   if (Result<void> fits = check_fits(encoding, shape); !fits.ok()) return fits.error();
   ops::FixedForm form;
   form.facts.kernel = "quantize";
+  form.prepared.splits = has_short_codes(encoding);
   form.prepared.run = [encoding](const ops::KernelIo& io) -> Result<void> {
-    quantize_into(io.inputs[0], encoding, io.outputs[0]);
+    if (!has_short_codes(encoding)) {
+      quantize_into(io.inputs[0], encoding, io.outputs[0]);
+      return {};
+    }
+    const DType dtype = io.outputs[0].dtype();
+    const kernels::GridBounds bounds{encoding.grid().q_min, encoding.grid().q_max};
+    for_each_run_of_part(io, encoding, [&](std::int64_t offset, std::int64_t count, const QuantParams& p) {
+      kernels::quantize_codes(io.inputs[0].data<float>() + offset, count, static_cast<float>(p.scale), p.zero_point,
+                              bounds, dtype,
+                              io.outputs[0].bytes + offset * static_cast<std::int64_t>(size_in_bytes(dtype)));
+    });
     return {};
   };
   return form;
@@ -53,8 +81,17 @@ Result<ops::FixedForm> dequantize_step(const Encoding& encoding, const Shape& sh
   if (Result<void> fits = check_fits(encoding, shape); !fits.ok()) return fits.error();
   ops::FixedForm form;
   form.facts.kernel = "dequantize";
+  form.prepared.splits = has_short_codes(encoding);
   form.prepared.run = [encoding](const ops::KernelIo& io) -> Result<void> {
-    dequantize_into(io.inputs[0], encoding, io.outputs[0]);
+    if (!has_short_codes(encoding)) {
+      dequantize_into(io.inputs[0], encoding, io.outputs[0]);
+      return {};
+    }
+    const DType dtype = io.inputs[0].dtype();
+    for_each_run_of_part(io, encoding, [&](std::int64_t offset, std::int64_t count, const QuantParams& p) {
+      kernels::dequantize_codes(io.inputs[0].bytes + offset * static_cast<std::int64_t>(size_in_bytes(dtype)), dtype,
+                                count, static_cast<float>(p.scale), p.zero_point, io.outputs[0].data<float>() + offset);
+    });
     return {};
   };
   return form;

@@ -44,7 +44,10 @@ CASES = {
 CPU_FLAGS = {
     "baseline": set(),
     "avx2": {"avx2", "fma"},
+    "avxvnni": {"avx2", "fma", "avx_vnni"},
     "avx512": {"avx2", "fma", "avx512f", "avx512bw", "avx512dq", "avx512vl"},
+    "avx512vnni": {"avx2", "fma", "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni", "avx512vbmi"},
+    "neondot": {"asimddp"},
 }
 
 
@@ -54,7 +57,7 @@ def instruction_sets() -> list[str]:
         lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         lines = []
-    flags = set(next((line.split(":", 1)[1] for line in lines if line.startswith("flags")), "").split())
+    flags = set(next((line.split(":", 1)[1] for line in lines if line.startswith(("flags", "Features"))), "").split())
     return [name for name, needed in CPU_FLAGS.items() if needed <= flags]
 
 

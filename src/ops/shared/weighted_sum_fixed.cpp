@@ -92,6 +92,7 @@ class SumBuilder {
     form_.prepared.scratch_bytes = kernel_.rows.scratch_bytes();
     form_.prepared.clamps = true;
     form_.prepared.run = weighted_sum_kernel(std::move(kernel_));
+    form_.prepared.splits = true;
     form_.facts.notes.push_back("one rounding of a sum with " + bits_.text() + " fractional bits");
     return std::move(form_);
   }

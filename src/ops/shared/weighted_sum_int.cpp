@@ -74,6 +74,18 @@ void add_operand(const ConstView& x, std::int64_t at, std::int64_t step, std::in
   visit_code_type(x.dtype(), [&]<class T>() { add_codes(x.data<T>() + at, step, count, term, v); });
 }
 
+/// Calls row(at, from, channel, begin, end) for the elements [begin, end) that are this part's of each row.
+template <class F>
+void for_each_share(const ElementRows& rows, const KernelIo& io, const F& row) {
+  const bool is_one_row = rows.count == rows.inner;
+  const Share mine = share_of(io, rows.count, is_one_row ? kBlock : rows.inner);
+  rows.for_each_row(io.scratch, [&](std::int64_t at, const std::int64_t* from, std::size_t channel) {
+    const std::int64_t begin = std::max(mine.begin - at, std::int64_t{0});
+    const std::int64_t end = std::min(mine.end - at, rows.inner);
+    if (begin < end) row(at, from, channel, begin, end);
+  });
+}
+
 /// Two operands of 8 bits and an output of 8 bits side by side: most sums there are.
 bool is_byte_sum(const IntSum& sum, const KernelIo& io) {
   const auto is_byte = [](DType dtype) { return size_in_bytes(dtype) == 1; };
@@ -82,13 +94,13 @@ bool is_byte_sum(const IntSum& sum, const KernelIo& io) {
 }
 
 void run_byte_sum(const IntSum& sum, Rounding rounding, const KernelIo& io) {
-  const std::int64_t inner = sum.rows.inner;
-  sum.rows.for_each_row(io.scratch, [&](std::int64_t at, const std::int64_t* from, std::size_t channel) {
+  const auto run = [&](std::int64_t at, const std::int64_t* from, std::size_t channel, std::int64_t begin,
+                       std::int64_t end) {
     const SumChannel& c = sum.channels[channel];
     kernels::ByteSum bytes;
     for (std::size_t k = 0; k < 2; ++k) {
       const SumTerm& term = sum.terms[channel * 2 + k];
-      bytes.operands[k] = {reinterpret_cast<const std::uint8_t*>(io.inputs[k].bytes) + from[k],
+      bytes.operands[k] = {reinterpret_cast<const std::uint8_t*>(io.inputs[k].bytes) + from[k] + begin,
                            static_cast<std::uint8_t>(term.flip), term.multiplier};
     }
     bytes.base = c.base;
@@ -97,10 +109,11 @@ void run_byte_sum(const IntSum& sum, Rounding rounding, const KernelIo& io) {
     bytes.q_min = c.q_min;
     bytes.q_max = c.q_max;
     bytes.rounding = rounding;
-    bytes.count = inner;
-    bytes.y = reinterpret_cast<std::uint8_t*>(io.outputs[0].bytes) + at;
+    bytes.count = end - begin;
+    bytes.y = reinterpret_cast<std::uint8_t*>(io.outputs[0].bytes) + at + begin;
     kernels::byte_sum(bytes);
-  });
+  };
+  for_each_share(sum.rows, io, run);
 }
 
 template <Rounding kRounding>
@@ -108,12 +121,13 @@ void run_sum(const IntSum& sum, const KernelIo& io) {
   const MutableView& y = io.outputs[0];
   const std::size_t operands = sum.rows.operands;
   if (is_byte_sum(sum, io)) return run_byte_sum(sum, kRounding, io);
-  sum.rows.for_each_row(io.scratch, [&](std::int64_t at, const std::int64_t* from, std::size_t channel) {
+  const auto run = [&](std::int64_t at, const std::int64_t* from, std::size_t channel, std::int64_t begin,
+                       std::int64_t end) {
     const SumChannel& c = sum.channels[channel];
     const SumTerm* terms = sum.terms.data() + channel * operands;
     std::uint64_t v[kBlock];
-    for (std::int64_t start = 0; start < sum.rows.inner; start += kBlock) {
-      const std::int64_t n = std::min(kBlock, sum.rows.inner - start);
+    for (std::int64_t start = begin; start < end; start += kBlock) {
+      const std::int64_t n = std::min(kBlock, end - start);
       std::fill_n(v, n, c.base);
       for (std::size_t k = 0; k < operands; ++k) {
         const std::int64_t step = sum.rows.inner_strides[k];
@@ -121,7 +135,8 @@ void run_sum(const IntSum& sum, const KernelIo& io) {
       }
       visit_code_type(y.dtype(), [&]<class Y>() { finish<kRounding>(v, n, c, sum.narrow, y.data<Y>() + at + start); });
     }
-  });
+  };
+  for_each_share(sum.rows, io, run);
 }
 
 }  // namespace

@@ -43,6 +43,7 @@ struct IntSum {
   bool narrow = false;
 };
 
+/// Splits: see Prepared.
 Kernel weighted_sum_kernel(IntSum sum);
 
 }  // namespace halfstep::ops

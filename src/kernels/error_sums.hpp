@@ -23,6 +23,7 @@ struct ErrorLanes {
 void add_errors(const float* reference, const float* other, std::int64_t count, ErrorLanes& lanes);
 
 /// add_errors() of `first` and of `second`, to the bit; faster than both where registers hold all sums.
+/// Requires: the same reference in all earlier calls for the lanes of both.
 void add_errors_of_two(const float* reference, const float* first, const float* second, std::int64_t count,
                        ErrorLanes& first_lanes, ErrorLanes& second_lanes);
 

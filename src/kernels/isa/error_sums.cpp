@@ -1,7 +1,7 @@
 // error_sums.cpp: squares, products and differences of two tensors in one pass.
 //
-// Cost: for eight pairs in AVX-512 two conversions to double, three fused additions, a difference, its size and its
-// square, the sum of these and the largest size: 10 operations. Each sum is a chain, though, and the latency of a fused
+// Cost: for eight pairs in AVX-512 two conversions to double, three fused additions, a difference and its square,
+// the sum of these and the largest size: 9 operations. Each sum is a chain, though, and the latency of a fused
 // addition, four cycles, binds as long as both tensors come from the second-level cache; two tensors beside one
 // reference are two sets of chains at once and cost little more than one. Products of two float32 values are exact in
 // double, so a fused addition gives the bits of a multiplication and an addition, and processors without it the same
@@ -24,8 +24,8 @@ constexpr int kLanes = 2;
 #endif
 constexpr int kParts = ErrorLanes::kCount / kLanes;
 typedef double Doubles __attribute__((vector_size(kLanes * sizeof(double))));
-typedef std::int64_t Integers __attribute__((vector_size(kLanes * sizeof(std::int64_t))));
 #if !defined(__AVX512F__)
+typedef std::int64_t Integers __attribute__((vector_size(kLanes * sizeof(std::int64_t))));
 typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
 #endif
 
@@ -51,19 +51,18 @@ inline Doubles load_wide(const float* x) {
 #endif
 }
 
-inline Doubles size_of(Doubles x) {
-  constexpr std::int64_t kAllButSign = 0x7fffffffffffffff;
-  return reinterpret_cast<Doubles>(reinterpret_cast<Integers>(x) & kAllButSign);
-}
-
-// The larger of `x` and `most`, which is no NaN; `most` if x is one.
+// The larger of |x| and `most`, which is no NaN; `most` if x is one.
 inline Doubles larger(Doubles x, Doubles most) {
 #if defined(__AVX512F__)
-  return _mm512_maskz_max_pd(0xff, x, most);
-#elif defined(__AVX2__)
-  return _mm256_max_pd(x, most);
+  return _mm512_maskz_range_pd(0xff, x, most, 0xb);  // The larger size of the two, without its sign.
 #else
-  return x > most ? x : most;
+  constexpr std::int64_t kAllButSign = 0x7fffffffffffffff;
+  const Doubles size = reinterpret_cast<Doubles>(reinterpret_cast<Integers>(x) & kAllButSign);
+#if defined(__AVX2__)
+  return _mm256_max_pd(size, most);
+#else
+  return size > most ? size : most;
+#endif
 #endif
 }
 
@@ -76,8 +75,12 @@ struct Sums {
   Doubles max_abs_error[kParts];
 
   void add(int part, Doubles r, Doubles o) {
-    const Doubles error = size_of(o - r);
     reference_squared[part] = add_product(r, r, reference_squared[part]);
+    add_other(part, r, o);
+  }
+
+  void add_other(int part, Doubles r, Doubles o) {
+    const Doubles error = o - r;
     other_squared[part] = add_product(o, o, other_squared[part]);
     product[part] = add_product(r, o, product[part]);
     error_squared[part] += error * error;
@@ -127,8 +130,9 @@ void add_errors_of_two(const float* reference, const float* first, const float* 
   for (; done + kLanes <= count; done += kLanes) {
     const Doubles r = load_wide(reference + done);
     first_sums.add(0, r, load_wide(first + done));
-    second_sums.add(0, r, load_wide(second + done));
+    second_sums.add_other(0, r, load_wide(second + done));
   }
+  second_sums.reference_squared[0] = first_sums.reference_squared[0];
   __builtin_memcpy(static_cast<void*>(&first_lanes), &first_sums, sizeof first_sums);
   __builtin_memcpy(static_cast<void*>(&second_lanes), &second_sums, sizeof second_sums);
 #endif

@@ -72,8 +72,8 @@ TEST_P(PackedGemmTest, SumsAreExact) {
   std::mt19937 rng(1);
   const PanelShape shape = table().panel_shape();
   for (const Group group : {Group::kPairs, Group::kQuads}) {
-    for (const std::int64_t n : {std::int64_t{1}, shape.lanes, shape.lanes + 1, shape.lanes + 3, 2 * shape.lanes, 3 * shape.lanes - 1,
-                                 shape.columns - 1, shape.columns}) {
+    for (const std::int64_t n : {std::int64_t{1}, shape.lanes, shape.lanes + 1, shape.lanes + 3, 2 * shape.lanes,
+                                 3 * shape.lanes - 1, shape.columns - 1, shape.columns}) {
       for (const std::int64_t m : {1, 2, 5, 6, 7, 8, 13, 17}) {
         for (const std::int64_t k : {1, 3, 4, 30, 150}) {
           const Problem p = random_problem(rng, group, m, n, k);

@@ -24,7 +24,7 @@ struct KernelTable {
   void (*gemm)(const Gemm&);
   void (*depthwise)(const Depthwise&, float*);
   void (*conv)(const Conv&, float*);
-  void (*winograd)(const Conv&, const float*, std::int64_t, std::int64_t, float*);
+  void (*winograd)(const Conv&, const float*, const WinogradPart&, float*);
   void (*max_pool)(const MaxPool&, float*);
   void (*row_means)(const float*, std::int64_t, std::int64_t, float*);
   void (*quantize_dequantize)(const float*, float*, std::int64_t, float, std::int32_t, GridBounds);

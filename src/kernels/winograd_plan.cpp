@@ -56,6 +56,7 @@ WinogradPlan plan_winograd(const Conv& c) {
   plan.band_rows = (plan.tiles_h + bands - 1) / bands;
   plan.num_tiles = plan.band_rows * (plan.tiles_w + 1);
   plan.tile_stride = round_to_vectors(plan.num_tiles);
+  if (plan.tile_stride % 256 == 0) plan.tile_stride += kVector;  // Rows a kilobyte apart meet in few sets of the cache.
   plan.input_step = c.in_channels * plan.tile_stride + kVector;
   plan.product_step = kWinogradRows * plan.tile_stride + kVector;
   plan.rows = 4 * plan.band_rows + 2;

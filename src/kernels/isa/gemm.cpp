@@ -124,8 +124,9 @@ void multiply_one_panel(const Gemm& g, std::int64_t first, std::int64_t columns,
     }
     p.b = packs ? packed : g.b + at * g.b_stride + first;
     p.b_stride = packs ? whole : g.b_stride;
-    const bool has_next = g.b_order == Order::kRows && first + 2 * kPanel <= g.n && g.k <= kMaxDepth;
-    p.next = has_next ? g.b + first + kPanel : nullptr;
+    const bool is_last = at + p.depth == g.k;
+    const bool has_next = g.b_order == Order::kRows && (!is_last || first + 2 * kPanel <= g.n);
+    p.next = !has_next ? nullptr : is_last ? g.b + first + kPanel : g.b + (at + p.depth) * g.b_stride + first;
     p.next_stride = g.b_stride;
     multiply_panel(p);
     at += p.depth;

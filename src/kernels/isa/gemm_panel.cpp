@@ -37,6 +37,14 @@ inline void store(Floats v, float* to) { __builtin_memcpy(to, &v, sizeof v); }
 
 template <int R, int V>
 inline void finish_tile(const PanelProduct& p, std::int64_t row, const Floats (&sums)[R][V]) {
+  if (p.only_sums) {
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 8
+      for (int v = 0; v < V; ++v) store(sums[r][v], p.c + (row + r) * p.c_stride + v * kLanes);
+    }
+    return;
+  }
   const Floats low = spread(p.low);
   const Floats high = spread(p.high);
 #pragma GCC unroll 8

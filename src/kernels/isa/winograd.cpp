@@ -177,6 +177,7 @@ void multiply_group(const Conv& c, const WinogradPlan& plan, const float* u, con
         p.b = v + element * plan.input_step + at * plan.tile_stride + first;
         p.depth = c.in_channels - at < kMaxDepth ? c.in_channels - at : kMaxDepth;
         p.keeps = at > 0;
+        p.only_sums = at == 0;
         multiply_panel(p);
       }
     }

@@ -78,6 +78,11 @@ void run_tile(const PanelProduct& p, std::int64_t row) {
   const float* a[R];
   for (int r = 0; r < R; ++r) a[r] = p.a + (row + r) * (kOrder == Order::kRows ? p.a_stride : 1);
   const std::int64_t a_step = kOrder == Order::kRows ? 1 : p.a_stride;
+  if (!p.only_sums) {  // What sums are stored to comes while they are computed.
+    for (int r = 0; r < R; ++r) {
+      for (int v = 0; v < V; ++v) __builtin_prefetch(p.c + (row + r) * p.c_stride + v * kLanes, 1);
+    }
+  }
   const float* b = p.b;
   const float* next = p.next;
   const float* next_rows = a[0] + R * p.a_stride;

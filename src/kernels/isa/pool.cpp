@@ -3,8 +3,10 @@
 // The rows under one row of windows are folded into one, in vectors, and with stride 2 split into its even and its odd
 // columns; then every tap along the width is a load at a constant distance.
 //
-// Cost of 3x3 windows with stride 2, for 16 outputs: 6 loads and 6 comparisons fold 32 columns, 2 loads, shuffles and
-// stores split them, 3 loads and comparisons and one store make the outputs; the load ports bind.
+// With AVX-512 the usual windows of stride 2 stay in registers (pool_row).
+//
+// Cost of 3x3 windows with stride 2 otherwise, for 16 outputs: 6 loads and 6 comparisons fold 32 columns, 2 loads,
+// shuffles and stores split them, 3 loads and comparisons and one store make the outputs; the load ports bind.
 #include "kernels/isa/float16.hpp"
 #include "kernels/isa/variant.hpp"
 #include "kernels/pool_scratch.hpp"
@@ -22,7 +24,7 @@ inline Eight load_8(const float* from) {
   return v;
 }
 
-inline Sixteen larger(Sixteen a, Sixteen b) { return b > a ? b : a; }  // Keeps `a` where `b` is NaN.
+inline Sixteen larger(Sixteen a, Sixteen b) { return at_least(a, b); }  // Keeps `a` where `b` is NaN.
 
 // folded[x] = the largest of `rows` rows, `stride` apart, in column x.
 void fold_rows(const float* from, std::int64_t rows, std::int64_t stride, std::int64_t width, float* folded) {
@@ -64,10 +66,68 @@ void fold_columns(const float* const* parity, std::int64_t taps, std::int64_t co
     } else {
       float lanes[kLanes];
       store_16(best, lanes);
-      for (std::int64_t i = 0; i < count; ++i) out[i] = lanes[i];
+      copy_16(lanes, out, count);
     }
   }
 }
+
+#if defined(__AVX512F__)
+// Windows of two or three columns with stride 2, whole rows in registers: no folded row is written and read again.
+constexpr std::int64_t kMaxPoolVectors = 64;  // Of a row of outputs.
+
+struct PoolColumns {
+  std::int64_t column;  // Of the input of tap 0, output 0; may be negative.
+  std::int64_t out;     // First column of outputs.
+  __mmask16 inside[4];  // Of the floats from 0, 16, 2 and 18 on.
+};
+
+struct PoolRowPlan {
+  PoolColumns vectors[kMaxPoolVectors];
+  std::int64_t num_vectors = 0;
+  __mmask16 stored = 0;  // Of each vector: all, or the outputs of a row that is shorter.
+};
+
+bool plan_pool_rows(const MaxPool& p, PoolRowPlan& plan) {
+  if (p.stride_w != 2 || p.kernel_w < 2 || p.kernel_w > 3 || p.out_w > 16 * kMaxPoolVectors) return false;
+  plan.num_vectors = (p.out_w + 15) / 16;
+  plan.stored = inside_from(0, p.out_w);
+  for (std::int64_t v = 0; v < plan.num_vectors; ++v) {
+    PoolColumns& c = plan.vectors[v];
+    c.out = 16 * v;
+    if (c.out + 16 > p.out_w && p.out_w >= 16) c.out = p.out_w - 16;  // The last vector overlaps the one before.
+    c.column = 2 * c.out - p.pad_left;
+    for (int i = 0; i < 4; ++i) c.inside[i] = inside_from(c.column + i % 2 * 16 + i / 2 * 2, p.in_w);
+  }
+  return true;
+}
+
+// One row of windows over `rows` rows of inputs.
+void pool_row(const MaxPool& p, const PoolRowPlan& plan, const float* from, std::int64_t rows, float* out) {
+  const Sixteen lowest = spread_16(-__builtin_inff());
+  for (std::int64_t v = 0; v < plan.num_vectors; ++v) {
+    const PoolColumns& c = plan.vectors[v];
+    Sixteen best[4] = {lowest, lowest, lowest, lowest};
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const float* row = from + r * p.in_w + c.column;
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) {
+        best[i] = larger(best[i], _mm512_mask_loadu_ps(lowest, c.inside[i], row + i % 2 * 16 + i / 2 * 2));
+      }
+    }
+    Sixteen value = larger(even_of(best[0], best[1]), odd_of(best[0], best[1]));
+    if (p.kernel_w == 3) value = larger(value, even_of(best[2], best[3]));
+    if (plan.stored == 0xFFFFU) {
+      store_16(value, out + c.out);
+    } else {
+      _mm512_mask_storeu_ps(out + c.out, plan.stored, value);
+    }
+  }
+}
+#else
+struct PoolRowPlan {};
+bool plan_pool_rows(const MaxPool&, PoolRowPlan&) { return false; }
+void pool_row(const MaxPool&, const PoolRowPlan&, const float*, std::int64_t, float*) {}
+#endif
 
 // Sums of kRows rows, each in eight lanes, so that no addition waits for the one before.
 template <int kRows>
@@ -92,6 +152,9 @@ void max_pool(const MaxPool& p, float* scratch) {
   float* folded = scratch;  // 2 * half, then even and odd columns.
   float* even = folded + 2 * half;
   float* odd = even + half;
+  const std::int64_t split = (p.out_w + p.kernel_w / 2 + kLanes - 1) / kLanes * kLanes;  // Others fall on no output.
+  PoolRowPlan by_rows;
+  const bool suits_rows = plan_pool_rows(p, by_rows);
   for (std::int64_t x = 0; x < 2 * half; ++x) folded[x] = -__builtin_inff();
   for (std::int64_t plane = 0; plane < p.planes; ++plane) {
     const float* in = p.input + plane * p.in_h * p.in_w;
@@ -100,11 +163,15 @@ void max_pool(const MaxPool& p, float* scratch) {
       const std::int64_t top = y * p.stride_h - p.pad_top;
       const std::int64_t first = top < 0 ? 0 : top;
       const std::int64_t last = top + p.kernel_h < p.in_h ? top + p.kernel_h : p.in_h;
+      if (suits_rows) {
+        pool_row(p, by_rows, in + first * p.in_w, last - first, out);
+        continue;
+      }
       fold_rows(in + first * p.in_w, last - first, p.in_w, p.in_w, folded + p.pad_left);
       if (p.stride_w == 1) {
         fold_columns<1>(&folded, p.kernel_w, p.out_w, out);
       } else {
-        split_columns(folded, half, even, odd);
+        split_columns(folded, split, even, odd);
         const float* parity[2] = {even, odd};
         fold_columns<2>(parity, p.kernel_w, p.out_w, out);
       }

@@ -73,9 +73,8 @@ void depthwise(const Depthwise& args, float* scratch) { active_table().depthwise
 
 void conv(const Conv& args, float* scratch) { active_table().conv(args, scratch); }
 
-void winograd(const Conv& args, const float* transformed, std::int64_t first_channel, std::int64_t last_channel,
-              float* scratch) {
-  active_table().winograd(args, transformed, first_channel, last_channel, scratch);
+void winograd(const Conv& args, const float* transformed, const WinogradPart& part, float* scratch) {
+  active_table().winograd(args, transformed, part, scratch);
 }
 
 void max_pool(const MaxPool& args, void* scratch) { active_table().max_pool(args, scratch); }

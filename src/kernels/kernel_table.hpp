@@ -30,8 +30,8 @@ struct KernelTable {
   void (*gemm)(const Gemm&);
   void (*depthwise)(const Depthwise&, float*);
   void (*conv)(const Conv&, float*);
+  void (*winograd)(const Conv&, const float*, const WinogradPart&, float*);
   void (*max_pool)(const MaxPool&, void*);
-  void (*winograd)(const Conv&, const float*, std::int64_t, std::int64_t, float*);
   void (*row_means)(const float*, std::int64_t, std::int64_t, float*);
   void (*quantize_dequantize)(const float*, float*, std::int64_t, float, std::int32_t, GridBounds);
   void (*quantize_dequantize_per_channel)(const float*, float*, std::int64_t, std::int64_t, std::int64_t, const float*,

@@ -11,22 +11,27 @@ constexpr std::int64_t kVector = 16;
 
 // Each input element is transformed once for all output channels, each output once for all input channels.
 constexpr std::int64_t kMinWinogradInputs = 8;
-constexpr std::int64_t kMinWinogradOutputs = 32;
+constexpr std::int64_t kMinWinogradOutputs = 16;
 // With few tiles to share them, reading the transformed weights takes as long as plain sums.
 constexpr std::int64_t kMinWinogradOutputsEach = 400;
 // The transformed weights are four times as large; beyond this they come from memory each time.
 constexpr std::int64_t kMaxTransformedFloats = 1024 * 1024;
+// Of a band: what one channel of inputs and of outputs becomes, 36 * 256 floats each, stays in the second-level cache.
+constexpr std::int64_t kBandTiles = 256;
 constexpr std::int64_t kMaxWinogradScratch = 4 * 1024 * 1024;  // Floats.
 
 std::int64_t round_to_vectors(std::int64_t count) { return (count + kVector - 1) / kVector * kVector; }
 
-// G g G^T for one 3x3 filter; element (i, j) goes to u[(i * 6 + j) * step].
+// G g G^T for one 3x3 filter; element (i, j) goes to u[(i * 6 + j) * step]. Row p of G is (1, p, p^2), divided by the
+// product of the differences of p to the other points.
 void transform_filter(const float* filter, float* u, std::int64_t step) {
-  constexpr std::array<std::array<double, 3>, 6> kG = {{{1.0 / 4, 0, 0},
-                                                        {-1.0 / 6, -1.0 / 6, -1.0 / 6},
-                                                        {-1.0 / 6, 1.0 / 6, -1.0 / 6},
-                                                        {1.0 / 24, 1.0 / 12, 1.0 / 6},
-                                                        {1.0 / 24, -1.0 / 12, 1.0 / 6},
+  constexpr double a = kWinogradA, b = kWinogradB, aa = a * a, bb = b * b;
+  constexpr double to_a = 1.0 / (2.0 * aa * (aa - bb)), to_b = 1.0 / (2.0 * bb * (bb - aa));
+  constexpr std::array<std::array<double, 3>, 6> kG = {{{1.0 / (aa * bb), 0, 0},
+                                                        {to_a, a * to_a, aa * to_a},
+                                                        {to_a, -a * to_a, aa * to_a},
+                                                        {to_b, b * to_b, bb * to_b},
+                                                        {to_b, -b * to_b, bb * to_b},
                                                         {0, 0, 1}}};
   for (std::size_t i = 0; i < 6; ++i) {
     for (std::size_t j = 0; j < 6; ++j) {
@@ -46,16 +51,25 @@ WinogradPlan plan_winograd(const Conv& c) {
   WinogradPlan plan;
   plan.tiles_h = (c.out_h + 3) / 4;
   plan.tiles_w = (c.out_w + 3) / 4;
-  plan.num_tiles = plan.tiles_h * (plan.tiles_w + 1);
+  const std::int64_t fitting = std::max<std::int64_t>(1, kBandTiles / (plan.tiles_w + 1));
+  const std::int64_t bands = (plan.tiles_h + fitting - 1) / fitting;
+  plan.band_rows = (plan.tiles_h + bands - 1) / bands;
+  plan.num_tiles = plan.band_rows * (plan.tiles_w + 1);
   plan.tile_stride = round_to_vectors(plan.num_tiles);
+  if (plan.tile_stride % 256 == 0) plan.tile_stride += kVector;  // Rows a kilobyte apart meet in few sets of the cache.
   plan.input_step = c.in_channels * plan.tile_stride + kVector;
   plan.product_step = kWinogradRows * plan.tile_stride + kVector;
-  plan.rows = 4 * plan.tiles_h + 2;
+  plan.rows = 4 * plan.band_rows + 2;
   plan.line_floats = 4 * round_to_vectors(plan.tiles_w + 1);
   plan.copied_columns = std::min(c.in_w, plan.line_floats - c.pad_left);
   // The last vector of tiles reads one row of tiles and one tile further; a row of a plane is written in whole vectors.
   plan.plane_floats = plan.tile_stride + round_to_vectors(plan.tiles_w + 2) + kVector;
   return plan;
+}
+
+std::int64_t winograd_bands(const Conv& c) {
+  const WinogradPlan plan = plan_winograd(c);
+  return (plan.tiles_h + plan.band_rows - 1) / plan.band_rows;
 }
 
 std::size_t winograd_scratch_bytes(const Conv& c) {

@@ -30,13 +30,6 @@ struct RowPlan {
   __mmask16 stored;  // Of each vector: all, or the outputs of a row that is shorter.
 };
 
-__mmask16 inside_from(std::int64_t column, std::int64_t width) {
-  const std::int64_t first = column < 0 ? -column : 0;
-  const std::int64_t last = width - column < 16 ? width - column : 16;
-  if (first >= last) return 0;
-  return static_cast<__mmask16>((0xFFFFU << first) & (0xFFFFU >> (16 - last)));
-}
-
 void plan_rows(const Depthwise& d, RowPlan& plan) {
   constexpr std::int64_t kDistance[2][4] = {{0, 1, 2, 0}, {0, 16, 2, 18}};
   plan.num_vectors = (d.out_w + 15) / 16;

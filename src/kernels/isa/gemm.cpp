@@ -1,10 +1,10 @@
 // gemm.cpp: float matrix product: which part of it goes which way.
 //
-// A panel of kPanel columns of `b` is copied next to each other, then gemm_panel.cpp computes all rows under it. Long
-// sums are split, so that the panel stays in the second-level cache. `b` is packed because a panel's rows lie a whole
-// matrix row apart, a new page each for wide matrices; the copy is read m / 8 times. `a` is not packed: the rows of a
-// tile are read in order, each value once a panel. While the first tile computes, the next panel is fetched: its rows
-// are too many streams for the processor to see them coming.
+// For a panel of kPanel columns of `b` gemm_panel.cpp computes all rows. Long sums are split, so that the panel stays
+// in the second-level cache. Both operands are read where they lie. The rows of a panel lie a whole row of `b` apart,
+// too many streams for the processor to see them coming: while the first tile computes, the next panel is fetched. Only
+// where that distance is such that the rows would meet in a few sets of the cache is a panel copied first, which costs
+// up to a sixth of a product of 16 rows.
 //
 // Few columns, or few rows where `b` is in columns, are dot products of vectors that lie in memory as they are summed:
 // kLanes multiply-adds a load of the matrix, which is read once. So are the last columns of a product if they would
@@ -19,10 +19,11 @@ constexpr int kLanes = kPanelLanes;
 typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
 typedef float Four __attribute__((vector_size(16)));
 
-constexpr int kMaxDots = 4;                  // Columns that are cheaper as dot products.
-constexpr std::int64_t kMaxDotDepth = 4096;  // Of packed columns: 64 KB.
-constexpr std::int64_t kMinDotDepth = 64;    // Below, adding up the lanes costs more than a wasted vector.
-constexpr std::int64_t kMinRowsToPack = 8;   // A panel read once is not worth copying.
+constexpr int kMaxDots = 4;                      // Columns that are cheaper as dot products.
+constexpr std::int64_t kMaxDotDepth = 4096;      // Of packed columns: 64 KB.
+constexpr std::int64_t kMinDotDepth = 64;        // Below, adding up the lanes costs more than a wasted vector.
+constexpr std::int64_t kRowsWithoutPacking = 8;  // A panel read once is not worth copying.
+constexpr std::int64_t kStrideToPack = 256;      // Multiples of a kilobyte: a quarter of the sets there are, or fewer.
 
 template <class V>
 inline V load(const float* from) {
@@ -111,7 +112,8 @@ void set_depth(const Gemm& g, std::int64_t at, PanelProduct& p) {
 void multiply_one_panel(const Gemm& g, std::int64_t first, std::int64_t columns, float* packed) {
   PanelProduct p = panel_of(g, first, columns);
   const std::int64_t whole = (columns + kLanes - 1) / kLanes * kLanes;
-  const bool packs = g.b_order == Order::kColumns || columns != whole || g.m > kMinRowsToPack;
+  const bool packs = g.b_order == Order::kColumns || columns != whole ||
+                     (g.m > kRowsWithoutPacking && g.b_stride % kStrideToPack == 0);
   std::int64_t at = 0;
   do {
     set_depth(g, at, p);
@@ -122,8 +124,9 @@ void multiply_one_panel(const Gemm& g, std::int64_t first, std::int64_t columns,
     }
     p.b = packs ? packed : g.b + at * g.b_stride + first;
     p.b_stride = packs ? whole : g.b_stride;
-    const bool has_next = packs && g.b_order == Order::kRows && first + 2 * kPanel <= g.n && g.k <= kMaxDepth;
-    p.next = has_next ? g.b + first + kPanel : nullptr;
+    const bool is_last = at + p.depth == g.k;
+    const bool has_next = g.b_order == Order::kRows && (!is_last || first + 2 * kPanel <= g.n);
+    p.next = !has_next ? nullptr : is_last ? g.b + first + kPanel : g.b + (at + p.depth) * g.b_stride + first;
     p.next_stride = g.b_stride;
     multiply_panel(p);
     at += p.depth;

@@ -21,6 +21,7 @@ typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
 
 // Enough independent sums to keep the processor busy, however narrow the tile.
 constexpr int kMaxTileRows = 8;
+constexpr std::int64_t kRaggedRows = 64;  // 12 KB of them.
 constexpr int rows_of_tile(int num_vectors) { return num_vectors == 1 ? kMaxTileRows : kTileRows; }
 
 inline Floats load(const float* from) {
@@ -36,6 +37,14 @@ inline void store(Floats v, float* to) { __builtin_memcpy(to, &v, sizeof v); }
 
 template <int R, int V>
 inline void finish_tile(const PanelProduct& p, std::int64_t row, const Floats (&sums)[R][V]) {
+  if (p.only_sums) {
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 8
+      for (int v = 0; v < V; ++v) store(sums[r][v], p.c + (row + r) * p.c_stride + v * kLanes);
+    }
+    return;
+  }
   const Floats low = spread(p.low);
   const Floats high = spread(p.high);
 #pragma GCC unroll 8
@@ -59,7 +68,7 @@ inline void finish_tile(const PanelProduct& p, std::int64_t row, const Floats (&
 enum class Fetch {
   kNothing,
   kPanel,  // A row of the next panel.
-  kRows,   // The rows of `a` behind the tile's, which follow them in memory: R floats.
+  kRows,   // The rows of `a` behind the tile's: half a cache line of one of them.
 };
 
 // Rows [row, row + R) of the columns [0, V * kLanes).
@@ -69,22 +78,31 @@ void run_tile(const PanelProduct& p, std::int64_t row) {
   const float* a[R];
   for (int r = 0; r < R; ++r) a[r] = p.a + (row + r) * (kOrder == Order::kRows ? p.a_stride : 1);
   const std::int64_t a_step = kOrder == Order::kRows ? 1 : p.a_stride;
+  if (!p.only_sums) {  // What sums are stored to comes while they are computed.
+    for (int r = 0; r < R; ++r) {
+      for (int v = 0; v < V; ++v) __builtin_prefetch(p.c + (row + r) * p.c_stride + v * kLanes, 1);
+    }
+  }
   const float* b = p.b;
-  const float* next = kFetch == Fetch::kRows ? a[0] + R * p.a_stride : p.next;
-  const std::int64_t depth = p.depth;
+  const float* next = p.next;
+  const float* next_rows = a[0] + R * p.a_stride;
+  const auto depth = static_cast<std::uint64_t>(p.depth);
   const std::int64_t b_stride = p.b_stride;
-  const std::int64_t next_stride = kFetch == Fetch::kRows ? R : p.next_stride;
-  for (std::int64_t l = 0; l < depth; ++l, b += b_stride) {
+  const std::int64_t next_stride = p.next_stride;
+  for (std::uint64_t l = 0; l < depth; ++l, b += b_stride) {
     Floats values[V];
-    if (kFetch != Fetch::kNothing) {
-      for (int v = 0; v < (kFetch == Fetch::kRows ? 1 : V); ++v) __builtin_prefetch(next + v * kLanes);
+    if (kFetch == Fetch::kPanel) {
+      for (int v = 0; v < V; ++v) __builtin_prefetch(next + v * kLanes);
       next += next_stride;
+    } else if (kFetch == Fetch::kRows) {
+      __builtin_prefetch(next_rows + static_cast<std::int64_t>(l % R) * p.a_stride +
+                         static_cast<std::int64_t>(l / R) * 8);
     }
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) values[v] = load(b + v * kLanes);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
-      const Floats factor = spread(a[r][l * a_step]);
+      const Floats factor = spread(a[r][static_cast<std::int64_t>(l) * a_step]);
 #pragma GCC unroll 8
       for (int v = 0; v < V; ++v) sums[r][v] += factor * values[v];
     }
@@ -101,7 +119,7 @@ void run_rows(const PanelProduct& p) {
     run_tile<kOrder, kRows, V, Fetch::kPanel>(p, row);
     row += kRows;
   }
-  if (kOrder == Order::kRows && p.a_stride == p.depth) {
+  if (kOrder == Order::kRows) {
     for (; row + 2 * kRows <= m; row += kRows) run_tile<kOrder, kRows, V, Fetch::kRows>(p, row);
   }
   for (; row + kRows <= m; row += kRows) run_tile<kOrder, kRows, V, Fetch::kNothing>(p, row);
@@ -138,7 +156,7 @@ void copy_floats(const float* from, float* to, std::int64_t count) {
 
 // Tiles whose last vector is not full compute into a buffer.
 void run_ragged_panel(const PanelProduct& p, int num_vectors) {
-  float tile[kMaxTileRows * kPanel] = {};
+  alignas(64) float tile[kRaggedRows * kPanel];
   float column_bias[kPanel] = {};
   PanelProduct part = p;
   part.c = tile;
@@ -148,8 +166,8 @@ void run_ragged_panel(const PanelProduct& p, int num_vectors) {
     copy_floats(p.column_bias, column_bias, p.columns);
     part.column_bias = column_bias;
   }
-  for (std::int64_t row = 0; row < p.m; row += kMaxTileRows) {
-    part.m = p.m - row < kMaxTileRows ? p.m - row : kMaxTileRows;
+  for (std::int64_t row = 0; row < p.m; row += kRaggedRows) {
+    part.m = p.m - row < kRaggedRows ? p.m - row : kRaggedRows;
     float* c = p.c + row * p.c_stride;
     part.a = p.a + row * (p.a_order == Order::kRows ? p.a_stride : 1);
     if (p.row_bias != nullptr) part.row_bias = p.row_bias + row;

@@ -32,7 +32,8 @@ struct PanelProduct {
   std::int64_t m = 0;
   std::int64_t columns = 0;
   std::int64_t depth = 0;
-  bool keeps = false;  ///< Starts from what `c` holds; else from the biases.
+  bool keeps = false;      ///< Starts from what `c` holds; else from the biases.
+  bool only_sums = false;  ///< Stores the sums as they are: no start, no alpha, no bounds.
   const float* row_bias = nullptr;
   const float* column_bias = nullptr;
   float alpha = 1.0F;

@@ -1,167 +1,133 @@
-// pool.cpp: pooling over planes, of floats and of codes.
+// pool.cpp: float pooling over planes; pool_codes.cpp has that of codes.
 //
 // The rows under one row of windows are folded into one, in vectors, and with stride 2 split into its even and its odd
 // columns; then every tap along the width is a load at a constant distance.
 //
-// Cost of 3x3 windows with stride 2, for a vector of outputs: 6 loads and 6 comparisons fold two vectors of columns, 2
-// loads, shuffles and stores split them, 3 loads and comparisons and one store make the outputs; the load ports bind.
+// With AVX-512 the usual windows of stride 2 stay in registers (pool_row).
+//
+// Cost of 3x3 windows with stride 2 otherwise, for 16 outputs: 6 loads and 6 comparisons fold 32 columns, 2 loads,
+// shuffles and stores split them, 3 loads and comparisons and one store make the outputs; the load ports bind.
+#include "kernels/isa/float16.hpp"
 #include "kernels/isa/variant.hpp"
 #include "kernels/pool_scratch.hpp"
 
 namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
 
+constexpr std::int64_t kLanes = 16;
 typedef double Doubles __attribute__((vector_size(64)));
 typedef float Eight __attribute__((vector_size(32)));
 
-// More than a register has on some instruction sets: the compiler takes several.
-template <class T>
-struct VectorOf {
-  typedef T Type __attribute__((vector_size(64)));
-  static constexpr std::int64_t kLanes = 64 / static_cast<std::int64_t>(sizeof(T));
-};
-template <class T>
-using Vector = typename VectorOf<T>::Type;
-
-template <class V, class T>
-inline V load(const T* from) {
-  V v;
+inline Eight load_8(const float* from) {
+  Eight v;
   __builtin_memcpy(&v, from, sizeof v);
   return v;
 }
 
-template <class V, class T>
-inline void store(V v, T* to) {
-  __builtin_memcpy(to, &v, sizeof v);
-}
+inline Sixteen larger(Sixteen a, Sixteen b) { return at_least(a, b); }  // Keeps `a` where `b` is NaN.
 
-template <class V>
-inline V larger(V a, V b) {
-  return b > a ? b : a;  // Keeps `a` where `b` is NaN.
-}
-
-template <class T>
-constexpr T lowest() {
-  if constexpr (static_cast<T>(0.5) != T{0}) {
-    return -__builtin_inff();
-  } else {
-    return static_cast<T>(-1) > T{0} ? T{0} : static_cast<T>(-1 << (8 * sizeof(T) - 1));
-  }
-}
-
-// folded[x] = the largest of `rows` rows, `stride` apart, in column x, N columns at a time; the last vector overlaps
-// the one before. Requires width >= N.
-template <int N, class T>
-void fold_rows_by(const T* from, std::int64_t rows, std::int64_t stride, std::int64_t width, T* folded) {
-  typedef T V __attribute__((vector_size(N * sizeof(T))));
-  for (std::int64_t x = 0; x < width; x += N) {
-    if (x > width - N) x = width - N;
-    V best = lowest<T>() - V{};
-    for (std::int64_t r = 0; r < rows; ++r) best = larger(best, load<V>(from + r * stride + x));
-    store(best, folded + x);
-  }
-}
-
-template <class T>
-void fold_rows(const T* from, std::int64_t rows, std::int64_t stride, std::int64_t width, T* folded) {
-  constexpr std::int64_t kLanes = VectorOf<T>::kLanes;
-  if (width >= kLanes) return fold_rows_by<kLanes>(from, rows, stride, width, folded);
-  if (width >= kLanes / 2) return fold_rows_by<kLanes / 2>(from, rows, stride, width, folded);
-  if (width >= kLanes / 4) return fold_rows_by<kLanes / 4>(from, rows, stride, width, folded);
-  for (std::int64_t x = 0; x < width; ++x) folded[x] = lowest<T>();
-  for (std::int64_t r = 0; r < rows; ++r, from += stride) {
-    for (std::int64_t x = 0; x < width; ++x) folded[x] = from[x] > folded[x] ? from[x] : folded[x];
-  }
-}
-
-// The even and the odd elements of two vectors.
-inline void split_vectors(const float* from, float* even, float* odd) {
-  const auto a = load<Vector<float>>(from), b = load<Vector<float>>(from + 16);
-  store(__builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), even);
-  store(__builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31), odd);
-}
-
-// Codes are halves of numbers twice as wide.
-template <class Code, class Wide>
-inline void split_codes(const void* from, Code* even, Code* odd) {
-  constexpr int kBits = 8 * sizeof(Code);
-  constexpr std::int64_t kLanes = VectorOf<Wide>::kLanes;
-  typedef Code Half __attribute__((vector_size(32)));
-  for (int i = 0; i < 2; ++i) {
-    const auto pairs = load<Vector<Wide>>(static_cast<const Wide*>(from) + i * kLanes);
-    store(__builtin_convertvector(pairs, Half), even + i * kLanes);
-    store(__builtin_convertvector(pairs >> kBits, Half), odd + i * kLanes);
-  }
-}
-inline void split_vectors(const std::uint8_t* from, std::uint8_t* even, std::uint8_t* odd) {
-  split_codes<std::uint8_t, std::uint16_t>(from, even, odd);
-}
-inline void split_vectors(const std::int8_t* from, std::int8_t* even, std::int8_t* odd) {
-  split_codes<std::int8_t, std::int16_t>(from, even, odd);
-}
-inline void split_vectors(const std::uint16_t* from, std::uint16_t* even, std::uint16_t* odd) {
-  split_codes<std::uint16_t, std::uint32_t>(from, even, odd);
-}
-inline void split_vectors(const std::int16_t* from, std::int16_t* even, std::int16_t* odd) {
-  split_codes<std::int16_t, std::int32_t>(from, even, odd);
-}
-
-// The first `count` of a vector's lanes.
-template <class T>
-inline void store_some(Vector<T> v, std::int64_t count, T* to) {
-  T lanes[VectorOf<T>::kLanes];
-  store(v, lanes);
-  constexpr auto kPiece = static_cast<std::int64_t>(8 / sizeof(T));
-  if (count < kPiece) {
-    for (std::int64_t i = 0; i < count; ++i) to[i] = lanes[i];
+// folded[x] = the largest of `rows` rows, `stride` apart, in column x.
+void fold_rows(const float* from, std::int64_t rows, std::int64_t stride, std::int64_t width, float* folded) {
+  const Sixteen lowest = spread_16(-__builtin_inff());
+  if (width < kLanes) {
+    for (std::int64_t x = 0; x < width; ++x) {
+      float best = -__builtin_inff();
+      for (std::int64_t r = 0; r < rows; ++r) best = from[r * stride + x] > best ? from[r * stride + x] : best;
+      folded[x] = best;
+    }
     return;
   }
-  for (std::int64_t i = 0; i + kPiece < count; i += kPiece) __builtin_memcpy(to + i, lanes + i, 8);
-  __builtin_memcpy(to + count - kPiece, lanes + count - kPiece, 8);
+  for (std::int64_t x = 0; x < width; x += kLanes) {
+    if (x > width - kLanes) x = width - kLanes;  // The last vector overlaps the one before.
+    Sixteen best = lowest;
+    for (std::int64_t r = 0; r < rows; ++r) best = larger(best, load_16(from + r * stride + x));
+    store_16(best, folded + x);
+  }
+}
+
+// Even and odd columns of 2 * count folded ones; `count` is a multiple of kLanes.
+void split_columns(const float* folded, std::int64_t count, float* even, float* odd) {
+  for (std::int64_t x = 0; x < count; x += kLanes) {
+    const Sixteen a = load_16(folded + 2 * x), b = load_16(folded + 2 * x + kLanes);
+    store_16(even_of(a, b), even + x);
+    store_16(odd_of(a, b), odd + x);
+  }
 }
 
 // The largest of `taps` columns for each of `count` windows; tap k of window x is parity[k % S][x + k / S].
-template <int S, class T>
-void fold_columns(const T* const* parity, std::int64_t taps, std::int64_t count, T* out) {
-  constexpr std::int64_t kLanes = VectorOf<T>::kLanes;
+template <int S>
+void fold_columns(const float* const* parity, std::int64_t taps, std::int64_t count, float* out) {
   for (std::int64_t x = 0; x < count; x += kLanes) {
     if (x > count - kLanes && count >= kLanes) x = count - kLanes;
-    Vector<T> best = lowest<T>() - Vector<T>{};
-    for (std::int64_t k = 0; k < taps; ++k) best = larger(best, load<Vector<T>>(parity[k % S] + x + k / S));
+    Sixteen best = spread_16(-__builtin_inff());
+    for (std::int64_t k = 0; k < taps; ++k) best = larger(best, load_16(parity[k % S] + x + k / S));
     if (count >= kLanes) {
-      store(best, out + x);
+      store_16(best, out + x);
     } else {
-      store_some(best, count, out);
+      float lanes[kLanes];
+      store_16(best, lanes);
+      copy_16(lanes, out, count);
     }
   }
 }
 
-template <class T>
-void max_pool_of(const MaxPool& p, T* scratch) {
-  constexpr std::int64_t kLanes = VectorOf<T>::kLanes;
-  const std::int64_t half = max_pool_row_elements(p);
-  T* folded = scratch;  // 2 * half, then even and odd columns.
-  T* even = folded + 2 * half;
-  T* odd = even + half;
-  for (std::int64_t x = 0; x < 2 * half; ++x) folded[x] = lowest<T>();
-  for (std::int64_t plane = 0; plane < p.planes; ++plane) {
-    const T* in = static_cast<const T*>(p.input) + plane * p.in_h * p.in_w;
-    T* out = static_cast<T*>(p.output) + plane * p.out_h * p.out_w;
-    for (std::int64_t y = 0; y < p.out_h; ++y, out += p.out_w) {
-      const std::int64_t top = y * p.stride_h - p.pad_top;
-      const std::int64_t first = top < 0 ? 0 : top;
-      const std::int64_t last = top + p.kernel_h < p.in_h ? top + p.kernel_h : p.in_h;
-      fold_rows(in + first * p.in_w, last - first, p.in_w, p.in_w, folded + p.pad_left);
-      if (p.stride_w == 1) {
-        fold_columns<1>(&folded, p.kernel_w, p.out_w, out);
-      } else {
-        for (std::int64_t x = 0; x < half; x += kLanes) split_vectors(folded + 2 * x, even + x, odd + x);
-        T* parity[2] = {even, odd};
-        fold_columns<2>(parity, p.kernel_w, p.out_w, out);
+#if defined(__AVX512F__)
+// Windows of two or three columns with stride 2, whole rows in registers: no folded row is written and read again.
+constexpr std::int64_t kMaxPoolVectors = 64;  // Of a row of outputs.
+
+struct PoolColumns {
+  std::int64_t column;  // Of the input of tap 0, output 0; may be negative.
+  std::int64_t out;     // First column of outputs.
+  __mmask16 inside[4];  // Of the floats from 0, 16, 2 and 18 on.
+};
+
+struct PoolRowPlan {
+  PoolColumns vectors[kMaxPoolVectors];
+  std::int64_t num_vectors = 0;
+  __mmask16 stored = 0;  // Of each vector: all, or the outputs of a row that is shorter.
+};
+
+bool plan_pool_rows(const MaxPool& p, PoolRowPlan& plan) {
+  if (p.stride_w != 2 || p.kernel_w < 2 || p.kernel_w > 3 || p.out_w > 16 * kMaxPoolVectors) return false;
+  plan.num_vectors = (p.out_w + 15) / 16;
+  plan.stored = inside_from(0, p.out_w);
+  for (std::int64_t v = 0; v < plan.num_vectors; ++v) {
+    PoolColumns& c = plan.vectors[v];
+    c.out = 16 * v;
+    if (c.out + 16 > p.out_w && p.out_w >= 16) c.out = p.out_w - 16;  // The last vector overlaps the one before.
+    c.column = 2 * c.out - p.pad_left;
+    for (int i = 0; i < 4; ++i) c.inside[i] = inside_from(c.column + i % 2 * 16 + i / 2 * 2, p.in_w);
+  }
+  return true;
+}
+
+// One row of windows over `rows` rows of inputs.
+void pool_row(const MaxPool& p, const PoolRowPlan& plan, const float* from, std::int64_t rows, float* out) {
+  const Sixteen lowest = spread_16(-__builtin_inff());
+  for (std::int64_t v = 0; v < plan.num_vectors; ++v) {
+    const PoolColumns& c = plan.vectors[v];
+    Sixteen best[4] = {lowest, lowest, lowest, lowest};
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const float* row = from + r * p.in_w + c.column;
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) {
+        best[i] = larger(best[i], _mm512_mask_loadu_ps(lowest, c.inside[i], row + i % 2 * 16 + i / 2 * 2));
       }
+    }
+    Sixteen value = larger(even_of(best[0], best[1]), odd_of(best[0], best[1]));
+    if (p.kernel_w == 3) value = larger(value, even_of(best[2], best[3]));
+    if (plan.stored == 0xFFFFU) {
+      store_16(value, out + c.out);
+    } else {
+      _mm512_mask_storeu_ps(out + c.out, plan.stored, value);
     }
   }
 }
+#else
+struct PoolRowPlan {};
+bool plan_pool_rows(const MaxPool&, PoolRowPlan&) { return false; }
+void pool_row(const MaxPool&, const PoolRowPlan&, const float*, std::int64_t, float*) {}
+#endif
 
 // Sums of kRows rows, each in eight lanes, so that no addition waits for the one before.
 template <int kRows>
@@ -169,7 +135,7 @@ void sum_rows(const float* x, std::int64_t count, double* sums) {
   Doubles lanes[kRows] = {};
   std::int64_t i = 0;
   for (; i + 8 <= count; i += 8) {
-    for (int r = 0; r < kRows; ++r) lanes[r] += __builtin_convertvector(load<Eight>(x + r * count + i), Doubles);
+    for (int r = 0; r < kRows; ++r) lanes[r] += __builtin_convertvector(load_8(x + r * count + i), Doubles);
   }
   for (int r = 0; r < kRows; ++r) {
     double l[8];
@@ -182,17 +148,35 @@ void sum_rows(const float* x, std::int64_t count, double* sums) {
 }  // namespace
 
 void max_pool(const MaxPool& p, void* scratch) {
-  switch (p.dtype) {
-    case DType::kInt8:
-      return max_pool_of(p, static_cast<std::int8_t*>(scratch));
-    case DType::kUint8:
-      return max_pool_of(p, static_cast<std::uint8_t*>(scratch));
-    case DType::kInt16:
-      return max_pool_of(p, static_cast<std::int16_t*>(scratch));
-    case DType::kUint16:
-      return max_pool_of(p, static_cast<std::uint16_t*>(scratch));
-    default:
-      return max_pool_of(p, static_cast<float*>(scratch));
+  if (p.dtype != DType::kFloat32) return max_pool_codes(p, scratch);
+  const std::int64_t half = max_pool_row_elements(p);
+  float* folded = static_cast<float*>(scratch);  // 2 * half, then even and odd columns.
+  float* even = folded + 2 * half;
+  float* odd = even + half;
+  const std::int64_t split = (p.out_w + p.kernel_w / 2 + kLanes - 1) / kLanes * kLanes;  // Others fall on no output.
+  PoolRowPlan by_rows;
+  const bool suits_rows = plan_pool_rows(p, by_rows);
+  for (std::int64_t x = 0; x < 2 * half; ++x) folded[x] = -__builtin_inff();
+  for (std::int64_t plane = 0; plane < p.planes; ++plane) {
+    const float* in = static_cast<const float*>(p.input) + plane * p.in_h * p.in_w;
+    float* out = static_cast<float*>(p.output) + plane * p.out_h * p.out_w;
+    for (std::int64_t y = 0; y < p.out_h; ++y, out += p.out_w) {
+      const std::int64_t top = y * p.stride_h - p.pad_top;
+      const std::int64_t first = top < 0 ? 0 : top;
+      const std::int64_t last = top + p.kernel_h < p.in_h ? top + p.kernel_h : p.in_h;
+      if (suits_rows) {
+        pool_row(p, by_rows, in + first * p.in_w, last - first, out);
+        continue;
+      }
+      fold_rows(in + first * p.in_w, last - first, p.in_w, p.in_w, folded + p.pad_left);
+      if (p.stride_w == 1) {
+        fold_columns<1>(&folded, p.kernel_w, p.out_w, out);
+      } else {
+        split_columns(folded, split, even, odd);
+        const float* parity[2] = {even, odd};
+        fold_columns<2>(parity, p.kernel_w, p.out_w, out);
+      }
+    }
   }
 }
 

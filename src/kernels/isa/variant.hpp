@@ -28,9 +28,9 @@ namespace HALFSTEP_ISA {
 void gemm(const Gemm& args);
 void depthwise(const Depthwise& args, float* scratch);
 void conv(const Conv& args, float* scratch);
+void winograd(const Conv& args, const float* transformed, const WinogradPart& part, float* scratch);
 void max_pool(const MaxPool& args, void* scratch);
-void winograd(const Conv& args, const float* transformed, std::int64_t first_channel, std::int64_t last_channel,
-              float* scratch);
+void max_pool_codes(const MaxPool& args, void* scratch);  ///< max_pool() of codes.
 void row_means(const float* x, std::int64_t rows, std::int64_t count, float* y);
 void quantize_dequantize(const float* x, float* y, std::int64_t count, float scale, std::int32_t zero_point,
                          GridBounds bounds);

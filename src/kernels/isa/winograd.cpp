@@ -16,11 +16,12 @@ namespace {
 
 constexpr std::int64_t kTiles = 16;  // Of one vector.
 
-// One channel of the padded input, as planes; `line` is one padded row, of which only the image's columns are written.
-// Vectors that reach behind a row of tiles are overwritten by the next row.
-void split_rows(const Conv& c, const WinogradPlan& plan, const float* image, float* line, float* planes) {
+// The rows of one channel of the padded input from `top` on, as planes; `line` is one padded row, of which only the
+// image's columns are written. Vectors that reach behind a row of tiles are overwritten by the next row.
+void split_rows(const Conv& c, const WinogradPlan& plan, const float* image, std::int64_t top, float* line,
+                float* planes) {
   for (std::int64_t row = 0; row < plan.rows; ++row) {
-    const std::int64_t y = row - c.pad_top;
+    const std::int64_t y = top + row - c.pad_top;
     const bool is_inside = y >= 0 && y < c.in_h;
     if (is_inside) copy_16(image + y * c.in_w, line + c.pad_left, plan.copied_columns);
     float* to = planes + row % 4 * 4 * plan.plane_floats + row / 4 * (plan.tiles_w + 1);
@@ -38,18 +39,19 @@ void split_rows(const Conv& c, const WinogradPlan& plan, const float* image, flo
   }
 }
 
-// B^T of one column of six values.
+constexpr float kA = kWinogradA, kAA = kA * kA;
+constexpr float kB = kWinogradB, kBB = kB * kB;
+
+// B^T of six values.
 inline void transform_six(const Sixteen (&d)[6], Sixteen (&v)[6]) {
-  const Sixteen a = d[4] - 4.0F * d[2];
-  const Sixteen b = d[3] - 4.0F * d[1];
-  const Sixteen e = d[4] - d[2];
-  const Sixteen f = 2.0F * (d[3] - d[1]);
-  v[0] = 4.0F * d[0] - 5.0F * d[2] + d[4];
-  v[1] = a + b;
-  v[2] = a - b;
-  v[3] = e + f;
-  v[4] = e - f;
-  v[5] = 4.0F * d[1] - 5.0F * d[3] + d[5];
+  const Sixteen even_a = d[4] - kBB * d[2], odd_a = kA * (d[3] - kBB * d[1]);
+  const Sixteen even_b = d[4] - kAA * d[2], odd_b = kB * (d[3] - kAA * d[1]);
+  v[0] = kAA * kBB * d[0] + (d[4] - (kAA + kBB) * d[2]);
+  v[1] = even_a + odd_a;
+  v[2] = even_a - odd_a;
+  v[3] = even_b + odd_b;
+  v[4] = even_b - odd_b;
+  v[5] = kAA * kBB * d[1] + (d[5] - (kAA + kBB) * d[3]);
 }
 
 // B^T d B of 16 tiles; element (i, j) goes to v + (i * 6 + j) * input_step.
@@ -76,12 +78,12 @@ void transform_input(const float* planes, const WinogradPlan& plan, float* v) {
 
 // A^T of six values.
 inline void transform_back(const Sixteen (&m)[6], Sixteen (&y)[4]) {
-  const Sixteen sum_1 = m[1] + m[2], difference_1 = m[1] - m[2];
-  const Sixteen sum_2 = m[3] + m[4], difference_2 = m[3] - m[4];
-  y[0] = m[0] + sum_1 + sum_2;
-  y[1] = difference_1 + 2.0F * difference_2;
-  y[2] = sum_1 + 4.0F * sum_2;
-  y[3] = difference_1 + 8.0F * difference_2 + m[5];
+  const Sixteen sum_a = m[1] + m[2], difference_a = m[1] - m[2];
+  const Sixteen sum_b = m[3] + m[4], difference_b = m[3] - m[4];
+  y[0] = m[0] + sum_a + sum_b;
+  y[1] = kA * difference_a + kB * difference_b;
+  y[2] = kAA * sum_a + kBB * sum_b;
+  y[3] = kAA * kA * difference_a + (kBB * kB * difference_b + m[5]);
 }
 
 // a0 b0 c0 d0 a1 b1 ...: 64 consecutive outputs.
@@ -121,13 +123,15 @@ void transform_output(const float* m, std::int64_t step, float bias, float low, 
   }
 }
 
-// Sixteen tiles from `first` on, of which some may be the last ones of a row, which mean nothing.
-void write_tiles(const Conv& c, const WinogradPlan& plan, const float (&out)[4][64], std::int64_t first,
-                 float* output) {
+// Sixteen tiles from `first` on, of a band whose first row of tiles is `top`; some may be the last ones of a row, which
+// mean nothing, or belong to the next band.
+void write_tiles(const Conv& c, const WinogradPlan& plan, const float (&out)[4][64], std::int64_t top,
+                 std::int64_t first, float* output) {
   const std::int64_t width = plan.tiles_w + 1;
-  std::int64_t ty = first / width;
+  std::int64_t ty = top + first / width;
+  const std::int64_t bottom = top + plan.band_rows < plan.tiles_h ? top + plan.band_rows : plan.tiles_h;
   std::int64_t tx = first % width;
-  for (std::int64_t tile = 0; tile < kTiles && ty < plan.tiles_h; tile += width - tx, ++ty, tx = 0) {
+  for (std::int64_t tile = 0; tile < kTiles && ty < bottom; tile += width - tx, ++ty, tx = 0) {
     const std::int64_t rest = c.out_w - 4 * tx;
     const std::int64_t count = rest < 4 * (kTiles - tile) ? rest : 4 * (kTiles - tile);
     for (std::int64_t i = 0; i < 4 && 4 * ty + i < c.out_h; ++i) {
@@ -137,20 +141,20 @@ void write_tiles(const Conv& c, const WinogradPlan& plan, const float (&out)[4][
 }
 
 // One output channel; `m` is its row of the first of the 36 products.
-void write_channel(const Conv& c, const WinogradPlan& plan, const float* m, float bias, float* output) {
+void write_channel(const Conv& c, const WinogradPlan& plan, const float* m, std::int64_t top, float bias,
+                   float* output) {
   float out[4][64];
   for (std::int64_t first = 0; first < plan.num_tiles; first += kTiles) {
     transform_output(m + first, plan.product_step, bias, c.clamp_min, c.clamp_max, out);
-    write_tiles(c, plan, out, first, output);
+    write_tiles(c, plan, out, top, first, output);
   }
 }
 
-// All input channels.
-void transform_image(const Conv& c, const WinogradPlan& plan, float* v, float* line) {
+// All input channels of the band whose first row of tiles is `top`.
+void transform_band(const Conv& c, const WinogradPlan& plan, std::int64_t top, float* v, float* line) {
   float* planes = line + plan.line_floats;
-  for (std::int64_t x = 0; x < plan.line_floats + 16 * plan.plane_floats; ++x) line[x] = 0.0F;
   for (std::int64_t channel = 0; channel < c.in_channels; ++channel, v += plan.tile_stride) {
-    split_rows(c, plan, c.input + channel * c.in_h * c.in_w, line, planes);
+    split_rows(c, plan, c.input + channel * c.in_h * c.in_w, 4 * top, line, planes);
     for (std::int64_t t = 0; t < plan.num_tiles; t += kTiles) transform_input(planes + t, plan, v + t);
   }
 }
@@ -173,6 +177,7 @@ void multiply_group(const Conv& c, const WinogradPlan& plan, const float* u, con
         p.b = v + element * plan.input_step + at * plan.tile_stride + first;
         p.depth = c.in_channels - at < kMaxDepth ? c.in_channels - at : kMaxDepth;
         p.keeps = at > 0;
+        p.only_sums = at == 0;
         multiply_panel(p);
       }
     }
@@ -181,17 +186,22 @@ void multiply_group(const Conv& c, const WinogradPlan& plan, const float* u, con
 
 }  // namespace
 
-void winograd(const Conv& c, const float* transformed, std::int64_t first_channel, std::int64_t last_channel,
-              float* scratch) {
+void winograd(const Conv& c, const float* transformed, const WinogradPart& part, float* scratch) {
   const WinogradPlan plan = plan_winograd(c);
   float* products = scratch + 36 * plan.input_step;
-  transform_image(c, plan, scratch, products + 36 * plan.product_step);
-  for (std::int64_t group = first_channel; group < last_channel; group += kWinogradRows) {
-    const std::int64_t rows = last_channel - group < kWinogradRows ? last_channel - group : kWinogradRows;
-    multiply_group(c, plan, transformed + 36 * group * c.in_channels, scratch, rows, products);
-    for (std::int64_t r = 0; r < rows; ++r) {
-      write_channel(c, plan, products + r * plan.tile_stride, c.bias != nullptr ? c.bias[group + r] : 0.0F,
-                    c.output + (group + r) * c.out_h * c.out_w);
+  float* line = products + 36 * plan.product_step;
+  for (std::int64_t x = 0; x < plan.line_floats + 16 * plan.plane_floats; ++x) line[x] = 0.0F;
+  for (std::int64_t band = part.first_band; band < part.last_band; ++band) {
+    const std::int64_t top = band * plan.band_rows;
+    transform_band(c, plan, top, scratch, line);
+    for (std::int64_t group = part.first_channel; group < part.last_channel; group += kWinogradRows) {
+      const std::int64_t rest = part.last_channel - group;
+      const std::int64_t rows = rest < kWinogradRows ? rest : kWinogradRows;
+      multiply_group(c, plan, transformed + 36 * group * c.in_channels, scratch, rows, products);
+      for (std::int64_t r = 0; r < rows; ++r) {
+        write_channel(c, plan, products + r * plan.tile_stride, top, c.bias != nullptr ? c.bias[group + r] : 0.0F,
+                      c.output + (group + r) * c.out_h * c.out_w);
+      }
     }
   }
 }

@@ -168,6 +168,18 @@ Prepared by_panels(const ConvGeometry& g, const ClampBounds& clamp) {
           .splits = true};
 }
 
+// This part's share of bands of rows, or of channels where there are few bands: those transform the whole input.
+kernels::WinogradPart winograd_share(const KernelIo& io, const kernels::Conv& args) {
+  const std::int64_t num_bands = kernels::winograd_bands(args);
+  if (num_bands >= 2 * io.num_parts) {
+    const Share bands = share_of(io, num_bands);
+    return {0, args.out_channels, bands.begin, bands.end};
+  }
+  const Share channels = share_of(io, args.out_channels, kernels::kWinogradRows);
+  if (channels.begin == channels.end) return {};
+  return {channels.begin, channels.end, 0, num_bands};
+}
+
 // Constant 3x3 weights, transformed here once.
 Prepared by_tiles(const ConvGeometry& g, const ClampBounds& clamp, const Tensor& weight) {
   kernels::Conv group = conv_args(g, clamp);
@@ -185,8 +197,7 @@ Prepared by_tiles(const ConvGeometry& g, const ClampBounds& clamp, const Tensor&
               args.bias = product.row_bias;
               args.output = product.c;
               const std::vector<float>& u = (*transformed)[index++ % transformed->size()];
-              const Share share = share_of(io, args.out_channels, kernels::kWinogradRows);
-              kernels::winograd(args, u.data(), share.begin, share.end, reinterpret_cast<float*>(io.scratch.data()));
+              kernels::winograd(args, u.data(), winograd_share(io, args), reinterpret_cast<float*>(io.scratch.data()));
             });
             return {};
           },

@@ -117,6 +117,30 @@ TEST_P(DepthwiseOnEachIsa, SeveralBandsMatchPlainLoops) {
   }
 }
 
+// Rows of outputs that fill vectors, in blocks of rows; and narrow ones.
+TEST_P(DepthwiseOnEachIsa, ThreeByThreeOfEveryWidthMatchesPlainLoops) {
+  std::mt19937 rng(77003);
+  for (const std::int64_t stride : {1, 2}) {
+    for (const std::int64_t width : {1, 2, 7, 8, 13, 14, 15, 16, 17, 31, 33, 56, 112}) {
+      for (const std::int64_t pad : {0, 1, 2}) {
+        Depthwise d;
+        d.channels = 2;
+        d.in_h = width % 2 == 0 ? 11 : 6;
+        d.in_w = width;
+        d.kernel_h = d.kernel_w = 3;
+        d.stride_h = d.stride_w = stride;
+        d.pad_top = d.pad_left = pad;
+        if (d.in_w + 2 * pad < 3) continue;
+        d.out_h = (d.in_h + 2 * pad - 3) / stride + 1;
+        d.out_w = (d.in_w + 2 * pad - 3) / stride + 1;
+        if (width % 3 == 0) d.clamp_max = 0.5F;
+        expect_correct(table(), rng, d);
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Isas, DepthwiseOnEachIsa, testing::ValuesIn(runnable_isas().begin(), runnable_isas().end()),
                          isa_test_name);
 

@@ -331,7 +331,8 @@ TEST_P(ExactRowsOnEachIsa, BlendsBetweenGridsMatchTheFormula) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isa, ExactRowsOnEachIsa, testing::ValuesIn(runnable_isas()), isa_test_name);
+INSTANTIATE_TEST_SUITE_P(Isa, ExactRowsOnEachIsa, testing::ValuesIn(runnable_isas().begin(), runnable_isas().end()),
+                         isa_test_name);
 
 }  // namespace
 }  // namespace halfstep::kernels

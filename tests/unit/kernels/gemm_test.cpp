@@ -124,6 +124,54 @@ TEST_P(GemmOnEachIsa, LongSumsMatchPlainLoops) {
   }
 }
 
+// Rows of a product with `b` in rows, and columns of any product, computed in parts as gemm.hpp allows.
+TEST_P(GemmOnEachIsa, PartsGiveTheBitsOfTheWhole) {
+  std::mt19937 rng(20264);
+  for (int i = 0; i < 60; ++i) {
+    Problem p = random_problem(rng, any_extent(rng, 40), any_extent(rng, 160), any_extent(rng, 150));
+    std::vector<float> whole = p.c;
+    p.args.c = whole.data();
+    table().gemm(p.args);
+    std::vector<float> by_columns = p.c;
+    for (std::int64_t first = 0; first < p.args.n; first += kColumnGranule) {
+      Gemm part = p.args;
+      part.n = std::min(kColumnGranule, p.args.n - first);
+      part.b += first * (part.b_order == Order::kRows ? 1 : part.b_stride);
+      part.c = by_columns.data() + first;
+      if (part.column_bias != nullptr) part.column_bias += first;
+      table().gemm(part);
+    }
+    ASSERT_EQ(by_columns, whole) << p.describe();
+    if (p.args.b_order != Order::kRows) continue;
+    std::vector<float> by_rows = p.c;
+    for (std::int64_t first = 0; first < p.args.m; first += 3) {
+      Gemm part = p.args;
+      part.m = std::min<std::int64_t>(3, p.args.m - first);
+      part.a += first * (part.a_order == Order::kRows ? part.a_stride : 1);
+      part.c = by_rows.data() + first * part.c_stride;
+      if (part.row_bias != nullptr) part.row_bias += first;
+      table().gemm(part);
+    }
+    ASSERT_EQ(by_rows, whole) << p.describe();
+  }
+}
+
+// One row or two, and one column to a few: ways of their own.
+TEST_P(GemmOnEachIsa, ThinProductsMatchPlainLoops) {
+  std::mt19937 rng(20265);
+  for (const std::int64_t k : {1, 63, 64, 65, 700, 5000}) {
+    for (const std::int64_t few : {1, 2, 3, 4, 5}) {
+      for (const std::int64_t many : {9, 52, 300}) {
+        Problem wide = random_problem(rng, few, many, k);
+        expect_correct(table(), wide);
+        Problem tall = random_problem(rng, many, few, k);
+        expect_correct(table(), tall);
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
 TEST_P(GemmOnEachIsa, NanPassesTheClampOfATile) {
   const std::vector<float> a = {std::numeric_limits<float>::quiet_NaN(), 1.0F};
   const std::vector<float> b(50, 9.0F);

@@ -149,49 +149,6 @@ void max_pool_of(const MaxPool& p, T* scratch) {
   }
 }
 
-template <class T>
-void max_pool_of(const MaxPool& p, T* scratch) {
-  constexpr std::int64_t kLanes = VectorOf<T>::kLanes;
-  const std::int64_t half = max_pool_row_elements(p);
-  T* folded = scratch;  // 2 * half, then even and odd columns.
-  T* even = folded + 2 * half;
-  T* odd = even + half;
-  for (std::int64_t x = 0; x < 2 * half; ++x) folded[x] = lowest<T>();
-  for (std::int64_t plane = 0; plane < p.planes; ++plane) {
-    const T* in = static_cast<const T*>(p.input) + plane * p.in_h * p.in_w;
-    T* out = static_cast<T*>(p.output) + plane * p.out_h * p.out_w;
-    for (std::int64_t y = 0; y < p.out_h; ++y, out += p.out_w) {
-      const std::int64_t top = y * p.stride_h - p.pad_top;
-      const std::int64_t first = top < 0 ? 0 : top;
-      const std::int64_t last = top + p.kernel_h < p.in_h ? top + p.kernel_h : p.in_h;
-      fold_rows(in + first * p.in_w, last - first, p.in_w, p.in_w, folded + p.pad_left);
-      if (p.stride_w == 1) {
-        fold_columns<1>(&folded, p.kernel_w, p.out_w, out);
-      } else {
-        for (std::int64_t x = 0; x < half; x += kLanes) split_vectors(folded + 2 * x, even + x, odd + x);
-        T* parity[2] = {even, odd};
-        fold_columns<2>(parity, p.kernel_w, p.out_w, out);
-      }
-    }
-  }
-}
-
-// Sums of kRows rows, each in eight lanes, so that no addition waits for the one before.
-template <int kRows>
-void sum_rows(const float* x, std::int64_t count, double* sums) {
-  Doubles lanes[kRows] = {};
-  std::int64_t i = 0;
-  for (; i + 8 <= count; i += 8) {
-    for (int r = 0; r < kRows; ++r) lanes[r] += __builtin_convertvector(load<Eight>(x + r * count + i), Doubles);
-  }
-  for (int r = 0; r < kRows; ++r) {
-    double l[8];
-    __builtin_memcpy(l, &lanes[r], sizeof l);
-    for (std::int64_t rest = i; rest < count; ++rest) l[rest - i] += static_cast<double>(x[r * count + rest]);
-    sums[r] = ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]));
-  }
-}
-
 }  // namespace
 
 void max_pool_codes(const MaxPool& p, void* scratch) {

@@ -20,7 +20,7 @@ std::vector<float> plain_max_pool(const MaxPool& p) {
         const std::int64_t y = window / p.out_w * p.stride_h - p.pad_top + tap / p.kernel_w;
         const std::int64_t x = window % p.out_w * p.stride_w - p.pad_left + tap % p.kernel_w;
         if (y < 0 || y >= p.in_h || x < 0 || x >= p.in_w) continue;
-        const float value = p.input[(plane * p.in_h + y) * p.in_w + x];
+        const float value = static_cast<const float*>(p.input)[(plane * p.in_h + y) * p.in_w + x];
         if (value > best) best = value;
       }
       out.push_back(best);

@@ -217,8 +217,8 @@ class Comparison:
 
         whole, parts = [], []
         for _ in range(self.args.repeat):
-            whole.append(tool("quantize-eval", "--mode", "fixed", "--report", self.work / "eval.json", quantized,
-                              "--float_model", self.model(name))[0])
+            whole.append(tool("quantize-eval", "--mode", "fixed", "--report", self.work / "eval.json",
+                              self.model(name), quantized)[0])
             out = self.work / "results"
             float_run = tool("quantize-run", "--mode", "float", "--output_dir", out, self.model(name))[0]
             fixed_run = tool("quantize-run", "--mode", "fixed", "--output_dir", out, quantized)[0]

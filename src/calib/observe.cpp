@@ -184,6 +184,7 @@ class SampleWatcher {
     }
     const bool by_halves = x.num_elements() > kCountedWhole;
     for_each_channel_run(x, axis, [&](std::size_t c, std::span<const float> run) {
+      if (c + 1 < channels.size()) watched.channel_histograms[c + 1].prefetch();
       count(watched.channel_histograms[c], run, channels[c], by_halves);
     });
   }

@@ -3,12 +3,11 @@
 #
 #   tools/dev/cross_arm64.sh
 #
-# Runs the golden vectors (fixed point with one thread) on a processor without dot products of bytes and on one with them
-# (sets baseline and neondot), the unit tests of the kernels on all sets of the latter, those of operators and executor
-# on neondot: about five minutes on two cores, one of them emulated. Installs Debian's cross compiler and qemu-user if
-# they are missing.
-# The libraries for arm64 are unpacked in build/arm64-root: installed, they would draw the machine's own along to their
-# versions. Where these packages cannot be had, it says so and exits with 0.
+# Runs the golden vectors (fixed point with one thread) on a processor without dot products of bytes and on one with
+# them (sets baseline and neondot); on the latter the unit tests of the kernels, on both sets, and those of operators and
+# executor, on neondot. About six minutes on two cores, one and a half of them emulated. Installs Debian's cross compiler
+# and qemu-user if they are missing. The libraries for arm64 are unpacked in build/arm64-root: installed, they would draw
+# the machine's own along to their versions. Where these packages cannot be had, it says so and exits with 0.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD/build/arm64-root

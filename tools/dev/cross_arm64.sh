@@ -3,14 +3,16 @@
 #
 #   tools/dev/cross_arm64.sh
 #
-# Runs the golden vectors (fixed point with one thread) and the unit tests of the kernels, operators and executor: about
-# five minutes on two cores, one of them emulated. Installs Debian's cross compiler and qemu-user if they are missing.
-# The libraries for arm64 are unpacked in build/arm64-root: installed, they would draw the machine's own along to their
-# versions. Where these packages cannot be had, it says so and exits with 0.
+# Runs the golden vectors (fixed point with one thread) on a processor without dot products of bytes and on one with
+# them (sets baseline and neondot); on the latter the unit tests of the kernels, on both sets, and those of operators and
+# executor, on neondot. About six minutes on two cores, one and a half of them emulated. Installs Debian's cross compiler
+# and qemu-user if they are missing. The libraries for arm64 are unpacked in build/arm64-root: installed, they would draw
+# the machine's own along to their versions. Where these packages cannot be had, it says so and exits with 0.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD/build/arm64-root
 programs=(unit_kernels unit_ops unit_exec)
+declare -A processor=([baseline]=cortex-a57 [neondot]=neoverse-n1)
 limit=(timeout 600)  # Of each step under emulation; the longest takes one minute.
 
 skip() {
@@ -65,7 +67,15 @@ status=0
 echo "== golden tests (arm64)"
 write_wrappers "$PWD/build/arm64/emulated"
 "${limit[@]}" python3 -B tests/golden/golden_test.py build/arm64/emulated || status=1
-"${limit[@]}" python3 -B tests/golden/fixed_point_golden_test.py build/arm64/emulated --isa baseline || status=1
+# The processor has no more than the set needs: code of another set would stop with an illegal instruction.
+for isa in baseline neondot; do
+  export QEMU_CPU=${processor[$isa]}
+  "${limit[@]}" python3 -B tests/golden/fixed_point_golden_test.py build/arm64/emulated --isa "$isa" || status=1
+done
+if ! "${emulator[@]}" build/arm64/tests/unit_kernels --gtest_list_tests | grep -c /neondot >/dev/null; then
+  echo "unit_kernels does not see the dot products of $QEMU_CPU"
+  status=1
+fi
 for program in "${programs[@]}"; do
   echo "== $program (arm64)"
   # Death tests start themselves again, which needs an emulator in the kernel.

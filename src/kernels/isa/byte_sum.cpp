@@ -71,10 +71,10 @@ template <Rounding kRounding>
 inline void sum_vector(const std::uint8_t* a, const std::uint8_t* b, const SumConstants& k, std::uint8_t* y) {
   const Ints u_a = widen(a) ^ k.flip_a;
   const Ints u_b = widen(b) ^ k.flip_b;
-  const Wides even = k.base + products_of_even(u_a, k.multiplier_a) + products_of_even(u_b, k.multiplier_b);
-  const Wides odd =
-      k.base + products_of_even(odd_to_even(u_a), k.multiplier_a) + products_of_even(odd_to_even(u_b), k.multiplier_b);
-  const Ints steps = merge_low(shifted_lanes<kRounding>(even, k), shifted_lanes<kRounding>(odd, k));
+  const Wides first = k.base + products_of_half(u_a, k.multiplier_a) + products_of_half(u_b, k.multiplier_b);
+  const Wides second =
+      k.base + products_of_half(other_half(u_a), k.multiplier_a) + products_of_half(other_half(u_b), k.multiplier_b);
+  const Ints steps = merge_low(shifted_lanes<kRounding>(first, k), shifted_lanes<kRounding>(second, k));
   const Ints q = limit(steps + k.offset, k.q_min, k.q_max);
 #if defined(__AVX512BW__)
   _mm_storeu_si128(reinterpret_cast<__m128i*>(y), _mm512_maskz_cvtepi32_epi8(0xFFFF, reinterpret_cast<__m512i>(q)));

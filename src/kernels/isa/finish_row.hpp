@@ -9,20 +9,6 @@
 namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
 
-#if !defined(__SSE2__)
-using numerics::Rounding;
-constexpr int kLanes = 4;
-typedef std::int32_t Ints __attribute__((vector_size(kLanes * 4)));
-constexpr int kBlock = 4 * kLanes;
-
-inline Ints load(const std::int32_t* from) {
-  Ints v;
-  __builtin_memcpy(&v, from, sizeof v);
-  return v;
-}
-
-#endif
-
 inline void store(Ints v, std::int32_t* to) { __builtin_memcpy(to, &v, sizeof v); }
 
 inline Ints spread(std::int32_t value) { return value - Ints{}; }
@@ -33,8 +19,6 @@ inline void copy_codes(const Q* from, std::int64_t count, Q* to) {
   for (; i + 8 <= count; i += 8) __builtin_memcpy(to + i, from + i, 8 * sizeof(Q));
   for (; i < count; ++i) to[i] = from[i];
 }
-
-#if defined(__SSE2__)
 
 // The first n of up to kBlock sums, to codes.
 template <Rounding kRounding, class Q>
@@ -59,23 +43,6 @@ void finish_row(const std::int32_t* acc, std::int64_t n, const RowFinish& f, Q* 
   store_codes(steps, grid, codes);
   copy_codes(codes, n, q);
 }
-
-#else
-
-template <Rounding kRounding, class Q>
-void finish_row(const std::int32_t* acc, std::int64_t n, const RowFinish& f, Q* q) {
-  for (std::int64_t j = 0; j < n; ++j) {
-    const std::int64_t product = std::int64_t{acc[j]} * f.multiplier;
-    std::int64_t rounded = product + f.rounded;
-    if (kRounding == Rounding::kHalfEven) rounded += ((product + f.offset) >> f.shift) & 1;
-    if (kRounding == Rounding::kHalfAway) rounded += (product + f.offset) >> 63;
-    const std::int64_t steps = rounded >> f.shift;
-    const std::int64_t most = steps > f.high ? f.high : steps;
-    q[j] = static_cast<Q>((most < f.low ? f.low : most) + f.zero_point);
-  }
-}
-
-#endif
 
 }  // namespace
 }  // namespace halfstep::kernels::HALFSTEP_ISA

@@ -9,6 +9,11 @@
 // addition) for 4 products a lane where 16-bit operands take two for 2; sums of two products saturate there, so
 // pack_left() has seen to it that none needs more than 16 bits, and what it cut off is added to the finished tile.
 //
+// Arm's dot product is of signed bytes: the panel's are taken less 128, one instruction for a vector of columns and all
+// rows of the tile, and 128 times the row's sum of weights is added to the finished tile. 32 registers hold 20
+// accumulators (5 rows by 4 vectors), a step of the panel and a group of each row. Without dot products a vector takes
+// two products of 16 bits and two additions of neighbours; 16-bit operands take two products and two additions.
+//
 // A finished tile goes through a buffer of 6 KB at most, so that one loop finishes rows whatever the tile's shape.
 #include "kernels/isa/finish_row.hpp"
 #include "kernels/isa/variant.hpp"
@@ -24,6 +29,9 @@ namespace {
 #if defined(__AVX512BW__)
 constexpr int kTileVectors = 4;
 constexpr int kTileRows = 6;
+#elif defined(__ARM_FEATURE_DOTPROD)
+constexpr int kTileVectors = 4;
+constexpr int kTileRows = 5;
 #else
 constexpr int kTileVectors = 2;
 constexpr int kTileRows = 6;
@@ -33,7 +41,7 @@ constexpr int kMaxTileRows = 8;
 constexpr int rows_of_tile(int num_vectors) { return num_vectors == 1 ? kMaxTileRows : kTileRows; }
 
 #if !(defined(__AVX2__) || defined(__ARM_FEATURE_DOTPROD))
-// The even and the odd bytes of each lane as 16-bit numbers: of `a` signed, of `b` not.
+// The even and the odd bytes of each group as 16-bit numbers, which hold their products: of `a` signed, of `b` not.
 inline Ints dot_bytes(Ints sums, Ints a, Ints b) {
 #if defined(__SSE2__)
   const __m128i x = reinterpret_cast<__m128i>(a);
@@ -41,12 +49,14 @@ inline Ints dot_bytes(Ints sums, Ints a, Ints b) {
   const __m128i even = _mm_madd_epi16(_mm_srai_epi16(_mm_slli_epi16(x, 8), 8), _mm_and_si128(y, _mm_set1_epi16(255)));
   const __m128i odd = _mm_madd_epi16(_mm_srai_epi16(x, 8), _mm_srli_epi16(y, 8));
   return sums + reinterpret_cast<Ints>(_mm_add_epi32(even, odd));
+#elif defined(__aarch64__)
+  const int16x8_t x = vreinterpretq_s16_s32(reinterpret_cast<int32x4_t>(a));
+  const int16x8_t y = vreinterpretq_s16_s32(reinterpret_cast<int32x4_t>(b));
+  const int16x8_t even = vmulq_s16(vshrq_n_s16(vshlq_n_s16(x, 8), 8), vandq_s16(y, vdupq_n_s16(255)));
+  const int16x8_t odd = vmulq_s16(vshrq_n_s16(x, 8), vreinterpretq_s16_u16(vshrq_n_u16(vreinterpretq_u16_s16(y), 8)));
+  return reinterpret_cast<Ints>(vpadalq_s16(vpadalq_s16(reinterpret_cast<int32x4_t>(sums), even), odd));
 #else
-  const auto left = reinterpret_cast<std::int32_t>(a[0]);
-  for (int byte = 0; byte < 4; ++byte) {
-    const std::int32_t w = static_cast<std::int8_t>(left >> (8 * byte));
-    sums += w * ((b >> (8 * byte)) & 0xFF);
-  }
+  for (int byte = 0; byte < 4; ++byte) sums += ((a << (24 - 8 * byte)) >> 24) * ((b >> (8 * byte)) & 0xFF);
   return sums;
 #endif
 }
@@ -81,16 +91,21 @@ inline Ints add_products(Ints sums, Ints a, Ints b) {
   if constexpr (kGroup == Group::kPairs) {
 #if defined(__SSE2__)
     return sums + reinterpret_cast<Ints>(_mm_madd_epi16(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b)));
+#elif defined(__aarch64__)
+    const int16x8_t x = vreinterpretq_s16_s32(reinterpret_cast<int32x4_t>(a));
+    const int16x8_t y = vreinterpretq_s16_s32(reinterpret_cast<int32x4_t>(b));
+    const int32x4_t low = vmull_s16(vget_low_s16(x), vget_low_s16(y));
+    return sums + reinterpret_cast<Ints>(vpaddq_s32(low, vmull_high_s16(x, y)));
 #else
     return sums + ((a << 16) >> 16) * ((b << 16) >> 16) + (a >> 16) * (b >> 16);
 #endif
   }
 #if defined(__ARM_FEATURE_DOTPROD)
-  // Signed bytes only: the right side less 128. run_rows() starts from what that takes away.
+  // Signed bytes only: the right side less 128. sum_rows() adds what that takes away.
   const int8x16_t y = vreinterpretq_s8_s32(reinterpret_cast<int32x4_t>(b ^ static_cast<std::int32_t>(0x80808080U)));
   return reinterpret_cast<Ints>(
       vdotq_s32(reinterpret_cast<int32x4_t>(sums), vreinterpretq_s8_s32(reinterpret_cast<int32x4_t>(a)), y));
-#elif !defined(__AVX2__)
+#else
   return dot_bytes(sums, a, b);
 #endif
 #endif
@@ -156,9 +171,10 @@ void run_columns(const Tile& t, int rows, int num_vectors) {
   if (num_vectors == 1)
     return rows == kMaxTileRows ? run_tile<kGroup, kMaxTileRows, 1>(t)
            : rows == 7          ? run_tile<kGroup, 7, 1>(t)
+           : rows == 6          ? run_tile<kGroup, 6, 1>(t)
                                 : run_some_rows<kGroup, 1>(t, rows);
   if (num_vectors == 2) return run_some_rows<kGroup, 2>(t, rows);
-#if defined(__AVX512BW__)
+#if defined(__AVX512BW__) || defined(__ARM_FEATURE_DOTPROD)
   if (num_vectors == 3) return run_some_rows<kGroup, 3>(t, rows);
   return run_some_rows<kGroup, 4>(t, rows);
 #endif

@@ -1,6 +1,6 @@
 // requantize.cpp: rows of 32-bit accumulators to codes.
 //
-// Vectors form the 64-bit products of even and odd lanes apart, add what rounds
+// Vectors form the 64-bit products of half of the lanes at a time, add what rounds
 // them, and keep the 32 bits that matter.
 //
 // Cost: AVX2 has no 64-bit product of all lanes, so a vector of eight accumulators is two multiplications of four, two
@@ -36,14 +36,12 @@ void requantize_each(const std::int32_t* acc, std::int64_t count, std::int32_t b
   for (std::int64_t i = 0; i < count; ++i) q[i] = static_cast<Q>(onto_grid(rescale(acc[i] + bias, r), r));
 }
 
-#if defined(__SSE2__)
-
 struct Doubling {
   static Ints steps(Ints acc, const Constants& k) {
     const Ints shifted = limit(acc + k.bias, k.low, k.high) << k.left;
-    const Wides even = products_of_even(shifted, k.multiplier) + k.rounded;
-    const Wides odd = products_of_even(odd_to_even(shifted), k.multiplier) + k.rounded;
-    const Ints once = merge_low(even >> 31, odd >> 31);
+    const Wides first = products_of_half(shifted, k.multiplier) + k.rounded;
+    const Wides second = products_of_half(other_half(shifted), k.multiplier) + k.rounded;
+    const Ints once = merge_low(first >> 31, second >> 31);
     const Ints rest = once & k.right_mask;
     const Ints most = (k.right_mask >> 1) - (once >> 31);  // The largest rest that is dropped.
     return (once >> k.right) - (rest > most);
@@ -133,19 +131,6 @@ void requantize_as(const std::int32_t* acc, std::int64_t count, std::int32_t bia
     requantize_by<LargeFactor>(r.rounding, acc, count, k, grid, q);
   }
 }
-
-#else
-
-template <class Q>
-void requantize_as(const std::int32_t* acc, std::int64_t count, std::int32_t bias, const Requantizer& r, Q* q) {
-  requantize_each(acc, count, bias, r, q);
-}
-
-#endif
-
-}  // namespace
-
-namespace {
 
 template <class Q>
 void requantize_to(const std::int32_t* acc, std::int64_t count, std::int32_t bias, const Requantizer& r, Q* q) {

@@ -3,6 +3,7 @@
 
   compare_onnxruntime.py BUILD_DIR --shared DIR [--what runs,latency,quantize,evaluate] [--models NAME,...]
                          [--repeat N] [--threads N] [--work DIR] [--json FILE] [--nncf]
+  compare_onnxruntime.py --table FILE.json [FILE2.json]
 
 BUILD_DIR is a release build with -DHALFSTEP_BUILD_BENCHMARKS=ON; DIR holds data/models and tools/prepare_inputs.py.
 Needs onnxruntime, onnx, numpy and pillow (with --nncf nncf, too): run it with the Python of a virtual environment.
@@ -14,6 +15,7 @@ evaluate  quantize-eval against its three plain runs
 
 Each figure is the median of --repeat pairs of processes that take turns; the ratio is ours to the peer's.
 HALFSTEP_ISA is passed on, so that other instruction sets are measured by setting it.
+--table prints what --json wrote as a Markdown table: a second file, of another HALFSTEP_ISA, gives further columns.
 """
 import argparse
 import json
@@ -226,7 +228,28 @@ class Comparison:
         self.row(f"quantize-eval {name}, every layer, {self.args.samples} photos, to its three runs", whole, parts, "s")
 
 
+# ---- The table of docs/performance.md ----
+
+def print_table(files):
+    """One row for each measurement of the first file; what the second one has of it stands beside it."""
+    reports = [json.loads(pathlib.Path(file).read_text()) for file in files]
+    titles = [report["isa"] or "default" for report in reports]
+    columns = [f"{head} ({title})" if len(reports) > 1 else head for title in titles for head in ("ours", "peer", "ratio")]
+    print("| what | " + " | ".join(columns) + " |")
+    print("|---|" + "---|" * len(columns))
+    for row in reports[0]["rows"]:
+        cells = [row["what"] + (f" ({row['note']})" if row["note"] else "")]
+        for report in reports:
+            found = next((r for r in report["rows"] if r["what"] == row["what"]), None)
+            cells += (["-"] * 3 if found is None else
+                      [f"{found['ours']:.3g} {found['unit']}", f"{found['peer']:.3g} {found['unit']}", f"{found['ratio']:.2f}"])
+        print("| " + " | ".join(cells) + " |")
+
+
 def main():
+    if len(sys.argv) in (3, 4) and sys.argv[1] == "--table":
+        print_table(sys.argv[2:])
+        return
     if len(sys.argv) > 2 and sys.argv[1] == "--peer":
         kind, rest = sys.argv[2], sys.argv[3:]
         if kind == "run":
@@ -258,7 +281,7 @@ def main():
     for what in args.what.split(","):
         getattr(comparison, what)()
     if args.json:
-        args.json.write_text(json.dumps(comparison.rows, indent=1))
+        args.json.write_text(json.dumps({"isa": os.environ.get("HALFSTEP_ISA", ""), "rows": comparison.rows}, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-// int_kernels_bench.cpp: speed of the integer kernels on the layer shapes of mobilenetv2.
+// int_kernels_bench.cpp: speed of the integer kernels that packed products leave to others, and of rows of codes.
 //
-// HALFSTEP_ISA picks the instruction set. items_per_second counts operations
-// (two a multiply-add) for products and convolutions, elements elsewhere; the
-// float counterparts are in kernels_bench.cpp.
+// HALFSTEP_ISA picks the instruction set. items_per_second counts operations (two a multiply-add) for products and
+// convolutions, elements elsewhere. Packed products and depthwise convolutions of bytes are in byte_layers_bench.cpp.
 #include <benchmark/benchmark.h>
 
 #include <cstddef>

@@ -43,7 +43,7 @@ THIRD_PARTY = {
     "onnx/": ["io/onnx"],
     "google/protobuf": ["io/onnx"],
     "nlohmann/": ["io/json", "report"],
-    "Eigen/": ["kernels", "tune"],
+    "Eigen/": ["tune"],
     "CLI/": ["tools"],
     "spdlog/": ["tools"],
     "immintrin.h": ["kernels"],

@@ -9,6 +9,7 @@
 // carry. That is 13 instructions for a vector of int32, a third of what doubles take; pairing, 7 more, is shared by the
 // rows between two rows of the input.
 #include "kernels/isa/estimated_rows.hpp"
+#include "kernels/isa/lanes.hpp"
 
 #if defined(__SSE2__)
 #include <immintrin.h>
@@ -74,14 +75,6 @@ void blend_in_double(const BlendRow& row, std::int64_t count, const CodeTarget& 
 
 #if defined(__SSE2__)
 
-#if defined(__AVX512BW__)
-constexpr int kLanes = 16;
-#elif defined(__AVX2__)
-constexpr int kLanes = 8;
-#else
-constexpr int kLanes = 4;
-#endif
-typedef std::int32_t Ints __attribute__((vector_size(kLanes * 4)));
 typedef std::uint32_t Words __attribute__((vector_size(kLanes * 4)));
 typedef std::int16_t Shorts __attribute__((vector_size(kLanes * 4)));
 typedef std::int64_t Quads __attribute__((vector_size(kLanes * 4)));

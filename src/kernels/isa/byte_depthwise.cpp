@@ -135,30 +135,9 @@ void finish_some(const ByteDepthwise& d, const std::int32_t* acc, std::int64_t a
   for (std::int64_t i = 0; i < count; i += kBlock) finish_row<kRounding>(acc + i, kBlock, finish, q + i);
 }
 
-template <class Q>
-void finish_by(const ByteDepthwise& d, const std::int32_t* acc, std::int64_t at, std::int64_t count) {
-  switch (d.rounding) {
-    case Rounding::kHalfUp:
-      return finish_some<Rounding::kHalfUp, Q>(d, acc, at, count);
-    case Rounding::kHalfEven:
-      return finish_some<Rounding::kHalfEven, Q>(d, acc, at, count);
-    default:
-      return finish_some<Rounding::kHalfAway, Q>(d, acc, at, count);
-  }
-}
-
 // Whole blocks of sums, to codes from element `at` of the line on.
 void finish_codes(const ByteDepthwise& d, const std::int32_t* acc, std::int64_t at, std::int64_t count) {
-  switch (d.dtype) {
-    case DType::kInt8:
-      return finish_by<std::int8_t>(d, acc, at, count);
-    case DType::kUint8:
-      return finish_by<std::uint8_t>(d, acc, at, count);
-    case DType::kInt16:
-      return finish_by<std::int16_t>(d, acc, at, count);
-    default:
-      return finish_by<std::uint16_t>(d, acc, at, count);
-  }
+  with_codes(d.rounding, d.dtype, [&]<Rounding kRounding, class Q>() { finish_some<kRounding, Q>(d, acc, at, count); });
 }
 
 constexpr std::int64_t kChunk = 16 * kBlock;  // Sums that are formed before they are finished.

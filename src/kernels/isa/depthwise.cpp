@@ -15,6 +15,7 @@
 #include "kernels/depthwise_plan.hpp"
 #include "kernels/isa/depthwise_rows.hpp"
 #include "kernels/isa/float16.hpp"
+#include "kernels/isa/lanes.hpp"
 #include "kernels/isa/variant.hpp"
 
 namespace halfstep::kernels::HALFSTEP_ISA {
@@ -22,15 +23,7 @@ namespace {
 
 constexpr int kMaxTaps = 9;
 
-#if defined(__AVX512F__)
-constexpr int kLanes = 16;
-#elif defined(__AVX2__)
-constexpr int kLanes = 8;
-#else
-constexpr int kLanes = 4;
-#endif
 static_assert(kDepthwiseSlack % kLanes == 0);
-typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
 template <class V>
 inline V load(const float* from) {
   V v;

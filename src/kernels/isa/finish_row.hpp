@@ -44,5 +44,32 @@ void finish_row(const std::int32_t* acc, std::int64_t n, const RowFinish& f, Q* 
   copy_codes(codes, n, q);
 }
 
+template <class Q, class F>
+inline void with_rounding(Rounding rounding, F&& f) {
+  switch (rounding) {
+    case Rounding::kHalfUp:
+      return f.template operator()<Rounding::kHalfUp, Q>();
+    case Rounding::kHalfEven:
+      return f.template operator()<Rounding::kHalfEven, Q>();
+    default:
+      return f.template operator()<Rounding::kHalfAway, Q>();
+  }
+}
+
+// Calls f.template operator()<kRounding, Q>() for codes of type `dtype`.
+template <class F>
+inline void with_codes(Rounding rounding, DType dtype, F&& f) {
+  switch (dtype) {
+    case DType::kInt8:
+      return with_rounding<std::int8_t>(rounding, f);
+    case DType::kUint8:
+      return with_rounding<std::uint8_t>(rounding, f);
+    case DType::kInt16:
+      return with_rounding<std::int16_t>(rounding, f);
+    default:
+      return with_rounding<std::uint16_t>(rounding, f);
+  }
+}
+
 }  // namespace
 }  // namespace halfstep::kernels::HALFSTEP_ISA

@@ -3,6 +3,7 @@
 // Cost: interleaving widens four vectors of bytes to lanes, shifts three and joins them: 11 instructions and a store
 // for as many groups as there are lanes. It is done once for each element of an input, not once for each tap: gathering
 // a panel then copies groups, a load and a store a vector for each tap, beside the products of all rows with it.
+#include "kernels/isa/lanes.hpp"
 #include "kernels/isa/variant.hpp"
 
 #if defined(__SSE2__)
@@ -11,14 +12,6 @@
 
 namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
-
-#if defined(__AVX512BW__)
-constexpr int kLanes = 16;
-#elif defined(__AVX2__)
-constexpr int kLanes = 8;
-#else
-constexpr int kLanes = 4;
-#endif
 
 #if defined(__SSE2__)
 
@@ -146,7 +139,6 @@ void interleave_bytes(const std::uint8_t* const rows[4], std::int64_t count, std
 
 void split_groups(const std::int32_t* from, std::int64_t count, std::int64_t stride, std::int32_t* to,
                   std::int64_t to_stride) {
-  typedef std::int32_t Ints __attribute__((vector_size(kLanes * 4)));
   std::int64_t i = 0;
   if (stride == 2) {
     for (; i + 2 * kLanes <= count; i += 2 * kLanes) {

@@ -6,22 +6,11 @@
 #include <immintrin.h>
 #endif
 
+#include "kernels/isa/lanes.hpp"
 #include "kernels/isa/variant.hpp"
 
 namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
-
-// Vectors of the compiler, as wide as the registers. Their arithmetic is element
-// by element, so no result depends on the width.
-#if defined(__AVX512F__)
-constexpr int kLanes = 16;
-#elif defined(__AVX2__)
-constexpr int kLanes = 8;
-#else
-constexpr int kLanes = 4;
-#endif
-typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
-typedef std::int32_t Ints __attribute__((vector_size(kLanes * sizeof(std::int32_t))));
 
 // Whether leave_out() does.
 #if defined(__AVX512F__)

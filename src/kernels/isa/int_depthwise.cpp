@@ -9,6 +9,7 @@
 // or two loads and two interleaves with stride 1, where each pair of rows serves two vectors. A 3x3 filter is 4.5
 // pairs, made 5 or 6 by a zero tap. 16-bit inputs rather than bytes, because the byte instruction of AVX2 saturates its
 // pair sums.
+#include "kernels/isa/lanes.hpp"
 #include "kernels/isa/variant.hpp"
 
 #if defined(__SSE2__)
@@ -37,15 +38,7 @@ void sum_each(const IntDepthwise& d) {
 
 #if defined(__SSE2__)
 
-#if defined(__AVX512BW__)
-constexpr int kLanes = 16;
-#elif defined(__AVX2__)
-constexpr int kLanes = 8;
-#else
-constexpr int kLanes = 4;
-#endif
 constexpr int kBlock = 2 * kLanes;  // Outputs of one step with stride 1.
-typedef std::int32_t Ints __attribute__((vector_size(kLanes * 4)));
 
 inline Ints load(const std::int16_t* from) {
   Ints v;

@@ -11,6 +11,7 @@
 // activation, laid out by whatever wrote it; `a`, constant weights, comes in pairs from lowering and is read in place,
 // each pair of a row once a panel. Operands are 16 bits wide: the instruction for bytes would do twice the work, but
 // AVX2's saturates.
+#include "kernels/isa/lanes.hpp"
 #include "kernels/isa/variant.hpp"
 
 #if defined(__SSE2__)
@@ -22,19 +23,15 @@ namespace {
 
 // Accumulators, a row of `b`, one pair of `a` and a product fill the registers there are.
 #if defined(__AVX512BW__)
-constexpr int kLanes = 16;
 constexpr int kTileRows = 8;
 constexpr int kTileVectors = 3;
 #elif defined(__AVX2__)
-constexpr int kLanes = 8;
 constexpr int kTileRows = 6;
 constexpr int kTileVectors = 2;
 #else
-constexpr int kLanes = 4;
 constexpr int kTileRows = 6;
 constexpr int kTileVectors = 2;
 #endif
-typedef std::int32_t Ints __attribute__((vector_size(kLanes * sizeof(std::int32_t))));
 
 // Enough independent sums to keep the processor busy, however narrow the tile.
 constexpr int kMaxTileRows = 8;
@@ -227,23 +224,6 @@ void multiply_columns(const IntGemm& g, std::int64_t num_columns) {
       at += pass.depth;
     } while (at < g.k_pairs);
   }
-}
-
-typedef std::int32_t Four __attribute__((vector_size(16)));
-[[maybe_unused]] typedef std::int32_t Eight __attribute__((vector_size(32)));
-
-inline std::int32_t sum_of_lanes(Ints v) {
-#if defined(__AVX512BW__)
-  const Eight eight = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
-                      __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
-  const Four four =
-      __builtin_shufflevector(eight, eight, 0, 1, 2, 3) + __builtin_shufflevector(eight, eight, 4, 5, 6, 7);
-#elif defined(__AVX2__)
-  const Four four = __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
-#else
-  const Four four = v;
-#endif
-  return (four[0] + four[1]) + (four[2] + four[3]);
 }
 
 // acc[m, C] (+)= a[m, depth] * columns, each column `depth` pairs in a row, then zeros up to a whole vector.

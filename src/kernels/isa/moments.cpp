@@ -3,6 +3,7 @@
 // Cost: for each sixteen values two comparisons, two conversions to double, two additions and two fused ones in
 // AVX-512. Sixteen sums side by side fix the order of additions for every register width; each is a chain, and with
 // registers of eight doubles the latency of these chains, four cycles for sixteen values, is what binds.
+#include "kernels/isa/lanes.hpp"
 #include "kernels/isa/variant.hpp"
 
 #if defined(__AVX2__)
@@ -11,18 +12,6 @@
 
 namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
-
-// Vectors of the compiler, as wide as the registers. Their arithmetic is element
-// by element, so no result depends on the width.
-#if defined(__AVX512F__)
-constexpr int kLanes = 16;
-#elif defined(__AVX2__)
-constexpr int kLanes = 8;
-#else
-constexpr int kLanes = 4;
-#endif
-typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
-typedef std::int32_t Ints __attribute__((vector_size(kLanes * sizeof(std::int32_t))));
 
 // A register of doubles, and as many floats.
 constexpr int kWideLanes = kLanes == 16 ? 8 : 4;

@@ -190,23 +190,6 @@ struct Columns {
 };
 constexpr std::int64_t kMaxLoneGroups = 1024;
 
-typedef std::int32_t Four __attribute__((vector_size(16)));
-[[maybe_unused]] typedef std::int32_t Eight __attribute__((vector_size(32)));
-
-inline std::int32_t sum_of_lanes(Ints v) {
-#if defined(__AVX512BW__)
-  const Eight eight = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
-                      __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
-  const Four four =
-      __builtin_shufflevector(eight, eight, 0, 1, 2, 3) + __builtin_shufflevector(eight, eight, 4, 5, 6, 7);
-#elif defined(__AVX2__)
-  const Four four = __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
-#else
-  const Four four = v;
-#endif
-  return (four[0] + four[1]) + (four[2] + four[3]);
-}
-
 // A group whose product with anything is 0.
 template <Group kGroup>
 constexpr std::int32_t no_group() {
@@ -277,29 +260,8 @@ void finish_rows(const PackedGemm& g, const std::int32_t* acc, std::int64_t row,
   }
 }
 
-template <class Q>
-void finish_as(const PackedGemm& g, const std::int32_t* acc, std::int64_t row, int rows) {
-  switch (g.rounding) {
-    case Rounding::kHalfUp:
-      return finish_rows<Rounding::kHalfUp, Q>(g, acc, row, rows);
-    case Rounding::kHalfEven:
-      return finish_rows<Rounding::kHalfEven, Q>(g, acc, row, rows);
-    default:
-      return finish_rows<Rounding::kHalfAway, Q>(g, acc, row, rows);
-  }
-}
-
 void finish_tile(const PackedGemm& g, const std::int32_t* acc, std::int64_t row, int rows) {
-  switch (g.dtype) {
-    case DType::kInt8:
-      return finish_as<std::int8_t>(g, acc, row, rows);
-    case DType::kUint8:
-      return finish_as<std::uint8_t>(g, acc, row, rows);
-    case DType::kInt16:
-      return finish_as<std::int16_t>(g, acc, row, rows);
-    default:
-      return finish_as<std::uint16_t>(g, acc, row, rows);
-  }
+  with_codes(g.rounding, g.dtype, [&]<Rounding kRounding, class Q>() { finish_rows<kRounding, Q>(g, acc, row, rows); });
 }
 
 template <Group kGroup>

@@ -7,6 +7,7 @@
 // bits are taken for pairs of 32 bits, the low ones first: little-endian.
 #pragma once
 
+#include "kernels/isa/lanes.hpp"
 #include "kernels/isa/requantize_each.hpp"
 #include "kernels/isa/variant.hpp"
 
@@ -21,14 +22,6 @@ namespace {
 
 using numerics::Rounding;
 
-#if defined(__AVX512BW__)
-constexpr int kLanes = 16;
-#elif defined(__AVX2__)
-constexpr int kLanes = 8;
-#else
-constexpr int kLanes = 4;
-#endif
-typedef std::int32_t Ints __attribute__((vector_size(kLanes * 4)));
 typedef std::int16_t Shorts __attribute__((vector_size(kLanes * 4)));
 typedef std::int16_t HalfShorts __attribute__((vector_size(kLanes * 2)));
 typedef std::uint64_t Wides __attribute__((vector_size(kLanes * 4)));  // Modulo 2^64.

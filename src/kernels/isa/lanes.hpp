@@ -1,0 +1,40 @@
+// lanes.hpp: vectors of 32-bit lanes, as wide as the registers of the instruction set.
+//
+// They are vectors of the compiler: their arithmetic is element by element, so no result depends on the width.
+#pragma once
+
+#include <cstdint>
+
+namespace halfstep::kernels::HALFSTEP_ISA {
+
+// In an unnamed namespace: code of one instruction set must not leave symbols that another file may define, too.
+namespace {
+
+#if defined(__AVX512BW__)
+constexpr int kLanes = 16;
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+#else
+constexpr int kLanes = 4;
+#endif
+typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
+typedef std::int32_t Ints __attribute__((vector_size(kLanes * sizeof(std::int32_t))));
+
+inline std::int32_t sum_of_lanes(Ints v) {
+  typedef std::int32_t Four __attribute__((vector_size(16)));
+#if defined(__AVX512BW__)
+  typedef std::int32_t Eight __attribute__((vector_size(32)));
+  const Eight eight = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+                      __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+  const Four four =
+      __builtin_shufflevector(eight, eight, 0, 1, 2, 3) + __builtin_shufflevector(eight, eight, 4, 5, 6, 7);
+#elif defined(__AVX2__)
+  const Four four = __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
+#else
+  const Four four = v;
+#endif
+  return (four[0] + four[1]) + (four[2] + four[3]);
+}
+
+}  // namespace
+}  // namespace halfstep::kernels::HALFSTEP_ISA

@@ -165,7 +165,6 @@ void split_groups(const std::int32_t* from, std::int64_t count, std::int64_t str
 
 void gather_panel(const std::int32_t* image, const std::int32_t* offsets, std::int64_t k_groups, const ColumnRun* runs,
                   std::int64_t num_runs, std::int32_t* panel, std::int64_t stride) {
-  typedef std::int32_t Ints __attribute__((vector_size(kLanes * 4)));
   for (std::int64_t g = 0; g < k_groups; ++g, panel += stride) {
     std::int32_t* to = panel;
     for (std::int64_t r = 0; r < num_runs; ++r) {

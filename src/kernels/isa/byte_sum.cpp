@@ -25,6 +25,8 @@ inline std::uint64_t shifted(std::uint64_t v, int shift, std::uint64_t half) {
 
 #if defined(__AVX2__)
 
+typedef std::uint32_t Words __attribute__((vector_size(kLanes * sizeof(std::uint32_t))));
+
 // The same number in every lane.
 struct SumConstants {
   Ints multiplier_a, multiplier_b;
@@ -75,7 +77,9 @@ inline void sum_vector(const std::uint8_t* a, const std::uint8_t* b, const SumCo
   const Wides second =
       k.base + products_of_half(other_half(u_a), k.multiplier_a) + products_of_half(other_half(u_b), k.multiplier_b);
   const Ints steps = merge_low(shifted_lanes<kRounding>(first, k), shifted_lanes<kRounding>(second, k));
-  const Ints q = limit(steps + k.offset, k.q_min, k.q_max);
+  // Modulo 2^32: the bias in v and the offset that takes it away leave int32 on their own.
+  const Words steps_less_bias = reinterpret_cast<Words>(steps) + reinterpret_cast<Words>(k.offset);
+  const Ints q = limit(reinterpret_cast<Ints>(steps_less_bias), k.q_min, k.q_max);
 #if defined(__AVX512BW__)
   _mm_storeu_si128(reinterpret_cast<__m128i*>(y), _mm512_maskz_cvtepi32_epi8(0xFFFF, reinterpret_cast<__m512i>(q)));
 #else

@@ -42,16 +42,20 @@ struct Gates {
   std::optional<std::filesystem::path> baseline = std::nullopt;  ///< A JSON report of an earlier run.
 };
 
-struct EvaluateRequest {
+/// A float model, its quantized form, and samples to compare them on.
+struct PairRequest {
   ModelSource model;                               ///< The float model.
   std::optional<std::filesystem::path> quantized;  ///< A quantized ONNX file from any tool; or
   std::optional<std::filesystem::path> encodings;  ///< encodings (JSON) for the float model.
   std::filesystem::path input_list;
-  EvaluateMode mode = EvaluateMode::kFixed;
-  FixedPointRequest fixed;  ///< Not with kSimulated.
+  FixedPointRequest fixed;
   Metric metric = Metric::kTopK;
   /// In the list's order: one class index a line, or with kMiou one mask file a line.
   std::optional<std::filesystem::path> labels;
+};
+
+struct EvaluateRequest : PairRequest {
+  EvaluateMode mode = EvaluateMode::kFixed;  ///< With kSimulated, `fixed` has no effect.
   /// A shell command that prints two numbers, for the float and the quantized model; {float_dir}
   /// and {quantized_dir} in it become folders with Result_<i>/<output>.raw, as quantize-run writes them.
   std::optional<std::string> metric_command;

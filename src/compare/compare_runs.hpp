@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "compare/comparison.hpp"
-#include "compare/scores.hpp"
+#include "compare/outputs.hpp"
 #include "encoding/encoding.hpp"
 #include "exec/samples.hpp"
 #include "exec/session.hpp"
@@ -32,16 +32,12 @@ struct Layer {
 };
 
 /// What to measure over which samples, whatever the sides are.
-struct CompareOptions {
+struct CompareOptions : OutputMeasures {
   exec::SampleSource samples;
   int num_threads = 1;
   /// One more run of the quantized side a sample, in which every encoded layer, once compared, is overwritten by the
   /// reference's values on its grid: fills TensorError::isolated.
   bool isolated = false;
-  std::vector<std::int64_t> labels;  ///< Class index by sample; empty: no labels.
-  MaskSource masks;                  ///< Empty: no segmentation metric. Not beside labels.
-  /// The user asked for top-1 agreement: a first output that holds no scores is an error then.
-  bool needs_scores = false;
   /// Called once a sample, when both sides have run; from several threads at a time. May be empty.
   std::function<Result<void>(std::int64_t sample, const exec::Executor& reference, const exec::Executor& other)> seen;
 };

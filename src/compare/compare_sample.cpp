@@ -34,8 +34,11 @@ class SampleComparison {
     if (!runs->simulated) return {};
     const exec::Executor& simulated = *runs->simulated->executor;
     if (Result<void> done = compare_outputs(i, reference, simulated, work_.simulated); !done.ok()) return done;
-    if (work_.main.outputs.empty() || !has_classes(other.output(0), simulated.output(0))) return {};
-    return count_classes(other.output(0), simulated.output(0), std::nullopt, work_.between);
+    if (work_.main.outputs.empty()) return {};
+    const ConstView a = other.output(0);
+    const ConstView b = simulated.output(0);
+    return holds_classes(request_, *request_.reference.graph, a, b) ? count_classes(a, b, std::nullopt, work_.between)
+                                                                    : Result<void>();
   }
 
  private:
@@ -217,38 +220,12 @@ class SampleComparison {
 
   Result<void> compare_outputs(std::int64_t i, const exec::Executor& reference, const exec::Executor& other,
                                Tally& tally) const {
+    std::vector<OutputPair> outputs;
     for (std::size_t o = 0; o < tally.outputs.size(); ++o) {
-      const ConstView a = reference.output(o);
-      const ConstView b = other.output(o);
-      const bool unlike = a.shape() != b.shape();
-      const bool by_data = !reference.output_is_static(o) || !other.output_is_static(o);
-      if (a.dtype() != b.dtype() || (unlike && !by_data)) {
-        const graph::Graph& graph = *request_.reference.graph;
-        return Error{ErrorCode::kInvalidInput, "output " + quoted(graph.value(graph.outputs[o].value).name) + " is " +
-                                                   to_string(*a.type) + " in the float model and " +
-                                                   to_string(*b.type) + " in the quantized one"};
-      }
-      tally.outputs[o].unlike = unlike ? 1 : 0;
-      if (a.dtype() == DType::kFloat32 && !unlike) tally.outputs[o].sums.add(a.values<float>(), b.values<float>());
+      outputs.push_back(
+          {reference.output(o), other.output(o), reference.output_is_static(o) && other.output_is_static(o)});
     }
-    const ConstView a = tally.outputs.empty() ? ConstView{} : reference.output(0);
-    const ConstView b = tally.outputs.empty() ? ConstView{} : other.output(0);
-    if (request_.masks) return count_pixels(a, b, i, request_.masks, tally.scores);
-    if (request_.needs_scores && !(is_score_row(a) && is_score_row(b))) {
-      return Error{ErrorCode::kUsage,
-                   "top-1 agreement needs a first output of one float32 row of scores, this model's is " +
-                       (a.present() ? to_string(*a.type) : std::string("absent"))};
-    }
-    std::optional<std::int64_t> label;
-    if (!request_.labels.empty()) label = request_.labels[static_cast<std::size_t>(i)];
-    if (!has_classes(a, b)) return {};
-    return count_classes(a, b, label, tally.scores);
-  }
-
-  /// The first output is what a class is chosen from; see Comparison::top1_agreement_percent.
-  bool has_classes(const ConstView& a, const ConstView& b) const {
-    if (!request_.labels.empty() || request_.needs_scores) return true;
-    return request_.reference.graph->outputs.size() == 1 && is_class_scores(a) && is_class_scores(b);
+    return tally_outputs(request_, *request_.reference.graph, i, outputs, tally);
   }
 
   static constexpr const char* kReference = "float model";

@@ -8,14 +8,13 @@
 #include "core/atomic_file.hpp"
 #include "core/text.hpp"
 #include "halfstep/version.hpp"
-#include "io/samples/labels.hpp"
-#include "io/samples/masks.hpp"
 #include "pipeline/charts.hpp"
 #include "pipeline/comparison.hpp"
 #include "pipeline/gates.hpp"
 #include "pipeline/integer_model.hpp"
 #include "pipeline/load_model.hpp"
 #include "pipeline/metric_command.hpp"
+#include "pipeline/model_pair.hpp"
 #include "pipeline/output_paths.hpp"
 #include "pipeline/report_format.hpp"
 #include "report/baseline.hpp"
@@ -25,7 +24,6 @@ namespace halfstep {
 namespace {
 
 using pipeline::PreparedModel;
-using pipeline::RawModel;
 
 constexpr int kLayersInTable = 10;
 
@@ -35,18 +33,12 @@ bool wants_charts(const EvaluateRequest& request) {
 }
 
 Result<void> check_request(const EvaluateRequest& request) {
-  if (request.quantized.has_value() == request.encodings.has_value()) {
-    return Error{ErrorCode::kUsage, request.quantized ? "give a quantized model or --encodings, not both"
-                                                      : "give a quantized model, or --encodings for the float one"};
-  }
+  if (Result<void> valid = pipeline::check_pair(request); !valid.ok()) return valid;
   if (request.mode == EvaluateMode::kSimulated && request.fixed.arithmetic &&
       !needs_power_of_two(*request.fixed.arithmetic)) {
     return Error{
         ErrorCode::kUsage,
         "--arithmetic has no effect with --mode simulated unless it is a shift rule; use --mode fixed or both"};
-  }
-  if (request.metric == Metric::kMiou && !request.labels) {
-    return Error{ErrorCode::kUsage, "--metric miou needs --labels, a list of mask files"};
   }
   if (request.metric_command) {
     if (Result<void> valid = pipeline::check_metric_command(*request.metric_command); !valid.ok()) return valid;
@@ -55,40 +47,11 @@ Result<void> check_request(const EvaluateRequest& request) {
   for (const std::filesystem::path& path : request.reports) {
     if (Result<void> known = pipeline::check_report_format(path); !known.ok()) return known;
   }
-  std::vector<pipeline::NamedPath> inputs{{"the model", request.model.model}, {"the input list", request.input_list}};
-  if (request.quantized) inputs.push_back({"the quantized model", *request.quantized});
-  if (request.encodings) inputs.push_back({"the encodings", *request.encodings});
-  if (request.labels) inputs.push_back({"the labels", *request.labels});
+  std::vector<pipeline::NamedPath> inputs = pipeline::inputs_of(request);
   if (request.gates.baseline) inputs.push_back({"the baseline", *request.gates.baseline});
   std::vector<pipeline::NamedPath> outputs;
   for (const std::filesystem::path& path : request.reports) outputs.push_back({"a report", path});
   return pipeline::check_outputs(inputs, outputs);
-}
-
-/// Classes of whole samples, or of pixels.
-struct Labels {
-  std::vector<std::int64_t> classes;
-  std::vector<std::filesystem::path> masks;
-};
-
-Result<Labels> load_labels(const EvaluateRequest& request, std::int64_t num_samples) {
-  Labels labels;
-  if (!request.labels) return labels;
-  const bool are_masks = request.metric == Metric::kMiou;
-  if (are_masks) {
-    Result<std::vector<std::filesystem::path>> masks = io::read_mask_list(*request.labels);
-    if (!masks.ok()) return masks.error();
-    labels.masks = *std::move(masks);
-  } else {
-    Result<std::vector<std::int64_t>> classes = io::read_labels(*request.labels);
-    if (!classes.ok()) return classes.error();
-    labels.classes = *std::move(classes);
-  }
-  const std::size_t found = are_masks ? labels.masks.size() : labels.classes.size();
-  if (static_cast<std::int64_t>(found) == num_samples) return labels;
-  return Error{ErrorCode::kInvalidInput, request.labels->string() + ": has " + std::to_string(found) +
-                                             (are_masks ? " masks, " : " labels, ") + request.input_list.string() +
-                                             " has " + std::to_string(num_samples) + " samples"};
 }
 
 Result<std::optional<report::Baseline>> load_baseline(const EvaluateRequest& request, const Observer& observer) {
@@ -104,49 +67,6 @@ Result<std::optional<report::Baseline>> load_baseline(const EvaluateRequest& req
                      halfstep::quoted(mode));
   }
   return std::optional<report::Baseline>(*std::move(baseline));
-}
-
-/// The quantized model under the float model's shapes and the same inputs.
-Result<PreparedModel> load_quantized(const EvaluateRequest& request, const RawModel& reference,
-                                     const ops::InputShapes& shapes, const Observer& observer) {
-  if (request.encodings) return pipeline::prepare_with_encodings(reference, shapes, {}, *request.encodings, observer);
-  Result<RawModel> raw = pipeline::read_model({*request.quantized, request.model.input_dims}, observer);
-  if (!raw.ok()) return raw.error();
-  const auto names_of = [](const RawModel& model, const auto& boundary) {
-    std::string names;
-    for (const auto& entry : boundary) {
-      names += (names.empty() ? "" : ", ") + halfstep::quoted(model.graph.value(entry.value).name);
-    }
-    return names;
-  };
-  const auto check_same = [&](const char* what, const std::string& ours, const std::string& theirs) -> Result<void> {
-    if (ours == theirs) return {};
-    return Error{ErrorCode::kInvalidInput,
-                 raw->path + ": its " + what + " are " + ours + ", those of " + reference.path + " are " + theirs};
-  };
-  if (Result<void> same =
-          check_same("inputs", names_of(*raw, raw->graph.inputs), names_of(reference, reference.graph.inputs));
-      !same.ok()) {
-    return same.error();
-  }
-  if (Result<void> same =
-          check_same("outputs", names_of(*raw, raw->graph.outputs), names_of(reference, reference.graph.outputs));
-      !same.ok()) {
-    return same.error();
-  }
-  Result<PreparedModel> model = pipeline::prepare_model(*std::move(raw), shapes, {}, observer);
-  if (model.ok() && !pipeline::is_quantized(*model) && !pipeline::multiplies_integers(model->graph)) {
-    return Error{ErrorCode::kInvalidInput, request.quantized->string() +
-                                               ": carries no encodings (no QuantizeLinear/DequantizeLinear pairs); "
-                                               "give the output of quantize or another QDQ model"};
-  }
-  if (model.ok()) {
-    const std::string path = request.quantized->string();
-    if (Result<void> useful = pipeline::check_rule_has_use(*model, path, request.fixed); !useful.ok()) {
-      return useful.error();
-    }
-  }
-  return model;
 }
 
 /// Before the long work: gates on errors need a float32 output. Types that only running tells are not judged here.
@@ -186,24 +106,11 @@ Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer&
   if (!baseline.ok()) return baseline.error();
 
   // Read.
-  Result<RawModel> raw = pipeline::read_model(request.model, observer);
-  if (!raw.ok()) return raw.error();
-  Result<io::SampleReader> reader = pipeline::open_samples(*raw, request.input_list);
-  if (!reader.ok()) return reader.error();
-  if (observer.warning && !(reader->list().output_layers.empty() && reader->list().output_tensors.empty())) {
-    observer.warning(request.input_list.string() +
-                     ": lines naming outputs have no effect here, every output is compared");
-  }
-  Result<Labels> labels = load_labels(request, reader->num_samples());
-  if (!labels.ok()) return labels.error();
-  Result<ops::InputShapes> shapes = pipeline::shapes_of_first_sample(*raw, *reader);
-  if (!shapes.ok()) return shapes.error();
-  Result<PreparedModel> quantized = load_quantized(request, *raw, *shapes, observer);
-  if (!quantized.ok()) return quantized.error();
-  Result<PreparedModel> model =
-      pipeline::prepare_model(*std::move(raw), *shapes, {}, request.encodings ? Observer{} : observer);
-  if (!model.ok()) return model.error();
-  if (Result<void> valid = check_outputs_for_gates(request.gates, model->graph, *shapes); !valid.ok()) {
+  const Result<pipeline::ModelPair> pair = pipeline::load_pair(request, observer);
+  if (!pair.ok()) return pair.error();
+  const PreparedModel* model = &pair->reference;
+  const PreparedModel* quantized = &pair->quantized;
+  if (Result<void> valid = check_outputs_for_gates(request.gates, model->graph, pair->shapes); !valid.ok()) {
     return valid.error();
   }
 
@@ -212,21 +119,17 @@ Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer&
   comparison.reference = &model->graph;
   comparison.quantized = &quantized->graph;
   comparison.encodings = &quantized->encodings;
-  comparison.samples = pipeline::source_of(*reader);
-  comparison.num_threads = pipeline::num_threads_for(request.num_threads, reader->num_samples());
+  comparison.samples = pipeline::source_of(pair->reader);
+  comparison.num_threads = pipeline::num_threads_for(request.num_threads, pair->reader.num_samples());
   comparison.mode = request.mode;
   comparison.incomparable = pipeline::incomparable(quantized->units, model->units);
   comparison.isolated = request.isolated;
-  comparison.labels = labels->classes;
+  comparison.labels = pair->labels.classes;
   comparison.needs_scores = request.gates.min_top1_agreement.has_value();
   const Result<FixedPointOptions> fixed = pipeline::fixed_options_for(*quantized, request.fixed);
   if (!fixed.ok()) return fixed.error();
   comparison.fixed = *fixed;
-  if (!labels->masks.empty()) {
-    comparison.masks = [&](std::int64_t sample, std::int64_t height, std::int64_t width) {
-      return io::read_mask(labels->masks[static_cast<std::size_t>(sample)], height, width);
-    };
-  }
+  comparison.masks = pair->labels.mask_source();
   std::optional<pipeline::OutputFolders> folders;
   if (request.metric_command) {
     Result<pipeline::OutputFolders> made = pipeline::OutputFolders::create();

@@ -7,12 +7,12 @@
 #include <vector>
 
 #include "core/ordered_parallel.hpp"
+#include "exec/activation_store.hpp"
 #include "exec/executor.hpp"
 #include "exec/parts.hpp"
 #include "lower/lower.hpp"
 #include "ops/op_def.hpp"
 #include "ops/operands.hpp"
-#include "tune/activation_store.hpp"
 
 namespace halfstep::tune {
 namespace {
@@ -141,7 +141,7 @@ class Sweeper {
   exec::Parts parts_;  // Of the graph as it was: constants of layers are put in as they are when a segment is prepared.
   std::vector<Segment> segments_;
   std::map<ValueId, std::size_t> last_reader_;  // Index into segments_.
-  ActivationStore store_;
+  exec::ActivationStore store_;
   lower::CodeInputs grids_;  // Of what is in the store as codes.
 };
 

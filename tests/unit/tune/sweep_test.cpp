@@ -11,7 +11,7 @@
 #include "precision/bias_grids.hpp"
 #include "unit/tune/sweep_graphs.hpp"
 #include "unit/tune/sweep_support.hpp"
-#include "unit/tune/temporary_environment.hpp"
+#include "unit/exec/temporary_environment.hpp"
 
 namespace halfstep::tune {
 namespace {
@@ -266,7 +266,7 @@ TEST(Sweep, ErrorsOfLoadingVisitingAndStoringComeThrough) {
   request.samples.load = [](std::int64_t) -> Result<Inputs> { return Error{ErrorCode::kInvalidInput, "no file"}; };
   EXPECT_EQ(error_of(swept, request).message, "no file");
   EXPECT_EQ(error_of(swept, swept.request(), Error{ErrorCode::kCalibration, "no range"}).message, "no range");
-  const TemporaryEnvironment absent("TMPDIR", "/nonexistent/halfstep");
+  const exec::TemporaryEnvironment absent("TMPDIR", "/nonexistent/halfstep");
   request = swept.request(2);
   request.memory_bytes = 0;
   EXPECT_THAT(error_of(swept, request).message, HasSubstr("/nonexistent/halfstep: cannot make a temporary file"));

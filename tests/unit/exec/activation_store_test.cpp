@@ -1,5 +1,5 @@
-// Contract under test: tune/activation_store.hpp.
-#include "tune/activation_store.hpp"
+// Contract under test: exec/activation_store.hpp.
+#include "exec/activation_store.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,9 +9,9 @@
 #include <string>
 
 #include "core/ordered_parallel.hpp"
-#include "unit/tune/temporary_environment.hpp"
+#include "unit/exec/temporary_environment.hpp"
 
-namespace halfstep::tune {
+namespace halfstep::exec {
 namespace {
 
 Tensor numbered(std::int64_t count, int first) {
@@ -117,4 +117,4 @@ TEST(ActivationStore, ThreadsDoNotDisturbEachOther) {
 }
 
 }  // namespace
-}  // namespace halfstep::tune
+}  // namespace halfstep::exec

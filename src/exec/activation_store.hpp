@@ -12,7 +12,7 @@
 #include "core/tensor.hpp"
 #include "halfstep/result.hpp"
 
-namespace halfstep::tune {
+namespace halfstep::exec {
 
 /// Holds one tensor for each (name, sample), in memory up to a budget, beyond it in a temporary file that has no name
 /// and goes with the process. All members but the constructor are thread-safe.
@@ -63,4 +63,4 @@ class ActivationStore {
   std::map<std::size_t, std::vector<std::int64_t>> free_extents_;  // By size: offsets to use again.
 };
 
-}  // namespace halfstep::tune
+}  // namespace halfstep::exec

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-namespace halfstep::tune {
+namespace halfstep::exec {
 
 class TemporaryEnvironment {
  public:
@@ -29,4 +29,4 @@ class TemporaryEnvironment {
   std::optional<std::string> before_;
 };
 
-}  // namespace halfstep::tune
+}  // namespace halfstep::exec

@@ -1,5 +1,5 @@
 // activation_store.cpp: memory first, then a file without a name.
-#include "tune/activation_store.hpp"
+#include "exec/activation_store.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@
 
 #include "core/errors.hpp"
 
-namespace halfstep::tune {
+namespace halfstep::exec {
 namespace {
 
 std::string spill_folder() {
@@ -155,4 +155,4 @@ std::size_t ActivationStore::bytes_in_file() const {
   return static_cast<std::size_t>(file_bytes_);
 }
 
-}  // namespace halfstep::tune
+}  // namespace halfstep::exec

@@ -77,14 +77,8 @@ std::optional<std::string> get_statistics(const QuantizeRequest& request) {
 }
 
 Result<void> set_shard(QuantizeRequest& request, const std::string& text) {
-  const std::size_t slash = std::min(text.find('/'), text.size());
-  const auto index = number_of<std::int64_t>(std::string_view(text).substr(0, slash));
-  const auto count = number_of<std::int64_t>(std::string_view(text).substr(std::min(slash + 1, text.size())));
-  if (!index || !count || *index < 0 || *index >= *count) {
-    return illegal("shard", text, "I/N with 0 <= I < N, as 0/8");
-  }
-  request.shard = Shard{*index, *count};
-  return {};
+  request.shard = parse_shard(text);
+  return request.shard ? Result<void>() : illegal("shard", text, "I/N with 0 <= I < N, as 0/8");
 }
 
 std::optional<std::string> get_shard(const QuantizeRequest& request) {
@@ -261,6 +255,14 @@ std::vector<OptionRow<Request>> joined(std::span<const OptionRow<Request>> a, st
 }
 
 }  // namespace
+
+std::optional<Shard> parse_shard(std::string_view text) {
+  const std::size_t slash = std::min(text.find('/'), text.size());
+  const auto index = number_of<std::int64_t>(text.substr(0, slash));
+  const auto count = number_of<std::int64_t>(text.substr(std::min(slash + 1, text.size())));
+  if (!index || !count || *index < 0 || *index >= *count) return std::nullopt;
+  return Shard{*index, *count};
+}
 
 std::span<const OptionRow<QuantizationOptions>> precision_options() {
   static const auto kRows = joined(pipeline::grid_rows(), pipeline::mixed_precision_rows());

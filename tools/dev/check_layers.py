@@ -25,6 +25,7 @@ ALLOWED = {
     "calib": ["core", "numerics", "graph", "encoding", "kernels", "ops", "lower", "exec"],
     "precision": ["core", "numerics", "graph", "encoding", "ops", "calib"],
     "compare": ["core", "numerics", "graph", "encoding", "kernels", "ops", "lower", "exec"],
+    "sensitivity": ["core", "graph", "encoding", "ops", "lower", "exec", "precision", "compare"],
     "tune": ["core", "numerics", "graph", "encoding", "kernels", "ops", "passes", "lower", "exec", "calib", "precision",
              "compare"],
     "io/onnx": ["core", "graph", "encoding"],
@@ -32,7 +33,7 @@ ALLOWED = {
     "io/samples": ["core"],
     "report": ["core", "graph", "encoding", "compare"],
     "pipeline": ["core", "numerics", "graph", "encoding", "ops", "passes", "lower", "exec", "calib", "precision", "tune",
-                 "compare", "io/onnx", "io/json", "io/samples", "report"],
+                 "sensitivity", "compare", "io/onnx", "io/json", "io/samples", "report"],
 }
 
 # Rooms inside ops: a family includes its own folder, ops itself and ops/shared, never another family.

@@ -1,0 +1,229 @@
+// sensitivity.cpp: the story of quantize-sensitivity.
+#include "halfstep/sensitivity.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/atomic_file.hpp"
+#include "core/errors.hpp"
+#include "core/text.hpp"
+#include "graph/fingerprint.hpp"
+#include "halfstep/version.hpp"
+#include "io/json/encodings_json.hpp"
+#include "pipeline/integer_model.hpp"
+#include "pipeline/model_pair.hpp"
+#include "pipeline/score_cache.hpp"
+#include "report/sensitivity_report.hpp"
+#include "sensitivity/analyze.hpp"
+
+namespace halfstep {
+namespace {
+
+using pipeline::ModelPair;
+using pipeline::ScoreCache;
+using sensitivity::Analysis;
+using sensitivity::AnalysisRequest;
+using sensitivity::OutputJudge;
+using sensitivity::OutputScore;
+
+constexpr int kGroupsInTable = 15;
+
+/// By the ending of a file; nullptr: none of ours.
+std::string (*writer_of(const std::filesystem::path& path))(const report::SensitivityReport&) {
+  if (path.extension() == ".json") return &report::to_json;
+  if (path.extension() == ".md") return &report::to_markdown;
+  if (path.extension() == ".html") return &report::to_html;
+  return nullptr;
+}
+
+Result<void> check_request(const SensitivityRequest& request) {
+  if (auto valid = pipeline::check_pair(request); !valid.ok()) return valid;
+  if (request.num_samples < 1) return usage("--samples must be at least 1");
+  if (request.shard && !request.results_out) return usage("--shard needs --results_out, the file for --results_in");
+  if (request.shard && !request.reports.empty()) {
+    return usage(
+        "--shard measures a share of the runs, which is no report: leave --report out, and give it where "
+        "--results_in reads all shares");
+  }
+  if (!request.cache && request.cache_dir) return usage("--cache_dir has no effect with --no_cache");
+  std::vector<pipeline::NamedPath> inputs = pipeline::inputs_of(request);
+  for (const auto& path : request.results_in) inputs.push_back({"results", path});
+  std::vector<pipeline::NamedPath> outputs;
+  for (const auto& path : request.reports) {
+    if (writer_of(path) == nullptr) {
+      return usage(path.string() + ": a report of sensitivities ends in .json, .md or .html");
+    }
+    outputs.push_back({"a report", path});
+  }
+  if (request.results_out) outputs.push_back({"the results", *request.results_out});
+  return pipeline::check_outputs(inputs, outputs);
+}
+
+/// Of all that scores depend on. Reads every sample.
+Result<std::string> key_of(const SensitivityRequest& request, const ModelPair& pair, const FixedPointOptions& fixed,
+                           const exec::SampleSource& samples) {
+  std::string text = std::string("1 ") + kVersion + " " + graph::fingerprint(pair.reference.graph) + " " +
+                     graph::fingerprint(pair.quantized.graph) + " " +
+                     graph::fingerprint(io::write_encodings(pair.quantized.encodings, {})) + " " +
+                     std::string(name_of(fixed.arithmetic)) + " " + std::to_string(fixed.accumulator_bits);
+  for (const std::string& name : pair.quantized.units.rescaled) text += " " + name;
+  for (std::int64_t i = 0; i < samples.count; ++i) {
+    const Result<std::vector<Tensor>> sample = samples.load(i);
+    if (!sample.ok()) return sample.error();
+    for (const Tensor& tensor : *sample) {
+      const ConstView view = tensor.view();
+      text += " " + to_string(*view.type) +
+              graph::fingerprint(std::string_view(reinterpret_cast<const char*>(view.bytes), view.type->num_bytes()));
+    }
+  }
+  for (const std::int64_t label : pair.labels.classes) text += " " + std::to_string(label);
+  for (const std::filesystem::path& mask : pair.labels.masks) {
+    const Result<std::string> bytes = pipeline::read_text(mask);
+    if (!bytes.ok()) return bytes.error();
+    text += " " + graph::fingerprint(*bytes);
+  }
+  text += request.labels ? " labels" : "";
+  return graph::fingerprint(text);
+}
+
+report::FormFigures figures_of(const OutputScore& score) {
+  return {score.sqnr_db, score.agreement_percent, score.top1_percent, score.top5_percent, score.miou_percent};
+}
+report::PartFigures figures_of(const sensitivity::RunScores& scores) {
+  const auto of = [](const std::optional<OutputScore>& score) {
+    return score ? std::optional(figures_of(*score)) : std::nullopt;
+  };
+  return {of(scores.both), of(scores.weights), of(scores.activations)};
+}
+
+report::SensitivityReport report_of(const SensitivityRequest& request, const AnalysisRequest& analysed,
+                                    const OutputJudge& judge, const Analysis& analysis) {
+  report::SensitivityReport report;
+  report.tool_version = kVersion;
+  report.model = request.model.model.string();
+  report.quantized = request.quantized ? request.quantized->string() : request.encodings->string();
+  report.input_list = request.input_list.string();
+  report.arithmetic = name_of(analysed.fixed.arithmetic);
+  report.num_samples = analysed.samples.count;
+  report.float_figures = figures_of(judge.reference());
+  report.whole = figures_of(analysis.whole);
+  for (std::size_t g = 0; g < analysis.groups.size(); ++g) {
+    const sensitivity::QuantizerGroup& group = analysis.groups[g];
+    report.groups.push_back({.name = group.name,
+                             .op = group.op,
+                             .activations = group.activations,
+                             .weights = group.weights,
+                             .num_weights = group.num_weights,
+                             .num_activations = group.num_activations,
+                             .macs = group.macs,
+                             .only = figures_of(analysis.only[g]),
+                             .all_but = figures_of(analysis.all_but[g])});
+  }
+  if (!analysis.kept_weights.empty()) {
+    report.warnings.push_back(
+        std::to_string(analysis.kept_weights.size()) + " weights stay rounded in every run, as " +
+        quoted(analysis.kept_weights.front()) +
+        ": the float model has none in the same units (an algorithm scaled its channels); give the model that quantize "
+        "--float_out wrote as the float one");
+  }
+  return report;
+}
+
+Result<void> write_files(const SensitivityRequest& request, const report::SensitivityReport& report,
+                         const ScoreCache& cache) {
+  std::vector<AtomicFile> files;
+  const auto add = [&](const std::filesystem::path& path, const std::string& text) -> Result<void> {
+    Result<AtomicFile> file = AtomicFile::create(path);
+    if (!file.ok()) return file.error();
+    files.push_back(*std::move(file));
+    if (auto written = files.back().write(text); !written.ok()) return written;
+    return files.back().finish();
+  };
+  if (request.results_out) {
+    if (auto added = add(*request.results_out, cache.text()); !added.ok()) return added;
+  }
+  for (const std::filesystem::path& path : request.reports) {
+    if (auto added = add(path, writer_of(path)(report)); !added.ok()) return added;
+  }
+  for (AtomicFile& file : files) {
+    if (auto committed = file.commit(); !committed.ok()) return committed;
+  }
+  return {};
+}
+
+std::string story_of(const Analysis& analysis) {
+  std::string story = "\n" + std::to_string(analysis.num_runs) + " runs";
+  if (analysis.num_known > 0) story += ", " + std::to_string(analysis.num_known) + " more were known";
+  if (analysis.num_left > 0) story += ", " + std::to_string(analysis.num_left) + " are left to others";
+  if (analysis.nodes_unshared > 0 && analysis.num_runs > 0) {
+    story += "; shared prefixes left " + std::to_string(100 * analysis.nodes_run / analysis.nodes_unshared) +
+             " % of their layers to compute";
+  }
+  return story + "\n";
+}
+
+}  // namespace
+
+Result<SensitivityOutcome> measure_sensitivity(const SensitivityRequest& request, const Observer& observer) {
+  if (auto valid = check_request(request); !valid.ok()) return valid.error();
+  const Result<ModelPair> pair = pipeline::load_pair(request, observer);
+  if (!pair.ok()) return pair.error();
+  if (pipeline::multiplies_integers(pair->quantized.graph)) {
+    return usage("a dynamically quantized model has no encodings to switch off, so there are no sensitivities");
+  }
+  const Result<FixedPointOptions> fixed = pipeline::fixed_options_for(pair->quantized, request.fixed);
+  if (!fixed.ok()) return fixed.error();
+
+  AnalysisRequest analysis;
+  analysis.quantized = &pair->quantized;
+  analysis.reference = &pair->reference.graph;
+  const pipeline::OtherUnits units = pipeline::incomparable(pair->quantized.units, pair->reference.units);
+  analysis.other_units.insert(units.rescaled.begin(), units.rescaled.end());
+  analysis.other_units.insert(units.shifted.begin(), units.shifted.end());
+  analysis.shapes = pair->shapes;
+  analysis.samples = pipeline::source_of(pair->reader);
+  analysis.samples.count = std::min(analysis.samples.count, request.num_samples);
+  analysis.fixed = *fixed;
+  analysis.num_threads = pipeline::num_threads_for(request.num_threads, analysis.samples.count);
+  analysis.memory_bytes = request.memory_bytes;
+  analysis.wants_only = request.direction != SensitivityDirection::kDisableOne;
+  analysis.wants_all_but = request.direction != SensitivityDirection::kEnableOne;
+  analysis.wants_parts = request.parts;
+
+  const Result<std::string> key = key_of(request, *pair, *fixed, analysis.samples);
+  if (!key.ok()) return key.error();
+  std::optional<std::filesystem::path> folder;
+  if (request.cache) folder = request.cache_dir ? request.cache_dir : pipeline::default_cache_folder();
+  Result<ScoreCache> cache = ScoreCache::open(folder, request.results_in, *key);
+  if (!cache.ok()) return cache.error();
+  analysis.known = [&](const std::string& form) { return cache->known(form); };
+  analysis.found = [&](const std::string& form, const OutputScore& score) { return cache->add(form, score); };
+  if (request.shard) {
+    analysis.takes = [&](std::size_t i) {
+      return static_cast<std::int64_t>(i) % request.shard->count == request.shard->index;
+    };
+  }
+  if (observer.progress) {
+    analysis.progress = [&](std::int64_t done, std::int64_t total) {
+      observer.progress("measuring layers", done, total);
+    };
+  }
+
+  compare::OutputMeasures measures;
+  measures.labels = pair->labels.classes;
+  measures.labels.resize(std::min(measures.labels.size(), static_cast<std::size_t>(analysis.samples.count)));
+  measures.masks = pair->labels.mask_source();
+  const Result<OutputJudge> judge =
+      OutputJudge::make(pair->reference.graph, pair->shapes, analysis.samples, measures, analysis.num_threads);
+  if (!judge.ok()) return judge.error().at(request.model.model.string());
+  const Result<Analysis> analysed = sensitivity::analyze(analysis, *judge);
+  if (!analysed.ok()) return analysed.error();
+
+  const report::SensitivityReport report = report_of(request, analysis, *judge, *analysed);
+  if (observer.warning) std::ranges::for_each(report.warnings, observer.warning);
+  if (auto written = write_files(request, report, *cache); !written.ok()) return written.error();
+  return SensitivityOutcome{(request.shard ? std::string() : report::to_table(report, kGroupsInTable)) +
+                            story_of(*analysed)};
+}
+
+}  // namespace halfstep

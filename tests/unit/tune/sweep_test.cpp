@@ -9,9 +9,9 @@
 
 #include "ops/operands.hpp"
 #include "precision/bias_grids.hpp"
+#include "unit/exec/temporary_environment.hpp"
 #include "unit/tune/sweep_graphs.hpp"
 #include "unit/tune/sweep_support.hpp"
-#include "unit/exec/temporary_environment.hpp"
 
 namespace halfstep::tune {
 namespace {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "halfstep/arithmetic.hpp"
+#include "halfstep/mixed_precision_search.hpp"
 #include "halfstep/model_source.hpp"
 #include "halfstep/observer.hpp"
 #include "halfstep/quantization_options.hpp"
@@ -41,6 +42,7 @@ struct QuantizeRequest {
   TuningOptions tuning;
   bool search = false;  ///< Try several schemes and keep the best; what they vary must be left open.
   std::optional<double> time_budget_seconds;           ///< Of the search: > 0. Empty: all schemes are tried.
+  MixedPrecisionSearch mixed_precision;                ///< Adds a file to quantization_overrides.
   FixedPointRequest fixed;                             ///< Of the check at the end; recorded in all three files.
   std::optional<std::filesystem::path> output_path;    ///< Default: <model stem>.quantized.onnx here.
   std::optional<std::filesystem::path> encodings_out;  ///< Default: the output's stem + .encodings.json.

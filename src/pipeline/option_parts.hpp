@@ -13,5 +13,7 @@ std::span<const OptionRow<QuantizationOptions>> grid_rows();
 std::span<const OptionRow<QuantizationOptions>> mixed_precision_rows();
 /// Encodings from elsewhere.
 std::span<const OptionRow<QuantizeRequest>> override_rows();
+/// Automatic mixed precision.
+std::span<const OptionRow<QuantizeRequest>> mixed_precision_search_rows();
 
 }  // namespace halfstep::pipeline

@@ -270,7 +270,8 @@ std::span<const OptionRow<QuantizationOptions>> precision_options() {
 }
 
 std::span<const OptionRow<QuantizeRequest>> quantize_options() {
-  static const auto kRows = joined(file_rows(), pipeline::override_rows());
+  static const auto kFiles = joined(file_rows(), pipeline::override_rows());
+  static const auto kRows = joined<QuantizeRequest>(kFiles, pipeline::mixed_precision_search_rows());
   return kRows;
 }
 

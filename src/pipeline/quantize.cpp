@@ -14,6 +14,7 @@
 #include "io/json/encodings_json.hpp"
 #include "io/json/statistics_json.hpp"
 #include "lower/lower.hpp"
+#include "pipeline/auto_mixed_precision.hpp"
 #include "pipeline/comparison.hpp"
 #include "pipeline/given_orders.hpp"
 #include "pipeline/load_model.hpp"
@@ -24,6 +25,7 @@
 #include "pipeline/range_report.hpp"
 #include "pipeline/sources.hpp"
 #include "pipeline/target.hpp"
+#include "pipeline/trial_models.hpp"
 #include "precision/check_constants.hpp"
 #include "precision/choose_tensors.hpp"
 #include "precision/coverage.hpp"
@@ -127,6 +129,7 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   QuantizeStory story;
   if (Result<void> legal = precision::check(request.options); !legal.ok()) return legal.error();
   if (Result<void> sensible = pipeline::check_sources(request); !sensible.ok()) return sensible.error();
+  if (Result<void> sensible = pipeline::check_mixed_precision(request); !sensible.ok()) return sensible.error();
   const Result<io::EncodingsVersion> version = io::encodings_version(request.encodings_version);
   if (!version.ok()) return version.error();
   const Result<std::optional<TargetProfile>> found = pipeline::target_of(request);
@@ -154,22 +157,23 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   }
 
   // Fold and fuse.
-  const graph::Graph as_read = raw->graph;
   raw->ignore_encodings = request.ignore_encodings;
-  Result<PreparedModel> prepared = pipeline::prepare_for_overrides(request, *raw, sources->shapes, observer, warn);
-  if (!prepared.ok()) return prepared.error();
-  PreparedModel model = *std::move(prepared);
   const std::string place = request.model.model.string();
+  QuantizeRequest made = request;  // With what searches decide.
+  if (request.mixed_precision.enabled) {
+    auto searched = pipeline::search_mixed_precision(made, *raw, *sources, target, *paths, observer, story);
+    if (!searched.ok()) return searched.error().at(place);
+  }
+  Result<PreparedModel> ordered = pipeline::ordered_model(made, *raw, sources->shapes, target, observer, warn);
+  if (!ordered.ok()) return ordered.error();
+  PreparedModel model = *std::move(ordered);
   story.num_nodes = model.graph.nodes.size();
-  if (auto done = pipeline::give_orders(request, as_read, sources->shapes, target, model, warn); !done.ok())
-    return done.error();
   if (Result<void> sayable = io::check_version(model.encodings, *version); !sayable.ok()) return sayable.error();
   if (request.shard) return observe_shard(request, *sources, model, observer, story);
 
   // Observe, decide, and change what algorithms change.
   story.num_imported = static_cast<std::size_t>(std::ranges::count_if(
       model.encodings, [](const auto& named) { return named.second.provenance.origin != Origin::kFixed; }));
-  QuantizeRequest made = request;  // With what a search decides.
   Result<pipeline::Quantized> quantized = pipeline::make_quantized(made, *sources, model, observer, story);
   if (!quantized.ok()) return quantized.error().at(place);
   tell_of_plan(made, model, *quantized, story, warn);
@@ -202,6 +206,7 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   std::vector<std::filesystem::path> files{paths->model, paths->encodings, paths->report};
   if (paths->float_model) files.push_back(*paths->float_model);
   if (paths->packed) files.push_back(*paths->packed);
+  if (paths->overrides) files.push_back(*paths->overrides);
   if (request.statistics_out) files.push_back(*request.statistics_out);
   return QuantizeOutcome{paths->model, paths->encodings, paths->report, pipeline::summary_of(made, story, files)};
 }

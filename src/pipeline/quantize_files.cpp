@@ -109,6 +109,8 @@ Result<OutputPaths> output_paths(const QuantizeRequest& request) {
   paths.encodings = request.encodings_out.value_or(folder / (stem + ".encodings.json"));
   paths.report = request.report.value_or(folder / (stem + ".report.json"));
   paths.float_model = request.float_out;
+  if (request.mixed_precision.enabled)
+    paths.overrides = request.mixed_precision.overrides_out.value_or(folder / (stem + ".overrides.json"));
   if (request.pack_4_bit_weights) paths.packed = folder / (stem + ".packed4.bin");
   if (Result<void> known = check_report_format(paths.report); !known.ok()) return known.error();
   std::vector<NamedPath> inputs{{"the model", request.model.model}};
@@ -122,6 +124,7 @@ Result<OutputPaths> output_paths(const QuantizeRequest& request) {
     outputs = {{"the quantized model", paths.model}, {"the encodings", paths.encodings}, {"the report", paths.report}};
   }
   if (paths.packed) outputs.push_back({"packed weights", *paths.packed});
+  if (paths.overrides) outputs.push_back({"the overrides", *paths.overrides});
   if (paths.float_model) outputs.push_back({"the float model", *paths.float_model});
   if (request.statistics_out) outputs.push_back({"the statistics", *request.statistics_out});
   if (Result<void> fit = check_outputs(inputs, outputs); !fit.ok()) return fit.error();

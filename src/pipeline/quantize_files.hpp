@@ -19,6 +19,7 @@ struct OutputPaths {
   std::filesystem::path encodings;
   std::filesystem::path report;
   std::optional<std::filesystem::path> float_model;  ///< Not written if empty.
+  std::optional<std::filesystem::path> overrides;    ///< Of a search for mixed precision; not written if empty.
   std::optional<std::filesystem::path> packed;       ///< 4-bit weights; not written if empty.
 };
 

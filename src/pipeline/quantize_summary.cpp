@@ -140,6 +140,32 @@ std::string calibration_line(const QuantizeRequest& request, const QuantizeStory
                                          : count(static_cast<std::size_t>(story.num_threads), "thread"));
 }
 
+/// "9 of 65 layers wider (6 W8A16, 3 float)", and what that costs and holds.
+std::string mixed_line(const report::MixedPrecision& found) {
+  std::string kinds;
+  std::size_t num_wider = 0;
+  for (std::size_t c = 1; c < found.candidates.size(); ++c) {
+    const auto layers = std::ranges::count(found.layers, found.candidates[c], &report::LayerWidth::candidate);
+    num_wider += static_cast<std::size_t>(layers);
+    if (layers > 0) kinds += (kinds.empty() ? " (" : ", ") + std::to_string(layers) + " " + found.candidates[c];
+  }
+  return std::to_string(num_wider) + " of " + count(found.layers.size(), "layer") + " wider" +
+         (kinds.empty() ? "" : kinds + ")");
+}
+std::string mixed_cost(const report::MixedPrecision& found) {
+  const auto chosen = std::ranges::find_if(found.curve, &report::MixedPrecisionPoint::chosen);
+  if (chosen == found.curve.end()) return "";
+  const auto measured = std::ranges::count_if(
+      found.curve, [](const report::MixedPrecisionPoint& point) { return point.sqnr_db.has_value(); });
+  std::string text = number("%.2f", chosen->bit_operations / found.curve.front().bit_operations) +
+                     " times the bit operations of the narrowest model";
+  if (chosen->drop) {
+    text += ", " + number("%.2f", *chosen->drop) + " points of " + found.measure + " lost";
+    if (found.allowed_drop) text += number(" (%.2f allowed)", *found.allowed_drop);
+  }
+  return text + "; " + count(static_cast<std::size_t>(measured), "model") + " measured";
+}
+
 }  // namespace
 
 bool asks_for_precision(const QuantizationOptions& options) {
@@ -170,6 +196,10 @@ std::string summary_of(const QuantizeRequest& request, const QuantizeStory& stor
   add_coverage(text, report.coverage);
   for (const report::Trial& trial : report.trials) {
     line(&trial == report.trials.data() ? "Searched" : "", trial_line(trial));
+  }
+  if (report.mixed_precision) {
+    line("Mixed", mixed_line(*report.mixed_precision));
+    line("", mixed_cost(*report.mixed_precision));
   }
   if (!story.untuned.empty()) line("Tuned", "not: " + story.untuned);
   for (const report::TuningStep& step : report.tuning) {

@@ -110,6 +110,36 @@ struct WeightRanges {
   std::vector<double> after;   ///< As many.
 };
 
+/// One assignment of widths that a search for mixed precision looked at.
+struct MixedPrecisionPoint {
+  std::int64_t num_changed = 0;  ///< Layers that are wider than the model.
+  std::string layer;             ///< That changed last; "" for the first point and for points beside the curve.
+  double bit_operations = 0.0;
+  double predicted_sqnr_db = 0.0;      ///< What layers cost alone, added up.
+  std::optional<double> sqnr_db = {};  ///< Measured.
+  std::optional<double> drop = {};     ///< Measured.
+  bool chosen = false;
+};
+
+/// A layer and the width that a search chose for it.
+struct LayerWidth {
+  std::string name;
+  std::string op;
+  std::string candidate;
+  std::vector<std::optional<double>> sqnr_db;  ///< Of the outputs with only this layer quantized, by candidate.
+};
+
+/// What quantize --auto_mixed_precision found.
+struct MixedPrecision {
+  std::vector<std::string> candidates;  ///< The model's own widths first.
+  std::string measure;                  ///< Of the drop: "top-1", "agreement" or "noise", in percentage points.
+  std::optional<double> allowed_drop;
+  std::optional<double> budget;            ///< Bit operations.
+  bool holds = true;                       ///< The chosen point has the allowed drop.
+  std::vector<MixedPrecisionPoint> curve;  ///< From the cheapest on.
+  std::vector<LayerWidth> layers;          ///< In the order of the network.
+};
+
 /// What only the HTML page of `quantize-eval` shows.
 struct Charts {
   std::vector<RangeLine> activation_ranges;  ///< In the order the network computes them.
@@ -139,9 +169,10 @@ struct Report {
   std::int64_t num_activation_encodings = 0;
   std::int64_t num_weight_encodings = 0;
   std::int64_t num_bias_encodings = 0;
-  std::int64_t float_model_bytes = 0;       ///< 0: left out.
-  std::int64_t quantized_model_bytes = 0;   ///< 0: left out.
-  std::vector<Trial> trials;                ///< Of a search, in their order.
+  std::int64_t float_model_bytes = 0;      ///< 0: left out.
+  std::int64_t quantized_model_bytes = 0;  ///< 0: left out.
+  std::vector<Trial> trials;               ///< Of a search, in their order.
+  std::optional<MixedPrecision> mixed_precision;
   std::vector<TuningStep> tuning;           ///< In the order they ran.
   std::int64_t num_held_out = 0;            ///< Samples that judged them; 0: left out.
   std::vector<WeightRanges> weight_ranges;  ///< In the order the network reads them; for the HTML page.

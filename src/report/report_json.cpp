@@ -52,6 +52,32 @@ void put_comparison(const compare::Comparison& comparison, Json& json) {
   for (const compare::TensorError& layer : comparison.layers) json["layers"].push_back(tensor_json(layer));
 }
 
+Json mixed_precision_json(const MixedPrecision& found) {
+  Json json{{"candidates", found.candidates}, {"measure", found.measure}, {"holds", found.holds}};
+  if (found.allowed_drop) json["allowed_drop"] = *found.allowed_drop;
+  if (found.budget) json["budget"] = *found.budget;
+  json["curve"] = Json::array();
+  for (const MixedPrecisionPoint& point : found.curve) {
+    Json entry{{"num_changed", point.num_changed},
+               {"layer", point.layer},
+               {"bit_operations", point.bit_operations},
+               {"predicted_sqnr_db", point.predicted_sqnr_db}};
+    if (point.sqnr_db) entry["sqnr_db"] = *point.sqnr_db;
+    if (point.drop) entry["drop"] = *point.drop;
+    entry["chosen"] = point.chosen;
+    json["curve"].push_back(std::move(entry));
+  }
+  json["layers"] = Json::array();
+  for (const LayerWidth& layer : found.layers) {
+    Json entry{{"name", layer.name}, {"op", layer.op}, {"candidate", layer.candidate}};
+    for (std::size_t c = 0; c < layer.sqnr_db.size(); ++c) {
+      if (layer.sqnr_db[c]) entry["sqnr_db"][found.candidates[c]] = limited_db(*layer.sqnr_db[c]);
+    }
+    json["layers"].push_back(std::move(entry));
+  }
+  return json;
+}
+
 Json gate_json(const Gate& gate) {
   Json json{{"option", gate.option},       {"subject", gate.subject}, {"unit", gate.unit},
             {"threshold", gate.threshold}, {"actual", gate.actual},   {"passed", gate.passed},
@@ -131,6 +157,7 @@ std::string to_json(const Report& report) {
   }
   if (report.num_calibration_samples > 0) json["num_calibration_samples"] = report.num_calibration_samples;
   if (report.num_held_out > 0) json["held_out_samples"] = report.num_held_out;
+  if (report.mixed_precision) json["mixed_precision"] = mixed_precision_json(*report.mixed_precision);
   put_list("search", report.trials, trial_json, json);
   put_list("tuning", report.tuning, tuning_json, json);
   json["encodings"] = {{"activations", report.num_activation_encodings},

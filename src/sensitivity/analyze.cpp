@@ -9,6 +9,30 @@ namespace {
 bool has_weights(const QuantizerGroup& group) { return !group.weights.empty() || !group.biases.empty(); }
 bool has_activations(const QuantizerGroup& group) { return !group.activations.empty(); }
 
+/// run_staged() whose receiver judges: `found` is called with the score of each variant.
+Result<StagedOutcome> score_variants(
+    const StagedRequest& request, const std::vector<Variant>& variants, const OutputJudge& judge,
+    const std::function<Result<void>(std::size_t variant, const OutputScore& score)>& found) {
+  std::vector<compare::Tally> tallies(static_cast<std::size_t>(request.num_threads));
+  compare::Tally all = judge.empty();
+  StagedReceiver receiver;
+  receiver.ran = [&](std::size_t, std::int64_t sample, int worker, const exec::Executor& executor) -> Result<void> {
+    compare::Tally& tally = tallies[static_cast<std::size_t>(worker)] = judge.empty();
+    const Result<void> told = judge.tally(sample, executor, tally);
+    return told.ok() || !request.samples.place ? told : told.error().at(request.samples.place(sample));
+  };
+  receiver.add = [&](std::size_t, std::int64_t, int worker) -> Result<void> {
+    all.add(tallies[static_cast<std::size_t>(worker)]);
+    return {};
+  };
+  receiver.done = [&](std::size_t v) -> Result<void> {
+    const OutputScore score = judge.score(all);
+    all = judge.empty();
+    return found(v, score);
+  };
+  return run_staged(request, variants, receiver);
+}
+
 /// Runs of one base: forms of the float model, or of the quantized one.
 class Analyzer {
  public:
@@ -73,27 +97,13 @@ class Analyzer {
       variants.push_back({.first = run.group ? analysis_.groups[*run.group].first_node : 0,
                           .make = [this, &run] { return form_of(run); }});
     }
-    std::vector<compare::Tally> tallies(static_cast<std::size_t>(request_.num_threads));
-    compare::Tally all = judge_.empty();
-    StagedReceiver receiver;
-    receiver.ran = [&](std::size_t, std::int64_t sample, int worker, const exec::Executor& executor) -> Result<void> {
-      compare::Tally& tally = tallies[static_cast<std::size_t>(worker)] = judge_.empty();
-      const Result<void> told = judge_.tally(sample, executor, tally);
-      return told.ok() || !request_.samples.place ? told : told.error().at(request_.samples.place(sample));
-    };
-    receiver.add = [&](std::size_t, std::int64_t, int worker) -> Result<void> {
-      all.add(tallies[static_cast<std::size_t>(worker)]);
-      return {};
-    };
-    receiver.done = [&](std::size_t v) -> Result<void> {
-      const OutputScore score = judge_.score(all);
-      all = judge_.empty();
+    const auto found = [&](std::size_t v, const OutputScore& score) -> Result<void> {
       scores_of(runs[v]).of(runs[v].part) = score;
       ++analysis_.num_runs;
       if (request_.progress) request_.progress(analysis_.num_runs, total_);
       return request_.found ? request_.found(key_of(runs[v], analysis_.groups), score) : Result<void>();
     };
-    const Result<StagedOutcome> outcome = run_staged(staged, variants, receiver);
+    const Result<StagedOutcome> outcome = score_variants(staged, variants, judge_, found);
     if (!outcome.ok()) return outcome.error();
     analysis_.nodes_run += outcome->num_nodes_run;
     analysis_.nodes_unshared += outcome->num_nodes_unshared;
@@ -148,6 +158,17 @@ std::string key_of(const Run& run, const std::vector<QuantizerGroup>& groups) {
   const QuantizerGroup& group = groups[*run.group];
   const std::vector<std::string>& tensors = group.activations.empty() ? group.weights : group.activations;
   return key + "/" + (tensors.empty() ? group.biases.front() : tensors.front());
+}
+
+Result<OutputScore> score_of(const StagedRequest& request, const OutputJudge& judge) {
+  OutputScore score;
+  const std::vector<Variant> itself{{.first = 0, .make = [&request] { return *request.base; }}};
+  const auto ran = score_variants(request, itself, judge, [&](std::size_t, const OutputScore& found) -> Result<void> {
+    score = found;
+    return {};
+  });
+  if (!ran.ok()) return ran.error();
+  return score;
 }
 
 Result<Analysis> analyze(const AnalysisRequest& request, const OutputJudge& judge) {

@@ -90,4 +90,7 @@ std::string key_of(const Run& run, const std::vector<QuantizerGroup>& groups);
 /// Errors: those of run_staged() and of `found`.
 Result<Analysis> analyze(const AnalysisRequest& request, const OutputJudge& judge);
 
+/// Of `request.base` itself, from its inputs. Errors: those of run_staged().
+Result<OutputScore> score_of(const StagedRequest& request, const OutputJudge& judge);
+
 }  // namespace halfstep::sensitivity

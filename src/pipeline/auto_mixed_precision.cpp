@@ -18,16 +18,20 @@
 #include "sensitivity/analyze.hpp"
 #include "sensitivity/assignment.hpp"
 #include "sensitivity/curve_search.hpp"
+#include "sensitivity/noise_model.hpp"
 
 namespace halfstep::pipeline {
 namespace {
 
 using sensitivity::Assignment;
 using sensitivity::CurvePoint;
-using sensitivity::NoiseTable;
+using sensitivity::ErrorVector;
+using sensitivity::NoiseModel;
 using sensitivity::OutputJudge;
 using sensitivity::OutputScore;
 using sensitivity::QuantizerGroup;
+
+constexpr double kNoErrorDb = 200.0;
 
 /// What assignments are judged by.
 struct Judges {
@@ -104,7 +108,7 @@ class Searcher {
     if (!facts.ok()) return facts.error();
     const sensitivity::CostModel costs(base->model, *facts, groups_, candidates_, operation_cost());
     const bool has_budget = search_.max_bit_operations || search_.max_latency_factor;
-    curve_ = sensitivity::pareto_curve(noise_, costs, has_budget);
+    curve_ = sensitivity::pareto_curve(*noise_, costs, has_budget);
     const Result<Assignment> chosen = has_budget ? within_budget(costs, report) : holding_drop(report);
     if (!chosen.ok()) return chosen.error();
     describe(*chosen, costs, report);
@@ -159,12 +163,13 @@ class Searcher {
 
   /// Phase 1: what each group costs alone, at each width.
   Result<void> measure_noise(const Trial& base) {
-    noise_.assign(groups_.size(), std::vector<std::optional<double>>(candidates_.size()));
+    noise_.emplace(groups_.size(), candidates_.size());
+    alone_db_.assign(groups_.size(), std::vector<std::optional<double>>(candidates_.size()));
     exec::SampleSource samples = judges_.samples;
     samples.count = std::min(samples.count, search_.num_samples);
     for (std::size_t c = 0; c < candidates_.size(); ++c) {
       if (candidates_[c].real) {
-        for (std::size_t g = 0; g < groups_.size(); ++g) allow(g, c, 0.0);
+        for (std::size_t g = 0; g < groups_.size(); ++g) allow(g, c, {}, kNoErrorDb);
         continue;
       }
       Assignment all(groups_.size(), 0);
@@ -175,11 +180,16 @@ class Searcher {
       if (!trial.ok()) return trial.error();
       if (auto done = measure_candidate(c, *trial, samples); !done.ok()) return done;
     }
+    const double share = static_cast<double>(ErrorVector(*judge_, samples.count).values().size()) /
+                         static_cast<double>(std::max<std::int64_t>(judge_->num_elements() * samples.count, 1));
+    noise_->finish(judge_->mean_power() * static_cast<double>(samples.count) * share);
     return {};
   }
 
-  void allow(std::size_t g, std::size_t c, double noise) {
-    if (c == 0 || (is_free_[g] && is_legal(groups_[g], candidates_[c]))) noise_[g][c] = noise;
+  void allow(std::size_t g, std::size_t c, std::span<const float> errors, double sqnr_db) {
+    if (c != 0 && !(is_free_[g] && is_legal(groups_[g], candidates_[c]))) return;
+    noise_->allow(g, c, {errors.begin(), errors.end()});
+    alone_db_[g][c] = sqnr_db;
   }
 
   Result<void> measure_candidate(std::size_t c, const Trial& trial, const exec::SampleSource& samples) {
@@ -199,6 +209,13 @@ class Searcher {
         observer_.progress("measuring layers at " + name_of(candidates_[c]), done, total);
       };
     }
+    const Result<ops::Facts> facts = ops::infer_facts(trial.model.graph, shapes_);
+    if (!facts.ok()) return facts.error();
+    const std::size_t num_groups = sensitivity::quantizer_groups(trial.model, *facts).size();
+    std::vector<ErrorVector> errors(num_groups, ErrorVector(*judge_, samples.count));
+    analysis.seen = [&](const sensitivity::Run& run, std::int64_t sample, const exec::Executor& executor) {
+      return run.group ? errors[*run.group].record(*judge_, sample, executor) : Result<void>();
+    };
     const Result<sensitivity::Analysis> analysed = sensitivity::analyze(analysis, *judge_);
     if (!analysed.ok()) return analysed.error();
     std::map<std::string, std::size_t> at;
@@ -206,7 +223,7 @@ class Searcher {
     for (std::size_t g = 0; g < groups_.size(); ++g) {
       const auto same = at.find(first_tensor(groups_[g]));
       if (same == at.end() || !analysed->only[same->second].both) continue;
-      allow(g, c, noise_of(*analysed->only[same->second].both));
+      allow(g, c, errors[same->second].values(), analysed->only[same->second].both->sqnr_db);
     }
     return {};
   }
@@ -268,7 +285,7 @@ class Searcher {
       Result<Assignment> held = holding_drop(report);
       if (!held.ok() || report.holds) return held;
     }
-    const std::optional<Assignment> best = sensitivity::best_within(noise_, costs, curve_, budget);
+    const std::optional<Assignment> best = sensitivity::best_within(*noise_, costs, curve_, budget);
     if (!best) {
       char text[64];
       std::snprintf(text, sizeof(text), "%.6g", curve_.front().cost);
@@ -282,13 +299,15 @@ class Searcher {
   }
 
   void describe(const Assignment& chosen, const sensitivity::CostModel& costs, report::MixedPrecision& report) const {
-    const auto db_of_noise = [](double noise) { return noise > 0.0 ? -10.0 * std::log10(noise) : 200.0; };
+    const auto db_of_noise = [](double noise) {
+      return noise > 0.0 ? std::clamp(-10.0 * std::log10(noise), -kNoErrorDb, kNoErrorDb) : kNoErrorDb;
+    };
     const auto point_of = [&](const Assignment& assignment) {
       report::MixedPrecisionPoint point;
       point.num_changed = static_cast<std::int64_t>(
           std::ranges::count_if(assignment, [](std::size_t candidate) { return candidate != 0; }));
       point.bit_operations = costs.of(assignment);
-      point.predicted_sqnr_db = db_of_noise(sensitivity::predicted_noise(noise_, assignment));
+      point.predicted_sqnr_db = db_of_noise(noise_->of(assignment));
       point.chosen = assignment == chosen;
       if (const auto known = scores_.find(assignment); known != scores_.end()) {
         point.sqnr_db = known->second.sqnr_db;
@@ -309,9 +328,7 @@ class Searcher {
     for (const PrecisionCandidate& candidate : candidates_) report.candidates.push_back(name_of(candidate));
     for (std::size_t g = 0; g < groups_.size(); ++g) {
       report::LayerWidth layer{groups_[g].name, groups_[g].op, report.candidates[chosen[g]], {}};
-      for (const auto& noise : noise_[g]) {
-        layer.sqnr_db.push_back(noise ? std::optional(db_of_noise(*noise)) : std::nullopt);
-      }
+      layer.sqnr_db = alone_db_[g];
       report.layers.push_back(std::move(layer));
     }
   }
@@ -327,7 +344,8 @@ class Searcher {
   std::vector<PrecisionCandidate> candidates_;  // The model's own widths first.
   std::vector<QuantizerGroup> groups_;
   std::vector<bool> is_free_;  // By group.
-  NoiseTable noise_;
+  std::optional<NoiseModel> noise_;
+  std::vector<std::vector<std::optional<double>>> alone_db_;  // SQNR of each group alone, by group and candidate.
   std::unique_ptr<OutputJudge> judge_;
   std::vector<CurvePoint> curve_;
   std::map<Assignment, OutputScore> scores_;

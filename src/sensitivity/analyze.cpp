@@ -12,13 +12,15 @@ bool has_activations(const QuantizerGroup& group) { return !group.activations.em
 /// run_staged() whose receiver judges: `found` is called with the score of each variant.
 Result<StagedOutcome> score_variants(
     const StagedRequest& request, const std::vector<Variant>& variants, const OutputJudge& judge,
-    const std::function<Result<void>(std::size_t variant, const OutputScore& score)>& found) {
+    const std::function<Result<void>(std::size_t variant, const OutputScore& score)>& found,
+    const std::function<Result<void>(std::size_t variant, std::int64_t sample, const exec::Executor&)>& seen = {}) {
   std::vector<compare::Tally> tallies(static_cast<std::size_t>(request.num_threads));
   compare::Tally all = judge.empty();
   StagedReceiver receiver;
-  receiver.ran = [&](std::size_t, std::int64_t sample, int worker, const exec::Executor& executor) -> Result<void> {
+  receiver.ran = [&](std::size_t v, std::int64_t sample, int worker, const exec::Executor& executor) -> Result<void> {
     compare::Tally& tally = tallies[static_cast<std::size_t>(worker)] = judge.empty();
-    const Result<void> told = judge.tally(sample, executor, tally);
+    Result<void> told = judge.tally(sample, executor, tally);
+    if (told.ok() && seen) told = seen(v, sample, executor);
     return told.ok() || !request.samples.place ? told : told.error().at(request.samples.place(sample));
   };
   receiver.add = [&](std::size_t, std::int64_t, int worker) -> Result<void> {
@@ -103,7 +105,13 @@ class Analyzer {
       if (request_.progress) request_.progress(analysis_.num_runs, total_);
       return request_.found ? request_.found(key_of(runs[v], analysis_.groups), score) : Result<void>();
     };
-    const Result<StagedOutcome> outcome = score_variants(staged, variants, judge_, found);
+    std::function<Result<void>(std::size_t, std::int64_t, const exec::Executor&)> seen;
+    if (request_.seen) {
+      seen = [&](std::size_t v, std::int64_t sample, const exec::Executor& executor) {
+        return request_.seen(runs[v], sample, executor);
+      };
+    }
+    const Result<StagedOutcome> outcome = score_variants(staged, variants, judge_, found, seen);
     if (!outcome.ok()) return outcome.error();
     analysis_.nodes_run += outcome->num_nodes_run;
     analysis_.nodes_unshared += outcome->num_nodes_unshared;

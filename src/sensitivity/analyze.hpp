@@ -53,6 +53,8 @@ struct AnalysisRequest {
   std::function<std::optional<OutputScore>(const std::string& key)> known = {};
   /// Called for each new score, in the order they are found. May be empty.
   std::function<Result<void>(const std::string& key, const OutputScore& score)> found = {};
+  /// Sees every run of every sample, from several threads. May be empty.
+  std::function<Result<void>(const Run& run, std::int64_t sample, const exec::Executor&)> seen = {};
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};
 };
 

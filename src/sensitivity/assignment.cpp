@@ -25,19 +25,16 @@ struct Change {
   double cost_more = 0.0;
 };
 
-/// A change that costs nothing is best by cost.
-double worth(const Change& change, bool by_cost) {
-  if (!by_cost) return change.noise_less;
-  return change.cost_more > 0.0 ? change.noise_less / change.cost_more : std::numeric_limits<double>::max();
-}
+/// Few layers change: candidates that take away so much of what the best one takes count as good as that.
+constexpr double kNearlyAll = 0.9;
 
-/// Candidates that cost no less and are expected to be better than what the group has.
-std::vector<Change> changes_of(const NoiseTable& noise, const CostModel& costs, const Assignment& now, double cost) {
+/// All allowed changes that are expected to take noise away.
+std::vector<Change> changes_of(const NoiseModel& noise, const CostModel& costs, const Assignment& now, double cost) {
   std::vector<Change> changes;
-  for (std::size_t g = 0; g < noise.size(); ++g) {
-    for (std::size_t c = 0; c < noise[g].size(); ++c) {
-      if (c == now[g] || !noise[g][c] || !noise[g][now[g]]) continue;
-      const double less = *noise[g][now[g]] - *noise[g][c];
+  for (std::size_t g = 0; g < noise.num_groups(); ++g) {
+    for (std::size_t c = 0; c < noise.num_candidates(); ++c) {
+      if (c == now[g] || !noise.is_allowed(g, c)) continue;
+      const double less = noise.gain(now, g, c);
       if (less <= 0.0) continue;
       Assignment changed = now;
       changed[g] = c;
@@ -45,6 +42,23 @@ std::vector<Change> changes_of(const NoiseTable& noise, const CostModel& costs, 
     }
   }
   return changes;
+}
+
+/// A change that costs nothing is best.
+const Change& best_for_cost(const std::vector<Change>& changes) {
+  return *std::ranges::max_element(changes, {}, [](const Change& change) {
+    return change.cost_more > 0.0 ? change.noise_less / change.cost_more : std::numeric_limits<double>::max();
+  });
+}
+
+const Change& best_for_few(const std::vector<Change>& changes) {
+  const Change* best = &*std::ranges::max_element(changes, {}, &Change::noise_less);
+  const Change* cheapest = best;
+  for (const Change& change : changes) {
+    if (change.group != best->group || change.noise_less < kNearlyAll * best->noise_less) continue;
+    if (change.cost_more < cheapest->cost_more) cheapest = &change;
+  }
+  return *cheapest;
 }
 
 }  // namespace
@@ -107,59 +121,51 @@ double CostModel::of(const Assignment& assignment) const {
   return total;
 }
 
-double predicted_noise(const NoiseTable& noise, const Assignment& assignment) {
-  double total = 0.0;
-  for (std::size_t g = 0; g < noise.size(); ++g) total += noise[g][assignment[g]].value_or(0.0);
-  return total;
-}
-
-std::vector<CurvePoint> pareto_curve(const NoiseTable& noise, const CostModel& costs, bool by_cost) {
-  Assignment now(noise.size(), 0);
-  std::vector<CurvePoint> curve{{now, costs.of(now), predicted_noise(noise, now), std::nullopt}};
-  for (;;) {
+std::vector<CurvePoint> pareto_curve(const NoiseModel& noise, const CostModel& costs, bool by_cost) {
+  Assignment now(noise.num_groups(), 0);
+  std::vector<CurvePoint> curve{{now, costs.of(now), noise.of(now), std::nullopt}};
+  // Each step takes noise away, so no assignment comes twice; the bound is for sums that rounding makes equal.
+  const std::size_t most = 2 * noise.num_groups() * noise.num_candidates();
+  while (curve.size() <= most) {
     const std::vector<Change> changes = changes_of(noise, costs, now, curve.back().cost);
-    const auto best = std::ranges::max_element(changes, {}, [&](const Change& c) { return worth(c, by_cost); });
-    if (best == changes.end()) return curve;
-    now[best->group] = best->candidate;
-    curve.push_back({now, costs.of(now), predicted_noise(noise, now), best->group});
+    if (changes.empty()) break;
+    const Change& best = by_cost ? best_for_cost(changes) : best_for_few(changes);
+    now[best.group] = best.candidate;
+    curve.push_back({now, costs.of(now), noise.of(now), best.group});
   }
+  return curve;
 }
 
-std::optional<Assignment> best_within(const NoiseTable& noise, const CostModel& costs,
+std::optional<Assignment> best_within(const NoiseModel& noise, const CostModel& costs,
                                       const std::vector<CurvePoint>& curve, double budget) {
   std::optional<Assignment> best;
-  for (const CurvePoint& point : curve) {
-    if (point.cost <= budget) best = point.assignment;
-  }
-  if (!best) return std::nullopt;
-  double least = predicted_noise(noise, *best);
+  double least = std::numeric_limits<double>::infinity();
   const auto take = [&](const Assignment& tried) {
-    const double found = predicted_noise(noise, tried);
+    const double found = noise.of(tried);
     if (found >= least || costs.of(tried) > budget) return false;
     best = tried;
     least = found;
     return true;
   };
-  // One group better, or one better and another cheaper, as long as that helps.
-  for (bool better = true; better;) {
-    better = false;
-    const Assignment from = *best;
-    for (std::size_t g = 0; g < noise.size() && !better; ++g) {
-      for (std::size_t c = 0; c < noise[g].size() && !better; ++c) {
-        if (c == from[g] || !noise[g][c]) continue;
-        Assignment one = from;
-        one[g] = c;
-        better = take(one);
-        for (std::size_t h = 0; h < noise.size() && !better; ++h) {
-          for (std::size_t d = 0; d < noise[h].size() && !better && h != g; ++d) {
-            if (d == from[h] || !noise[h][d]) continue;
-            Assignment two = one;
-            two[h] = d;
-            better = take(two);
-          }
-        }
+  for (const CurvePoint& point : curve) take(point.assignment);
+  if (!best) return std::nullopt;
+  const auto for_each_change = [&](const Assignment& from, const std::function<bool(const Assignment&)>& use) {
+    for (std::size_t g = 0; g < noise.num_groups(); ++g) {
+      for (std::size_t c = 0; c < noise.num_candidates(); ++c) {
+        if (c == from[g] || !noise.is_allowed(g, c)) continue;
+        Assignment changed = from;
+        changed[g] = c;
+        if (use(changed)) return true;
       }
     }
+    return false;
+  };
+  // One group changed, or two, as long as that helps.
+  for (bool better = true; better;) {
+    const Assignment from = *best;
+    better = for_each_change(from, take) || for_each_change(from, [&](const Assignment& one) {
+               return costs.of(one) > budget && for_each_change(one, take);
+             });
   }
   return best;
 }

@@ -13,11 +13,9 @@
 #include "halfstep/mixed_precision_search.hpp"
 #include "ops/infer_graph.hpp"
 #include "sensitivity/groups.hpp"
+#include "sensitivity/noise_model.hpp"
 
 namespace halfstep::sensitivity {
-
-/// Index into the candidates, by group. Candidate 0 is the model's own widths.
-using Assignment = std::vector<std::size_t>;
 
 /// Cost of one operation on operands of these widths (32: float32), relative to others.
 using OperationCost = std::function<double(int activation_bits, int weight_bits)>;
@@ -50,28 +48,22 @@ class CostModel {
   std::vector<Work> work_;
 };
 
-/// Output noise over signal power that a group causes alone, by group and candidate; empty: not allowed.
-using NoiseTable = std::vector<std::vector<std::optional<double>>>;
-
-/// The noise that `assignment` is expected to cause: what its groups cause alone, added up.
-double predicted_noise(const NoiseTable& noise, const Assignment& assignment);
-
 /// One assignment on the way.
 struct CurvePoint {
   Assignment assignment;
   double cost = 0.0;
-  double noise = 0.0;                     ///< predicted_noise().
+  double noise = 0.0;                     ///< NoiseModel::of().
   std::optional<std::size_t> group = {};  ///< That changed last; empty: none.
 };
 
-/// From candidate 0 everywhere, change by change, until no change takes noise away: each time the change that takes
-/// away most, with `by_cost` most for its cost. Every point costs more and is expected to be better than the one
-/// before.
-std::vector<CurvePoint> pareto_curve(const NoiseTable& noise, const CostModel& costs, bool by_cost);
+/// From candidate 0 everywhere, change by change, until no change takes noise away. With `by_cost` each time the change
+/// that takes away most for its cost; else few layers change: the one from which most can be taken away, to the
+/// cheapest candidate that takes away nearly as much.
+std::vector<CurvePoint> pareto_curve(const NoiseModel& noise, const CostModel& costs, bool by_cost);
 
-/// The assignment of least predicted noise that costs at most `budget`, as far as single changes and exchanges of two
+/// The assignment of least expected noise that costs at most `budget`, as far as single changes and exchanges of two
 /// groups find it, from the last point of `curve` that fits. Empty: even candidate 0 everywhere costs more.
-std::optional<Assignment> best_within(const NoiseTable& noise, const CostModel& costs,
+std::optional<Assignment> best_within(const NoiseModel& noise, const CostModel& costs,
                                       const std::vector<CurvePoint>& curve, double budget);
 
 }  // namespace halfstep::sensitivity

@@ -2,6 +2,7 @@
 #include "sensitivity/output_judge.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include "core/errors.hpp"
 #include "core/ordered_parallel.hpp"
@@ -52,7 +53,9 @@ Result<OutputJudge> OutputJudge::make(const graph::Graph& reference, const ops::
     const lower::Slot& slot = program->slots[static_cast<std::size_t>(program->outputs[o])];
     judge.outputs_.push_back(reference.value(reference.outputs[o].value).name);
     judge.static_.push_back(slot.type.has_value());
-    can_judge = can_judge || (slot.type && slot.type->dtype == DType::kFloat32);
+    const bool is_real = slot.type && slot.type->dtype == DType::kFloat32;
+    judge.elements_.push_back(is_real ? slot.type->shape.num_elements() : 0);
+    can_judge = can_judge || is_real;
   }
   if (!can_judge) return unsupported("no output is float32 of a shape known before running: nothing can be measured");
 
@@ -81,7 +84,15 @@ Result<OutputJudge> OutputJudge::make(const graph::Graph& reference, const ops::
   };
   if (auto ran = ordered_parallel_for(samples.count, num_threads, produce, consume); !ran.ok()) return ran.error();
   judge.reference_score_ = judge.score(all);
+  for (std::size_t o = 0; o < judge.outputs_.size(); ++o) {
+    if (judge.has_elements(o)) judge.mean_power_ += all.outputs[o].sums.reference_squared;
+  }
+  judge.mean_power_ /= static_cast<double>(std::max<std::int64_t>(samples.count, 1));
   return judge;
+}
+
+std::int64_t OutputJudge::num_elements() const {
+  return std::accumulate(elements_.begin(), elements_.end(), std::int64_t{0});
 }
 
 Result<void> OutputJudge::tally(std::int64_t i, const exec::Executor& executor, compare::Tally& tally) const {

@@ -48,6 +48,16 @@ class OutputJudge {
 
   static OutputScore score(const compare::Tally& tally, const compare::OutputMeasures& measures);
 
+  std::size_t num_outputs() const { return outputs_.size(); }
+  /// Whether output `o` is float32 of a shape that is known before running.
+  bool has_elements(std::size_t o) const { return elements_[o] > 0; }
+  /// Of all outputs that have elements, one sample.
+  std::int64_t num_elements() const;
+  /// Output `o` of the float model for sample `i`. Errors: those of ActivationStore::get().
+  Result<Tensor> output(std::int64_t i, std::size_t o) const { return store_->get(outputs_[o], i); }
+  /// Squares of the float model's elements, those of outputs that have elements, mean over samples.
+  double mean_power() const { return mean_power_; }
+
   OutputScore score(const compare::Tally& tally) const { return score(tally, measures_); }
   /// Of the float model itself, where there are labels or masks; else full marks.
   const OutputScore& reference() const { return reference_score_; }
@@ -59,6 +69,8 @@ class OutputJudge {
   compare::OutputMeasures measures_;
   std::vector<std::string> outputs_;  // Names.
   std::vector<bool> static_;
+  std::vector<std::int64_t> elements_;  // By output; 0: see has_elements().
+  double mean_power_ = 0.0;
   std::unique_ptr<exec::ActivationStore> store_;
   OutputScore reference_score_;
 };

@@ -208,6 +208,24 @@ class Going(Sensitivity):
         self.assertEqual([p.name for p in own.iterdir()],
                          [p.name for p in self.cached() if p.name in {q.name for q in own.iterdir()}])
 
+    # Shards on several machines have their files in several places.
+    def test_the_same_files_elsewhere_are_the_same_key(self):
+        self.assert_succeeds("quantize", "--quiet", "--algorithms", "none", "--validate", 0, "--input_list",
+                             DIGITS / "calib.txt", "--output_path", "plain.onnx", MODEL)
+        short = ("quantize-sensitivity", "--quiet", "--samples", 2, "--no_parts", "--direction", "enable-one")
+        for given, name in ((("--encodings", "plain.encodings.json"), "one"), (("q.onnx",), "two")):
+            shutil.copy(self.work / "plain.onnx", self.work / "q.onnx")
+            own = self.folder / name
+            own.mkdir()
+            for file in ("plain.encodings.json", "q.onnx"):
+                shutil.copy(self.work / file, own / f"other_{file}")
+            shutil.copy(MODEL, own / "model.onnx")
+            places = [*given[:-1], own / f"other_{given[-1]}"]
+            options = ("--cache_dir", own / "cache", "--input_list", self.list)
+            self.assert_succeeds(*short, *options, MODEL, *given)
+            story = self.assert_succeeds(*short, *options, own / "model.onnx", *places).stdout
+            self.assertIn("\n0 runs, ", story)
+
     def test_a_direction_goes_on_from_the_other(self):
         self.measure("--direction", "enable-one")
         story = self.measure().strip().split("\n")[-1]

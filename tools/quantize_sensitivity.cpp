@@ -58,7 +58,9 @@ int main(int argc, char** argv) {
   app.add_option("--shard", shard, "Take every N-th run from the I-th on, I from 0, and write --results_out only")
       ->type_name("I/N");
   app.add_option("--results_out", request.results_out, "Write all scores here, for --results_in")->type_name("FILE");
-  app.add_option("--results_in", request.results_in, "Scores that other shards have written")->type_name("FILE");
+  app.add_option("--results_in", request.results_in,
+                 "Scores that other shards have written, one or more files: name the models before")
+      ->type_name("FILE");
   app.add_option("--memory_mb", memory_mb, "Room for tensors kept between runs; with less, more is computed again")
       ->type_name("N")
       ->check(CLI::Range(0, 1'000'000'000))

@@ -59,12 +59,18 @@ Result<void> check_request(const SensitivityRequest& request) {
   return pipeline::check_outputs(inputs, outputs);
 }
 
+/// Grids as they compute, without where they came from: the path of a file would make another key of the same model.
+std::string grids_of(EncodingSet encodings) {
+  for (auto& [name, encoding] : encodings) encoding.provenance = {};
+  return io::write_encodings(encodings, {});
+}
+
 /// Of all that scores depend on. Reads every sample.
 Result<std::string> key_of(const SensitivityRequest& request, const ModelPair& pair, const FixedPointOptions& fixed,
                            const exec::SampleSource& samples) {
   std::string text = std::string("1 ") + kVersion + " " + graph::fingerprint(pair.reference.graph) + " " +
                      graph::fingerprint(pair.quantized.graph) + " " +
-                     graph::fingerprint(io::write_encodings(pair.quantized.encodings, {})) + " " +
+                     graph::fingerprint(grids_of(pair.quantized.encodings)) + " " +
                      std::string(name_of(fixed.arithmetic)) + " " + std::to_string(fixed.accumulator_bits);
   for (const std::string& name : pair.quantized.units.rescaled) text += " " + name;
   for (std::int64_t i = 0; i < samples.count; ++i) {

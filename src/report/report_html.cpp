@@ -4,19 +4,12 @@
 
 #include "report/report.hpp"
 #include "report/report_html_charts.hpp"
-#include "report/report_html_style.hpp"
+#include "report/report_html_page.hpp"
 #include "report/report_html_tables.hpp"
 #include "report/report_text.hpp"
 
 namespace halfstep::report {
 namespace {
-
-/// A part of the page with its place in the list of contents.
-struct Section {
-  const char* id;
-  std::string title;
-  std::string content;  ///< Empty: left out.
-};
 
 std::string header(const Report& report) {
   const std::size_t failed = num_failed(report.gates);
@@ -37,15 +30,10 @@ std::string header(const Report& report) {
   return out + "</header>\n";
 }
 
-std::string tile(const std::string& label, const std::string& figure, const std::string& more) {
-  return "<li class=\"tile\"><span class=\"label\">" + label + "</span><b>" + figure + "</b><span class=\"more\">" +
-         more + "</span></li>\n";
-}
-
 std::string top_tile(const char* label, const std::optional<compare::TopK>& top_k) {
   if (!top_k) return "";
-  return tile(label, decimals(top_k->other_percent, 2) + " %",
-              "float " + decimals(top_k->reference_percent, 2) + " %, drop " + decimals(top_k->drop(), 2));
+  return html::tile(label, decimals(top_k->other_percent, 2) + " %",
+                    "float " + decimals(top_k->reference_percent, 2) + " %, drop " + decimals(top_k->drop(), 2));
 }
 
 std::string tiles(const Report& report) {
@@ -55,47 +43,42 @@ std::string tiles(const Report& report) {
     out += top_tile("top-1, quantized", comparison.top1) + top_tile("top-5, quantized", comparison.top5) +
            top_tile("mean IoU, quantized", comparison.miou);
     if (comparison.top1_agreement_percent) {
-      out += tile("same top-1 as float", decimals(*comparison.top1_agreement_percent, 2) + " %",
-                  "of the samples, output <code>" + escaped(shortened(comparison.classes_of, 40)) + "</code>");
+      out += html::tile("same top-1 as float", decimals(*comparison.top1_agreement_percent, 2) + " %",
+                        "of the samples, output <code>" + escaped(shortened(comparison.classes_of, 40)) + "</code>");
     }
     const auto worst = std::ranges::min_element(
         comparison.outputs, {}, [](const compare::TensorError& output) { return output.sums.sqnr_db(); });
     if (worst != comparison.outputs.end()) {
-      out += tile(comparison.outputs.size() == 1 ? "SQNR of the output" : "SQNR of the worst output",
-                  shown_db_unit(worst->sums.sqnr_db()), "<code>" + escaped(shortened(worst->name, 40)) + "</code>");
+      out +=
+          html::tile(comparison.outputs.size() == 1 ? "SQNR of the output" : "SQNR of the worst output",
+                     shown_db_unit(worst->sums.sqnr_db()), "<code>" + escaped(shortened(worst->name, 40)) + "</code>");
     }
   }
   for (const auto& [name, values] : other_metrics(report)) {
-    out += tile(escaped(name), significant(values.second, 6), "float " + significant(values.first, 6));
+    out += html::tile(escaped(name), significant(values.second, 6), "float " + significant(values.first, 6));
   }
   if (report.quantized_model_bytes > 0) {
-    out +=
-        tile("model size", shown_bytes(report.quantized_model_bytes), "float " + shown_bytes(report.float_model_bytes));
+    out += html::tile("model size", shown_bytes(report.quantized_model_bytes),
+                      "float " + shown_bytes(report.float_model_bytes));
   }
-  return out.empty() ? "" : "<ul class=\"tiles\">\n" + out + "</ul>\n";
-}
-
-std::string fact(const char* label, const std::string& value) {
-  return value.empty() ? "" : std::string("<dt>") + label + "</dt><dd>" + value + "</dd>\n";
-}
-
-std::string path_fact(const char* label, const std::string& path) {
-  return fact(label, path.empty() ? "" : "<code>" + escaped(path) + "</code>");
+  return html::tile_list(out);
 }
 
 std::string facts(const Report& report) {
-  std::string out = "<div class=\"panel\"><dl class=\"facts\">\n" + path_fact("float model", report.model) +
-                    path_fact("quantized model", report.quantized) + path_fact("samples", report.input_list);
-  if (report.num_calibration_samples > 0) out += fact("calibration", counted(report.num_calibration_samples, "sample"));
-  out += fact("mode", escaped(report.mode)) + fact("arithmetic", escaped(report.arithmetic));
-  out += fact("encodings", std::to_string(report.num_activation_encodings) + " activations, " +
-                               std::to_string(report.num_weight_encodings) + " weights, " +
-                               std::to_string(report.num_bias_encodings) + " biases");
+  std::string out = "<div class=\"panel\"><dl class=\"facts\">\n" + html::path_fact("float model", report.model) +
+                    html::path_fact("quantized model", report.quantized) +
+                    html::path_fact("samples", report.input_list);
+  if (report.num_calibration_samples > 0)
+    out += html::fact("calibration", counted(report.num_calibration_samples, "sample"));
+  out += html::fact("mode", escaped(report.mode)) + html::fact("arithmetic", escaped(report.arithmetic));
+  out += html::fact("encodings", std::to_string(report.num_activation_encodings) + " activations, " +
+                                     std::to_string(report.num_weight_encodings) + " weights, " +
+                                     std::to_string(report.num_bias_encodings) + " biases");
   std::string coverage;
   for (const auto& [kind, count] : report.coverage) {
     if (count > 0) coverage += (coverage.empty() ? "" : ", ") + std::to_string(count) + " " + coverage_words(kind);
   }
-  if (!coverage.empty()) out += fact("coverage", escaped(coverage));
+  if (!coverage.empty()) out += html::fact("coverage", escaped(coverage));
   out += "</dl>";
   if (!report.options.empty()) {
     out += "<details><summary>Options</summary><dl class=\"facts\">\n";
@@ -107,17 +90,10 @@ std::string facts(const Report& report) {
   return out + "</div>\n";
 }
 
-std::string warnings(const Report& report) {
-  if (report.warnings.empty()) return "";
-  std::string out = "<div class=\"panel\"><ul>\n";
-  for (const std::string& warning : report.warnings) out += "<li>" + escaped(warning) + "</li>\n";
-  return out + "</ul></div>\n";
-}
-
-std::vector<Section> sections(const Report& report) {
+std::vector<html::Section> sections(const Report& report) {
   const std::vector<PlacedLayer> layers = in_network_order(report);
   const Charts charts = report.charts.value_or(Charts{});
-  std::vector<Section> all;
+  std::vector<html::Section> all;
   all.push_back({"gates", "Gates", html::gate_table(report)});
   all.push_back({"metrics", "Metrics", html::metric_table(report)});
   all.push_back({"outputs", "Outputs", html::output_table(report)});
@@ -133,35 +109,16 @@ std::vector<Section> sections(const Report& report) {
                      html::histogram_charts(report.histograms, "Values of the float model that calibration saw")});
   all.push_back({"weights", "Weights", html::weight_charts(charts.weights)});
   all.push_back({"islands", "Float islands", html::island_table(report.float_islands)});
-  all.push_back({"warnings", "Warnings", warnings(report)});
+  all.push_back({"warnings", "Warnings", html::warning_list(report.warnings)});
   all.push_back({"run", "About this run", facts(report)});
-  std::erase_if(all, [](const Section& section) { return section.content.empty(); });
   return all;
 }
 
 }  // namespace
 
 std::string to_html(const Report& report) {
-  const std::vector<Section> all = sections(report);
-  std::string out =
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<link rel=\"icon\" href=\"data:,\">\n<title>Quantization of " +
-      escaped(file_name(report.model)) + "</title>\n<style>";
-  out += html::kStyle;
-  out += "</style>\n</head>\n<body>\n<div class=\"sheet\">\n" + header(report) + tiles(report) +
-         "<nav aria-label=\"Contents\">";
-  for (const Section& section : all) {
-    out += std::string("<a href=\"#") + section.id + "\">" + section.title + "</a>\n";
-  }
-  out += "</nav>\n<main>\n";
-  for (const Section& section : all) {
-    out += std::string("<section id=\"") + section.id + "\"><h2>" + section.title + "</h2>\n" + section.content +
-           "</section>\n";
-  }
-  out += "</main>\n<footer>halfstep " + escaped(report.tool_version) + "</footer>\n</div>\n<script>";
-  out += html::kScript;
-  return out + "</script>\n</body>\n</html>\n";
+  return html::page("Quantization of " + file_name(report.model), header(report) + tiles(report), sections(report),
+                    report.tool_version);
 }
 
 }  // namespace halfstep::report

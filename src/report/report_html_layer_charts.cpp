@@ -3,50 +3,18 @@
 #include <array>
 #include <cmath>
 #include <functional>
-#include <limits>
 #include <unordered_set>
 
 #include "report/report_html_charts.hpp"
-#include "report/report_html_tables.hpp"
+#include "report/report_html_columns.hpp"
 
 namespace halfstep::report::html {
 namespace {
-
-constexpr double kLayerChartHeight = 260.0;
-constexpr std::size_t kLayerNameChars = 80;
-constexpr int kNumXTicks = 8;
-/// How many of the worst layers carry their number in the drawing.
-constexpr std::size_t kNumMarked = 3;
-
-/// Centre of a layer's column.
-double column_centre(std::size_t position, std::size_t num_columns) {
-  return (static_cast<double>(position) - 0.5) / static_cast<double>(num_columns);
-}
 
 std::size_t num_columns_of(const std::vector<PlacedLayer>& layers) {
   std::size_t most = 0;
   for (const PlacedLayer& placed : layers) most = std::max(most, placed.position);
   return most;
-}
-
-std::string x_labels(std::size_t num_columns, const std::string& title) {
-  std::string out;
-  const double step = std::max(1.0, svg::round_step(static_cast<double>(num_columns), kNumXTicks));
-  const auto stride = static_cast<std::size_t>(step);
-  for (std::size_t i = stride; i <= num_columns; i += stride) {
-    out += svg::text("tick", column_centre(i, num_columns), 0, kLayerChartHeight + 16, "middle", std::to_string(i));
-  }
-  return out + svg::text("axis", 0.5, 0, kLayerChartHeight + 34, "middle", title);
-}
-
-/// A column that says what it shows when pointed at, and leads to the layer's line in the table.
-std::string hit_column(std::size_t position, std::size_t num_columns, const std::string& words, bool in_table) {
-  const double width = 1.0 / static_cast<double>(num_columns);
-  std::string out = "<rect class=\"hit\" x=\"" + svg::percent(width * static_cast<double>(position - 1)) +
-                    "\" y=\"0\" width=\"" + svg::percent(width) + "\" height=\"" + svg::pixels(kLayerChartHeight) +
-                    "\"><title>" + escaped(words) + "</title></rect>";
-  if (!in_table) return out;
-  return "<a href=\"#layer-" + std::to_string(position) + "\" tabindex=\"-1\">" + out + "</a>";
 }
 
 std::string layer_words(const PlacedLayer& placed) {
@@ -56,38 +24,19 @@ std::string layer_words(const PlacedLayer& placed) {
   return words;
 }
 
-struct Bounds {
-  double low = std::numeric_limits<double>::infinity();
-  double high = -std::numeric_limits<double>::infinity();
-  void include(double value) {
-    if (!std::isfinite(value)) return;
-    low = std::min(low, value);
-    high = std::max(high, value);
-  }
-  bool is_empty() const { return low > high; }
-};
-
 const Gate* sqnr_gate(const Report& report) {
   const auto at = std::ranges::find(report.gates, std::string("min_sqnr_db"), &Gate::option);
   return at == report.gates.end() ? nullptr : &*at;
 }
 
-/// Numbers beside the worst layers' points, as far as they do not collide.
+/// The places of the worst layers' numbers: below their points.
 std::string worst_marks(const std::vector<PlacedLayer>& layers, std::size_t num_columns,
                         const std::function<double(double)>& y_of) {
   std::vector<PlacedLayer> worst = layers;
   std::ranges::stable_sort(worst, {}, [](const PlacedLayer& placed) { return placed.layer->sums.sqnr_db(); });
-  std::vector<double> taken;
-  std::string out;
-  for (std::size_t i = 0; i < std::min(kNumMarked, worst.size()); ++i) {
-    const double x = column_centre(worst[i].position, num_columns);
-    if (std::ranges::any_of(taken, [&](double other) { return std::abs(other - x) < 0.08; })) continue;
-    taken.push_back(x);
-    const double y = y_of(worst[i].layer->sums.sqnr_db());
-    out += svg::text("mark", x, 0, std::min(y + 16.0, kLayerChartHeight - 3.0), "middle",
-                     std::to_string(worst[i].position));
-  }
-  return out;
+  std::vector<ColumnMark> marks;
+  for (const PlacedLayer& placed : worst) marks.push_back({placed.position, y_of(placed.layer->sums.sqnr_db()) + 16.0});
+  return column_marks(marks, num_columns);
 }
 
 constexpr std::array<const char*, compare::kNumOffByClasses> kOffByWords{"equal",  "1 step", "2 steps",
@@ -114,36 +63,6 @@ double range_unit(const std::vector<RangeLine>& ranges, double most) {
 
 }  // namespace
 
-std::string figure(const std::string& title, const std::string& remark, const std::vector<LegendKey>& legend,
-                   const std::string& drawing) {
-  std::string out = "<figure class=\"chart\"><figcaption><h3>" + title + "</h3>";
-  if (!remark.empty()) out += "<p class=\"remark\">" + remark + "</p>";
-  if (!legend.empty()) {
-    out += "<ul class=\"legend\">";
-    for (const LegendKey& key : legend) {
-      out += "<li><i class=\"swatch " + key.swatch + "\"></i>" + escaped(key.words) + "</li>";
-    }
-    out += "</ul>";
-  }
-  return out + "</figcaption><div class=\"plot-box\">" + drawing + "</div></figure>\n";
-}
-
-std::string small_figure(std::string_view title, const std::string& remark, const std::string& drawing) {
-  return "<figure class=\"small\"><figcaption><h4 title=\"" + escaped(title) + "\">" +
-         breakable(shortened(title, kSmallNameChars)) + "</h4><p class=\"remark\">" + remark +
-         "</p></figcaption><div class=\"plot-box\">" + drawing + "</div></figure>\n";
-}
-
-std::string y_grid(const svg::Axis& axis, double height) {
-  std::string out;
-  for (const double tick : axis.ticks()) {
-    const double y = height * (1.0 - axis.at(tick));
-    out += svg::line(tick == 0.0 ? "zero" : "grid", 0, y, 1, y);
-    out += svg::text("tick", 0, -8, y + 4, "end", significant(tick, 6));
-  }
-  return out;
-}
-
 std::string sqnr_chart(const Report& report, const std::vector<PlacedLayer>& layers) {
   if (layers.empty()) return "";
   const Gate* gate = sqnr_gate(report);
@@ -159,7 +78,7 @@ std::string sqnr_chart(const Report& report, const std::vector<PlacedLayer>& lay
   if (bounds.is_empty()) bounds = {0.0, 10.0};
   const svg::Axis axis =
       svg::Axis::linear(5.0 * std::floor((bounds.low - 1.0) / 5.0), 5.0 * std::ceil((bounds.high + 1.0) / 5.0));
-  const auto y_of = [&](double db) { return kLayerChartHeight * (1.0 - axis.at(db)); };
+  const auto y_of = [&](double db) { return kColumnsHeight * (1.0 - axis.at(db)); };
   const std::size_t num_columns = num_columns_of(layers);
   const double radius = num_columns > 400 ? 1.5 : num_columns > 150 ? 2.2 : 3.0;
 
@@ -180,7 +99,7 @@ std::string sqnr_chart(const Report& report, const std::vector<PlacedLayer>& lay
     whole_curve.emplace_back(x, y_of(whole));
     hits += hit_column(placed.position, num_columns, words, true);
   }
-  std::string body = y_grid(axis, kLayerChartHeight) + svg::text("axis", 0, -8, -10, "end", "dB");
+  std::string body = y_grid(axis, kColumnsHeight) + svg::text("axis", 0, -8, -10, "end", "dB");
   std::vector<LegendKey> legend{{"whole", "whole network: everything upstream is quantized, too"}};
   if (has_isolated) legend.push_back({"alone", "isolated: only this layer is quantized"});
   if (gate != nullptr) {
@@ -188,14 +107,14 @@ std::string sqnr_chart(const Report& report, const std::vector<PlacedLayer>& lay
     body += svg::line("gate", 0, y, 1, y);
     legend.push_back({"gate", "--min_sqnr_db " + significant(gate->threshold, 6) + ", asked of the outputs"});
   }
-  body += isolated_points + svg::curve("whole", whole_curve, kLayerChartHeight, svg::Curve::kOpen) + whole_points;
+  body += isolated_points + svg::curve("whole", whole_curve, kColumnsHeight, svg::Curve::kOpen) + whole_points;
   body += worst_marks(layers, num_columns, y_of) + x_labels(num_columns, "layer, in the order of the network") + hits;
   return figure(
       "SQNR by layer",
       "Higher is better. A layer whose isolated error is low but whose whole-network error is high only passes "
       "on what came before it.",
       legend,
-      svg::drawing(kLayerChartHeight, "SQNR in dB of each layer; the same figures are in the table of layers", body));
+      svg::drawing(kColumnsHeight, "SQNR in dB of each layer; the same figures are in the table of layers", body));
 }
 
 std::string off_by_chart(const std::vector<PlacedLayer>& layers) {
@@ -224,20 +143,20 @@ std::string off_by_chart(const std::vector<PlacedLayer>& layers) {
       const double own = 100.0 * static_cast<double>(off_by[i]) / total;
       words += std::string(", ") + kOffByWords[i] + " " + significant(own, 4) + " %";
       if (i == 0 || off_by[i] == 0) continue;
-      const double top = kLayerChartHeight * (1.0 - axis.at(share + own));
-      bars += svg::rect("off" + std::to_string(i), x, width, top, kLayerChartHeight * (1.0 - axis.at(share)) - top);
+      const double top = kColumnsHeight * (1.0 - axis.at(share + own));
+      bars += svg::rect("off" + std::to_string(i), x, width, top, kColumnsHeight * (1.0 - axis.at(share)) - top);
       share += own;
     }
     hits += hit_column(placed.position, num_columns, words, true);
   }
   std::vector<LegendKey> legend;
   for (std::size_t i = 1; i < kOffByWords.size(); ++i) legend.push_back({"off" + std::to_string(i), kOffByWords[i]});
-  const std::string body = y_grid(axis, kLayerChartHeight) + svg::text("axis", 0, -8, -10, "end", "%") + bars +
+  const std::string body = y_grid(axis, kColumnsHeight) + svg::text("axis", 0, -8, -10, "end", "%") + bars +
                            x_labels(num_columns, "layer, in the order of the network") + hits;
   return figure(
       "Codes that differ",
       "Share of codes that differ between the integers and the float imitation, in steps of the layer's grid.", legend,
-      svg::drawing(kLayerChartHeight, "Share of codes that differ, by layer", body));
+      svg::drawing(kColumnsHeight, "Share of codes that differ, by layer", body));
 }
 
 std::string range_chart(const std::vector<RangeLine>& ranges, const std::vector<PlacedLayer>& layers) {
@@ -257,8 +176,8 @@ std::string range_chart(const std::vector<RangeLine>& ranges, const std::vector<
 
   const auto bar = [&](const char* css_class, double x, double width, double low, double high, double min_height) {
     if (!(low < high)) return std::string();
-    const double top = kLayerChartHeight * (1.0 - axis.at(high));
-    const double height = kLayerChartHeight * (1.0 - axis.at(low)) - top;
+    const double top = kColumnsHeight * (1.0 - axis.at(high));
+    const double height = kColumnsHeight * (1.0 - axis.at(low)) - top;
     // Less than half a pixel outside the grid is rounding, not clipping.
     if (height < 0.5 && min_height == 0.0) return std::string();
     return svg::rect(css_class, x - width / 2, width, top, std::max(min_height, height));
@@ -281,13 +200,13 @@ std::string range_chart(const std::vector<RangeLine>& ranges, const std::vector<
                        in_table.contains(i + 1));
   }
   const std::string body =
-      y_grid(axis, kLayerChartHeight) + bars + x_labels(ranges.size(), "tensor, in the order of the network") + hits;
+      y_grid(axis, kColumnsHeight) + bars + x_labels(ranges.size(), "tensor, in the order of the network") + hits;
   return figure(
       "Activation ranges by layer",
       std::string("What the values of the float model span over the first samples, against what the grid can hold.") +
           (is_log ? " Logarithmic scale on both sides of zero." : ""),
       {{"value-range", "values, inside the grid"}, {"outside", "values outside: clipped"}, {"grid-range", "grid"}},
-      svg::drawing(kLayerChartHeight, "Range of the values and of the grid, by layer", body));
+      svg::drawing(kColumnsHeight, "Range of the values and of the grid, by layer", body));
 }
 
 }  // namespace halfstep::report::html

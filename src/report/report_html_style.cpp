@@ -7,14 +7,14 @@ const std::string_view kStyle = R"css(
 :root {
   color-scheme: light dark;
   --page: #f6f7f8; --panel: #ffffff; --ink: #1b2026; --muted: #58626d; --rule: #dde1e6; --faint: #eceff2;
-  --first: #1f5fbf; --second: #c05a10; --good: #17713a; --good-wash: #e2f3e7; --bad: #b3261e; --bad-wash: #fbe6e4;
+  --first: #1f5fbf; --second: #c05a10; --third: #7a3fa8; --good: #17713a; --good-wash: #e2f3e7; --bad: #b3261e; --bad-wash: #fbe6e4;
   --cover: #cfdced; --band: #c3d6ee; --middle: #76a2d6;
   --off1: #f0cf7a; --off2: #e5a04a; --off3: #d26b34; --off4: #a83a32; --off5: #6f1733;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #13161a; --panel: #1b1f25; --ink: #e7eaee; --muted: #a0aab6; --rule: #343b45; --faint: #272d35;
-    --first: #74b0f7; --second: #f2a25c; --good: #6bcf8b; --good-wash: #173423; --bad: #ff8a80; --bad-wash: #43201f;
+    --first: #74b0f7; --second: #f2a25c; --third: #c99bf0; --good: #6bcf8b; --good-wash: #173423; --bad: #ff8a80; --bad-wash: #43201f;
     --cover: #364a64; --band: #34506f; --middle: #5b90cd;
     --off1: #8a6d2a; --off2: #b5822f; --off3: #d98a3d; --off4: #f3ad72; --off5: #ffe0c2;
   }
@@ -113,12 +113,15 @@ details[open] > summary { margin-bottom: 8px; }
   color: var(--muted);
 }
 .swatch { display: inline-block; width: 14px; height: 10px; border-radius: 2px; margin-right: 6px; }
-.swatch.whole, .swatch.alone { width: 10px; border-radius: 50%; }
-.swatch.gate, .swatch.median { height: 0; border-top: 2px solid; border-radius: 0; vertical-align: 3px; }
+.swatch.whole, .swatch.alone, .swatch.weights { width: 10px; border-radius: 50%; }
+.swatch.gate, .swatch.level, .swatch.median { height: 0; border-top: 2px solid; border-radius: 0; vertical-align: 3px; }
 .swatch.gate { border-top-style: dashed; border-color: var(--bad); }
+.swatch.level { border-top-style: dotted; border-color: var(--muted); }
 .swatch.median { border-color: var(--first); }
-.swatch.whole, .swatch.value-range, .swatch.bars { background: var(--first); }
+.swatch.whole, .swatch.value-range, .swatch.bars, .swatch.gain { background: var(--first); }
 .swatch.alone { border: 2px solid var(--second); }
+.swatch.weights { border: 2px solid var(--third); }
+.swatch.loss { background: var(--second); }
 .swatch.outside, .swatch.bars-outside { background: var(--bad); }
 .swatch.grid-range { background: var(--cover); }
 .swatch.band { background: var(--band); }
@@ -146,6 +149,11 @@ svg .zero { stroke: var(--muted); stroke-width: 1; opacity: 0.7; }
 svg circle.whole { fill: var(--first); }
 svg path.whole { fill: none; stroke: var(--first); stroke-width: 1.2; opacity: 0.45; }
 svg circle.alone { fill: var(--panel); stroke: var(--second); stroke-width: 1.6; }
+svg circle.weights { fill: var(--panel); stroke: var(--third); stroke-width: 1.6; }
+svg .span { stroke: var(--rule); stroke-width: 1.5; }
+svg .level { stroke: var(--muted); stroke-width: 1.5; stroke-dasharray: 2 3; }
+svg .gain { fill: var(--first); }
+svg .loss { fill: var(--second); }
 svg .gate { stroke: var(--bad); stroke-width: 1.5; stroke-dasharray: 6 4; }
 svg .grid-range { fill: var(--cover); }
 svg .value-range, svg .bars { fill: var(--first); }

@@ -2,16 +2,12 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "report/report.hpp"
 #include "report/report_text.hpp"
 
 namespace halfstep::report::html {
-
-/// escaped(), with leave to break lines behind slashes.
-std::string breakable(std::string_view name);
 
 /// Every gate with its verdict. "" without gates.
 std::string gate_table(const Report& report);

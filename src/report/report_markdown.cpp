@@ -1,76 +1,17 @@
 // report_markdown.cpp: reports as Markdown, for a comment on a pull request.
 #include <algorithm>
-#include <functional>
 
+#include "report/markdown_text.hpp"
 #include "report/report.hpp"
 #include "report/report_text.hpp"
 
 namespace halfstep::report {
 namespace {
 
-/// GitHub refuses comments of more than 65,536 characters.
-constexpr std::size_t kMaxBytes = 59000;
-/// What stays free for the line that says how much was left out, and the closing tags.
-constexpr std::size_t kReserve = 1000;
-constexpr std::size_t kMarkdownNameChars = 60;
-constexpr std::size_t kMaxTextChars = 300;
+using markdown::code;
+using markdown::plain;
+
 constexpr std::size_t kNumWorstLayers = 10;
-
-/// Text between marks, safe in a table: Markdown and HTML see no syntax in it.
-std::string plain(std::string_view text) {
-  constexpr std::string_view kSpecial = "\\`*_[]|~$#";
-  std::string out;
-  for (const char c : shortened(text, kMaxTextChars)) {
-    if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else if (c == '>') {
-      out += "&gt;";
-    } else {
-      if (kSpecial.find(c) != std::string_view::npos) out += '\\';
-      out += c;
-    }
-  }
-  return out;
-}
-
-/// A name in the type of code.
-std::string code(std::string_view name) {
-  const std::string shown = shortened(name, kMarkdownNameChars);
-  if (shown.empty()) return "";
-  // A span of code takes everything literally, but ends at a backtick, and a table's cell at a bar.
-  const bool literal =
-      shown.find_first_of("`|<>&\\") == std::string::npos && shown.front() != ' ' && shown.back() != ' ';
-  return literal ? "`" + shown + "`" : "<code>" + plain(shown) + "</code>";
-}
-
-/// Appends pieces as long as the page stays within its limit.
-class Page {
- public:
-  void add(const std::string& text) { text_ += text; }
-
-  /// `head`, then a line for each of `count` things; says how many did not fit.
-  void add_lines(const std::string& head, std::size_t count, const std::function<std::string(std::size_t)>& line,
-                 const char* noun) {
-    text_ += head;
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::string next = line(i);
-      if (text_.size() + next.size() > kMaxBytes - kReserve) {
-        text_ +=
-            "\n" + std::to_string(count - i) + " more " + noun + " do not fit here: see the JSON or HTML report.\n";
-        return;
-      }
-      text_ += next;
-    }
-  }
-
-  bool is_full() const { return text_.size() + 2 * kReserve > kMaxBytes; }
-  std::string take() { return std::move(text_); }
-
- private:
-  std::string text_;
-};
 
 std::string title(const Report& report) {
   const std::size_t failed = num_failed(report.gates);
@@ -90,7 +31,7 @@ std::string summary(const Report& report) {
   return text + ". halfstep " + plain(report.tool_version) + ".\n\n";
 }
 
-void add_gates(const Report& report, Page& page) {
+void add_gates(const Report& report, markdown::Page& page) {
   if (report.gates.empty()) return;
   page.add_lines(
       "### Gates\n\n| | gate | measured | demanded | found | missed by |\n|---|---|---|---:|---:|---:|\n",
@@ -105,7 +46,7 @@ void add_gates(const Report& report, Page& page) {
   page.add("\n");
 }
 
-void add_metrics(const Report& report, Page& page) {
+void add_metrics(const Report& report, markdown::Page& page) {
   std::string rows;
   const auto row = [&](const std::string& name, const std::string& reference, const std::string& other,
                        const std::string& drop) {
@@ -138,7 +79,7 @@ void add_metrics(const Report& report, Page& page) {
   page.add("### Metrics\n\n| | float | quantized | drop |\n|---|---:|---:|---:|\n" + rows + "\n");
 }
 
-void add_tuning(const Report& report, Page& page) {
+void add_tuning(const Report& report, markdown::Page& page) {
   if (report.tuning.empty()) return;
   page.add_lines(
       "### Algorithms\n\n| algorithm | what it did | SQNR dB, " + counted(report.num_held_out, "held-out sample") +
@@ -154,7 +95,7 @@ void add_tuning(const Report& report, Page& page) {
 }
 
 void add_tensors(const std::string& head, const std::vector<compare::TensorError>& tensors, std::size_t count,
-                 Page& page) {
+                 markdown::Page& page) {
   if (count == 0) return;
   const auto first = tensors.begin();
   const auto last = first + static_cast<std::ptrdiff_t>(count);
@@ -191,22 +132,10 @@ void add_tensors(const std::string& head, const std::vector<compare::TensorError
   page.add("\n");
 }
 
-void add_folded(const std::string& summary_text, const std::string& head, std::size_t count,
-                const std::function<std::string(std::size_t)>& line, const char* noun, Page& page) {
-  if (count == 0) return;
-  const std::string title_line = "<details><summary>" + summary_text + "</summary>\n\n";
-  if (page.is_full()) {
-    page.add(summary_text + ": see the JSON or HTML report.\n\n");
-    return;
-  }
-  page.add_lines(title_line + head, count, line, noun);
-  page.add("\n</details>\n\n");
-}
-
 }  // namespace
 
 std::string to_markdown(const Report& report) {
-  Page page;
+  markdown::Page page;
   page.add(title(report));
   page.add(summary(report));
   add_gates(report, page);
@@ -220,27 +149,25 @@ std::string to_markdown(const Report& report) {
         comparison.layers, shown, page);
   }
   add_tuning(report, page);
-  add_folded(
+  page.add_folded(
       "Coverage", "| where encodings came from | tensors |\n|---|---|\n", report.coverage.size(),
       [&](std::size_t i) {
         return "| " + coverage_words(report.coverage[i].first) + " | " + std::to_string(report.coverage[i].second) +
                " |\n";
       },
-      "kinds", page);
-  add_folded(
+      "kinds");
+  page.add_folded(
       counted(static_cast<std::int64_t>(report.float_islands.size()), "float island"),
       "| node | operator | why it stays float |\n|---|---|---|\n", report.float_islands.size(),
       [&](std::size_t i) {
         const FloatIsland& island = report.float_islands[i];
         return "| " + plain(island.node) + " | " + plain(island.op) + " | " + plain(island.reason) + " |\n";
       },
-      "float islands", page);
-  add_folded(
+      "float islands");
+  page.add_folded(
       counted(static_cast<std::int64_t>(report.warnings.size()), "warning"), "", report.warnings.size(),
-      [&](std::size_t i) { return "- " + plain(report.warnings[i]) + "\n"; }, "warnings", page);
-  std::string text = page.take();
-  text.pop_back();  // Every part ends in an empty line.
-  return text;
+      [&](std::size_t i) { return "- " + plain(report.warnings[i]) + "\n"; }, "warnings");
+  return page.take();
 }
 
 }  // namespace halfstep::report

@@ -3,6 +3,7 @@
 
 #include "report/report_text.hpp"
 #include "report/sensitivity_report.hpp"
+#include "report/sensitivity_text.hpp"
 
 namespace halfstep::report {
 namespace {
@@ -18,23 +19,6 @@ std::string left(std::string text, std::size_t width) {
 }
 
 std::string db(const std::optional<FormFigures>& figures) { return figures ? decimals(figures->sqnr_db, 1) : ""; }
-
-/// What is judged beside the error: top-1, else mean IoU, else agreement.
-struct Measure {
-  const char* head = "";
-  std::optional<double> FormFigures::*member = nullptr;
-};
-Measure measure_of(const SensitivityReport& report) {
-  if (!report.whole.both) return {};
-  if (report.whole.both->top1_percent) return {"top-1 %", &FormFigures::top1_percent};
-  if (report.whole.both->miou_percent) return {"mIoU %", &FormFigures::miou_percent};
-  if (report.whole.both->agreement_percent) return {"agree %", &FormFigures::agreement_percent};
-  return {};
-}
-std::string measured(const Measure& measure, const std::optional<FormFigures>& figures) {
-  if (measure.member == nullptr || !figures || !((*figures).*(measure.member))) return "";
-  return decimals(*((*figures).*(measure.member)), 1);
-}
 
 }  // namespace
 

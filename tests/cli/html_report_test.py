@@ -142,6 +142,31 @@ class HtmlReport(tool_test.ToolTest):
             self.assertEqual(self.browser.evaluate(f"document.querySelectorAll('#algorithms svg {mark}').length"), 10)
         self.assertEqual(self.browser.complaints, [])
 
+    def test_page_of_sensitivities(self):
+        self.assert_succeeds("quantize-sensitivity", "--quiet", "--no_cache", "--samples", 3, "--input_list",
+                             DIGITS / "calib.txt", "--report", "layers.html", "--report", "layers.json",
+                             DIGITS / "digits.onnx", "digits.quantized.onnx")
+        report = json.loads((self.work / "layers.json").read_text())
+        self.page = self.work / "layers.html"
+        for screen in (DESK, PHONE):
+            for scheme in ("light", "dark"):
+                self.open(screen, scheme)
+                self.assertLessEqual(self.browser.evaluate("document.documentElement.scrollWidth"), screen[0])
+                worst, where = self.browser.evaluate(CONTRAST)
+                self.assertGreaterEqual(worst, MIN_CONTRAST, where)
+        names = "[...document.querySelectorAll('table.layers tbody th')].map(e => e.textContent)"
+        self.assertEqual(self.browser.evaluate(names), report["by_cost"])
+        self.assertEqual(self.browser.evaluate("document.querySelectorAll('svg circle.whole').length"),
+                         len(report["groups"]))
+        missing = self.browser.evaluate("[...document.querySelectorAll('svg a')].map(a => a.getAttribute('href'))"
+                                        ".filter(href => !document.getElementById(href.slice(1)))")
+        self.assertEqual(missing, [])
+        self.browser.evaluate("[...document.querySelectorAll('table.layers thead th')]"
+                              ".find(e => e.textContent === 'only it dB').querySelector('button').click()")
+        alone = {group["name"]: group["enable_one"]["both"]["sqnr_db"] for group in report["groups"]}
+        self.assertEqual([alone[name] for name in self.browser.evaluate(names)], sorted(alone.values()))
+        self.assertEqual(self.browser.complaints, [])
+
     def test_columns_sort(self):
         self.open(DESK)
         figures = "[...document.querySelectorAll('table.layers tbody tr')].map(e => Number(e.cells[%d].dataset.v))"

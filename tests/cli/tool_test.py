@@ -15,7 +15,7 @@ import unittest
 import onnx_wire as wire
 
 DIGITS = pathlib.Path(__file__).resolve().parent.parent / "data" / "digits"
-TOOLS = ("quantize", "quantize-eval", "quantize-run", "quantize-inspect")
+TOOLS = ("quantize", "quantize-eval", "quantize-run", "quantize-inspect", "quantize-sensitivity")
 
 # Exit codes, as README.md documents them.
 OK, USAGE, BAD_FILE, UNSUPPORTED, CALIBRATION = 0, 2, 3, 4, 5

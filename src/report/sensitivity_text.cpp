@@ -1,0 +1,29 @@
+// sensitivity_text.cpp: figures of sensitivity reports as the table, Markdown and HTML write them.
+#include "report/sensitivity_text.hpp"
+
+#include "report/report_text.hpp"
+
+namespace halfstep::report {
+
+Measure measure_of(const SensitivityReport& report) {
+  if (!report.whole.both) return {};
+  if (report.whole.both->top1_percent) return {"top-1 %", &FormFigures::top1_percent};
+  if (report.whole.both->miou_percent) return {"mIoU %", &FormFigures::miou_percent};
+  if (report.whole.both->agreement_percent) return {"agree %", &FormFigures::agreement_percent};
+  return {};
+}
+
+std::string measured(const Measure& measure, const std::optional<FormFigures>& figures, int count) {
+  if (measure.member == nullptr || !figures || !((*figures).*(measure.member))) return "";
+  return decimals(*((*figures).*(measure.member)), count);
+}
+
+std::string shown_count(std::int64_t count) {
+  const auto real = static_cast<double>(count);
+  if (count < 10'000) return std::to_string(count);
+  if (count < 1'000'000) return decimals(real / 1e3, 1) + " k";
+  if (count < 1'000'000'000) return decimals(real / 1e6, 2) + " M";
+  return decimals(real / 1e9, 2) + " G";
+}
+
+}  // namespace halfstep::report

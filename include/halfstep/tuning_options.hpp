@@ -42,6 +42,7 @@ enum class ClipMethod {
 struct TuningOptions {
   Effort effort = Effort::kDefault;
   std::vector<Algorithm> algorithms;  ///< In the order they run; each once.
+  bool ladder = false;     ///< "auto": one set of algorithms after the other until the allowed accuracy drop holds.
   bool asked_for = false;  ///< A user or a recipe named them: an error where there are no samples to run them.
   /// What --effort lets held-out samples choose from for activations; the first is what QuantizationOptions say. Empty,
   /// or one: nothing to choose.

@@ -13,7 +13,7 @@
 #include "core/errors.hpp"
 #include "core/text.hpp"
 #include "io/json/width_overrides.hpp"
-#include "io/samples/labels.hpp"
+#include "pipeline/accuracy_drop.hpp"
 #include "pipeline/trial_models.hpp"
 #include "sensitivity/analyze.hpp"
 #include "sensitivity/assignment.hpp"
@@ -33,57 +33,15 @@ using sensitivity::QuantizerGroup;
 
 constexpr double kNoErrorDb = 200.0;
 
-/// What assignments are judged by.
-struct Judges {
-  std::optional<io::SampleReader> reader;  ///< Of an evaluation list of its own.
-  exec::SampleSource samples;
-  compare::OutputMeasures measures;
-};
-
-Result<Judges> open_judges(const QuantizeRequest& request, const RawModel& raw, const Sources& sources) {
-  const MixedPrecisionSearch& search = request.mixed_precision;
-  Judges judges;
-  if (!search.eval_input_list.empty()) {
-    Result<io::SampleReader> reader = open_samples(raw, search.eval_input_list);
-    if (!reader.ok()) return reader.error();
-    judges.reader.emplace(*std::move(reader));
-  }
-  const std::filesystem::path& list = judges.reader ? search.eval_input_list : request.input_list;
-  if (search.eval_labels) {
-    Result<std::vector<std::int64_t>> classes = io::read_labels(*search.eval_labels);
-    if (!classes.ok()) return classes.error();
-    const std::int64_t count = judges.reader ? judges.reader->num_samples() : sources.reader->num_samples();
-    if (static_cast<std::int64_t>(classes->size()) != count) {
-      return invalid(search.eval_labels->string() + ": has " + std::to_string(classes->size()) + " labels, " +
-                     list.string() + " has " + std::to_string(count) + " samples");
-    }
-    judges.measures.labels = *std::move(classes);
-  }
-  return judges;
-}
-
-double noise_of(const OutputScore& score) { return std::pow(10.0, -score.sqnr_db / 10.0); }
-
-/// How much accuracy is lost, in percentage points; see MixedPrecisionSearch::allowed_accuracy_drop.
-double drop_of(const OutputScore& score, const OutputScore& reference) {
-  if (score.top1_percent && reference.top1_percent) return *reference.top1_percent - *score.top1_percent;
-  if (score.agreement_percent) return 100.0 - *score.agreement_percent;
-  return 100.0 * noise_of(score);
-}
-const char* measure_of(const OutputScore& score) {
-  if (score.top1_percent) return "top-1";
-  return score.agreement_percent ? "agreement" : "noise";
-}
-
 class Searcher {
  public:
   Searcher(const QuantizeRequest& request, const RawModel& raw, Sources& sources, const TargetProfile* target,
-           const Observer& observer, Judges judges)
+           const Observer& observer, const AccuracyJudges& judges)
       : request_(request),
         search_(request.mixed_precision),
         target_(target),
         observer_(observer),
-        judges_(std::move(judges)),
+        judges_(judges),
         trials_(request, raw, sources, target, observer),
         shapes_(sources.shapes),
         num_threads_(num_threads_for(request.num_threads, judges_.samples.count)) {
@@ -242,12 +200,7 @@ class Searcher {
     if (known != scores_.end()) return known->second;
     Result<Trial> trial = trials_.make(overrides_of(assignment));
     if (!trial.ok()) return trial.error();
-    sensitivity::StagedRequest staged{.base = &trial->model,
-                                      .samples = judges_.samples,
-                                      .shapes = shapes_,
-                                      .fixed = trial->fixed,
-                                      .num_threads = num_threads_};
-    const Result<OutputScore> score = sensitivity::score_of(staged, *judge_);
+    const Result<OutputScore> score = score_of(*trial, judges_, shapes_, num_threads_, *judge_);
     if (!score.ok()) return score;
     scores_.emplace(assignment, *score);
     if (observer_.progress) {
@@ -337,7 +290,7 @@ class Searcher {
   const MixedPrecisionSearch& search_;
   const TargetProfile* target_;
   const Observer& observer_;
-  Judges judges_;
+  const AccuracyJudges& judges_;
   TrialModels trials_;
   ops::InputShapes shapes_;
   int num_threads_;
@@ -356,8 +309,9 @@ class Searcher {
 Result<void> check_mixed_precision(const QuantizeRequest& request) {
   const MixedPrecisionSearch& search = request.mixed_precision;
   if (!search.enabled) {
-    if (search == MixedPrecisionSearch{}) return {};
-    return usage("options of automatic mixed precision have no effect without --auto_mixed_precision");
+    if (search == MixedPrecisionSearch{} || request.tuning.ladder) return {};
+    return usage(
+        "options of automatic mixed precision have no effect without --auto_mixed_precision or --algorithms auto");
   }
   const bool has_budget = search.max_bit_operations || search.max_latency_factor;
   if (!search.allowed_accuracy_drop && !has_budget) {
@@ -389,13 +343,10 @@ Result<void> check_mixed_precision(const QuantizeRequest& request) {
 Result<void> search_mixed_precision(QuantizeRequest& request, const RawModel& raw, Sources& sources,
                                     const TargetProfile* target, const OutputPaths& paths, const Observer& observer,
                                     QuantizeStory& story) {
-  Result<Judges> judges = open_judges(request, raw, sources);
+  const Result<std::unique_ptr<AccuracyJudges>> judges = open_judges(request, raw, sources);
   if (!judges.ok()) return judges.error();
-  judges->samples = source_of(*sources.reader);
-  std::optional<io::SampleReader> own = std::exchange(judges->reader, std::nullopt);
-  if (own) judges->samples = source_of(*own);
   report::MixedPrecision report;
-  Result<std::string> overrides = Searcher(request, raw, sources, target, observer, *std::move(judges)).run(report);
+  Result<std::string> overrides = Searcher(request, raw, sources, target, observer, **judges).run(report);
   if (!overrides.ok()) return overrides.error();
   if (!report.holds) {
     story.report.warnings.push_back(

@@ -14,6 +14,7 @@
 #include "io/json/encodings_json.hpp"
 #include "io/json/statistics_json.hpp"
 #include "lower/lower.hpp"
+#include "pipeline/algorithm_ladder.hpp"
 #include "pipeline/auto_mixed_precision.hpp"
 #include "pipeline/comparison.hpp"
 #include "pipeline/given_orders.hpp"
@@ -129,6 +130,7 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   QuantizeStory story;
   if (Result<void> legal = precision::check(request.options); !legal.ok()) return legal.error();
   if (Result<void> sensible = pipeline::check_sources(request); !sensible.ok()) return sensible.error();
+  if (Result<void> sensible = pipeline::check_ladder(request); !sensible.ok()) return sensible.error();
   if (Result<void> sensible = pipeline::check_mixed_precision(request); !sensible.ok()) return sensible.error();
   const Result<io::EncodingsVersion> version = io::encodings_version(request.encodings_version);
   if (!version.ok()) return version.error();
@@ -160,7 +162,11 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   raw->ignore_encodings = request.ignore_encodings;
   const std::string place = request.model.model.string();
   QuantizeRequest made = request;  // With what searches decide.
-  if (request.mixed_precision.enabled) {
+  if (request.tuning.ladder) {
+    auto climbed = pipeline::climb_ladder(made, *raw, *sources, target, observer, story);
+    if (!climbed.ok()) return climbed.error().at(place);
+  }
+  if (made.mixed_precision.enabled) {
     auto searched = pipeline::search_mixed_precision(made, *raw, *sources, target, *paths, observer, story);
     if (!searched.ok()) return searched.error().at(place);
   }
@@ -206,7 +212,7 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   std::vector<std::filesystem::path> files{paths->model, paths->encodings, paths->report};
   if (paths->float_model) files.push_back(*paths->float_model);
   if (paths->packed) files.push_back(*paths->packed);
-  if (paths->overrides) files.push_back(*paths->overrides);
+  if (paths->overrides && made.mixed_precision.enabled) files.push_back(*paths->overrides);
   if (request.statistics_out) files.push_back(*request.statistics_out);
   return QuantizeOutcome{paths->model, paths->encodings, paths->report, pipeline::summary_of(made, story, files)};
 }

@@ -109,7 +109,7 @@ Result<OutputPaths> output_paths(const QuantizeRequest& request) {
   paths.encodings = request.encodings_out.value_or(folder / (stem + ".encodings.json"));
   paths.report = request.report.value_or(folder / (stem + ".report.json"));
   paths.float_model = request.float_out;
-  if (request.mixed_precision.enabled)
+  if (request.mixed_precision.enabled || request.tuning.ladder)
     paths.overrides = request.mixed_precision.overrides_out.value_or(folder / (stem + ".overrides.json"));
   if (request.pack_4_bit_weights) paths.packed = folder / (stem + ".packed4.bin");
   if (Result<void> known = check_report_format(paths.report); !known.ok()) return known.error();

@@ -59,7 +59,8 @@ std::string gain_of(const report::TuningStep& step, std::int64_t num_held_out) {
 std::string trial_line(const report::Trial& trial) {
   if (!trial.tried) return "                             " + trial.scheme + ": no time left";
   return number("%7.2f dB", trial.sqnr_db) + number("  %5.1f %%", trial.agreement) +
-         number("  %5.1f s  ", trial.seconds) + trial.scheme + (trial.kept ? "  <- kept" : "");
+         (trial.drop ? number("  drop %5.2f", *trial.drop) : std::string()) + number("  %5.1f s  ", trial.seconds) +
+         trial.scheme + (trial.kept ? "  <- kept" : "");
 }
 
 void add_line(std::string& text, const char* label, const std::string& content) {

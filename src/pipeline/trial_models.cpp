@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "core/atomic_file.hpp"
@@ -96,10 +97,14 @@ Result<calib::Observations> TrialModels::observed(const PreparedModel& model, co
 }
 
 Result<Trial> TrialModels::make(const std::string& overrides) {
-  const Result<TemporaryFile> file = TemporaryFile::with(overrides);
-  if (!file.ok()) return file.error();
   QuantizeRequest request = request_;
-  request.quantization_overrides.push_back(file->path());
+  std::optional<TemporaryFile> file;
+  if (!overrides.empty()) {
+    Result<TemporaryFile> made = TemporaryFile::with(overrides);
+    if (!made.ok()) return made.error();
+    file.emplace(*std::move(made));
+    request.quantization_overrides.push_back(file->path());
+  }
   const auto ignore = [](const std::string&) {};
   Result<PreparedModel> model = ordered_model(request, raw_, sources_.shapes, target_, {}, ignore);
   if (!model.ok()) return model.error();

@@ -39,7 +39,7 @@ class TrialModels {
               const Observer& observer)
       : request_(request), raw_(raw), sources_(sources), target_(target), observer_(observer) {}
 
-  /// `overrides`: the text of a file.
+  /// `overrides`: the text of a file; empty: none.
   /// Errors: those of quantize().
   Result<Trial> make(const std::string& overrides);
 

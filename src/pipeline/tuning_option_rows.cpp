@@ -44,12 +44,14 @@ Result<Algorithm> algorithm_of(const std::string& name) {
   }
   const std::string hint = did_you_mean(name, names);
   return usage("--algorithms: there is no algorithm " + quoted(name) + (hint.empty() ? "." : hint) +
-               " Algorithms: " + list + "; or none");
+               " Algorithms: " + list + "; or none; or auto");
 }
 
 Result<void> set_algorithms(Tuning& options, const std::string& text) {
   options.algorithms.clear();
   options.asked_for = true;
+  options.ladder = text == "auto";
+  if (options.ladder) return {};
   for (std::size_t at = 0; text != "none" && at <= text.size();) {
     const std::size_t end = std::min(text.find(',', at), text.size());
     const std::string name = text.substr(at, end - at);
@@ -62,6 +64,7 @@ Result<void> set_algorithms(Tuning& options, const std::string& text) {
   return tune::check(options);
 }
 std::optional<std::string> get_algorithms(const Tuning& options) {
+  if (options.ladder && options.algorithms.empty()) return "auto";
   std::string list;
   for (const Algorithm algorithm : options.algorithms) {
     list += (list.empty() ? "" : ",") + std::string(tune::name_of(algorithm));
@@ -158,7 +161,8 @@ std::span<const OptionRow<TuningOptions>> tuning_options() {
        .type = "LIST",
        .default_text = "by `--effort`",
        .help = "what changes the model, in this order, separated by commas: cle, equalize, hba, weight-clip, round, "
-               "bias-correction; or none (docs/calibration.md)",
+               "bias-correction; or none; or auto, more and more of them until `--allowed_accuracy_drop` holds "
+               "(docs/calibration.md, docs/mixed-precision.md)",
        .set = set_algorithms,
        .get = get_algorithms},
       {.name = "equalize_alpha",

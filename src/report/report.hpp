@@ -79,14 +79,15 @@ struct TensorHistogram {
   std::optional<double> clipped_percent = std::nullopt;  ///< TensorRange::clipped_percent, where known.
 };
 
-/// One scheme that quantize --search looked at.
+/// One scheme that quantize --search or --algorithms auto looked at.
 struct Trial {
   std::string scheme;
-  bool tried = false;      ///< False: there was no time left for it.
-  double sqnr_db = 0.0;    ///< Mean over outputs, held-out samples.
-  double agreement = 0.0;  ///< Percent of held-out samples.
-  bool kept = false;       ///< The best one.
-  double seconds = 0.0;    ///< Not in the files.
+  bool tried = false;                         ///< False: there was no time left for it.
+  double sqnr_db = 0.0;                       ///< Mean over outputs, held-out samples.
+  double agreement = 0.0;                     ///< Percent of held-out samples.
+  std::optional<double> drop = std::nullopt;  ///< --algorithms auto: accuracy lost, percentage points.
+  bool kept = false;                          ///< The best one.
+  double seconds = 0.0;                       ///< Not in the files.
 };
 
 /// What one algorithm, or several in one sweep, did to the model, and what it won on samples it did not see.

@@ -114,11 +114,13 @@ Json histogram_json(const TensorHistogram& histogram) {
 
 Json trial_json(const Trial& trial) {
   if (!trial.tried) return {{"scheme", trial.scheme}, {"tried", false}};
-  return {{"scheme", trial.scheme},
-          {"tried", true},
-          {"sqnr_db", limited_db(trial.sqnr_db)},
-          {"agreement", trial.agreement},
-          {"kept", trial.kept}};
+  Json json{{"scheme", trial.scheme},
+            {"tried", true},
+            {"sqnr_db", limited_db(trial.sqnr_db)},
+            {"agreement", trial.agreement}};
+  if (trial.drop) json["drop"] = *trial.drop;
+  json["kept"] = trial.kept;
+  return json;
 }
 
 Json tuning_json(const TuningStep& step) {

@@ -47,11 +47,14 @@ struct EvaluateRequest {
   std::optional<std::filesystem::path> quantized;  ///< A quantized ONNX file from any tool; or
   std::optional<std::filesystem::path> encodings;  ///< encodings (JSON) for the float model.
   std::filesystem::path input_list;
+  std::filesystem::path input_images;  ///< A folder of photos instead of input_list.
+  std::string preprocess;  ///< Name or file that says how photos become inputs; empty: as `quantized` records it.
   EvaluateMode mode = EvaluateMode::kFixed;
   FixedPointRequest fixed;  ///< Not with kSimulated.
   Metric metric = Metric::kTopK;
   /// In the list's order: one class index a line, or with kMiou one mask file a line.
   std::optional<std::filesystem::path> labels;
+  bool labels_from_folders = false;  ///< Instead of labels: the folders of input_images are the classes.
   /// A shell command that prints two numbers, for the float and the quantized model; {float_dir}
   /// and {quantized_dir} in it become folders with Result_<i>/<output>.raw, as quantize-run writes them.
   std::optional<std::string> metric_command;

@@ -52,9 +52,7 @@ int main(int argc, char** argv) {
   app.add_option("quantized", request.quantized, "Quantized ONNX model");
   app.add_option("--encodings", request.encodings, "Encodings (JSON) for the float model, instead of a quantized model")
       ->type_name("FILE");
-  app.add_option("--input_list", request.input_list, "Samples, one line each (docs/input-list.md)")
-      ->required()
-      ->type_name("FILE");
+  cli::add_samples(app, request);
   cli::add_choice(app, "--mode", request.mode, modes,
                   "fixed: integer arithmetic, as a device computes; simulated: float, rounded onto the grids; both: "
                   "fixed, and how far the simulation is from it")
@@ -65,6 +63,9 @@ int main(int argc, char** argv) {
          "--labels", request.labels,
          "Class index of each sample, one a line: adds top-1 and top-5. With --metric miou one mask file a line")
       ->type_name("FILE");
+  app.add_flag("--labels_from_folders", request.labels_from_folders,
+               "Instead of --labels: the folders right under --input_images are the classes, in the order of their "
+               "names or of classes.txt there");
   cli::add_choice(
       app, "--metric", request.metric, metrics,
       "miou: mean intersection over union; masks are PNG (grayscale, palette) or raw uint8 or int64, 255 is "

@@ -10,6 +10,7 @@
 #include "halfstep/version.hpp"
 #include "io/samples/labels.hpp"
 #include "io/samples/masks.hpp"
+#include "io/samples/photo_folder.hpp"
 #include "pipeline/charts.hpp"
 #include "pipeline/comparison.hpp"
 #include "pipeline/gates.hpp"
@@ -17,6 +18,7 @@
 #include "pipeline/load_model.hpp"
 #include "pipeline/metric_command.hpp"
 #include "pipeline/output_paths.hpp"
+#include "pipeline/photos.hpp"
 #include "pipeline/report_format.hpp"
 #include "report/baseline.hpp"
 #include "report/report.hpp"
@@ -29,12 +31,24 @@ using pipeline::RawModel;
 
 constexpr int kLayersInTable = 10;
 
+pipeline::SampleFiles files_of(const EvaluateRequest& request) {
+  return {request.input_list, request.input_images, request.preprocess};
+}
+
 bool wants_charts(const EvaluateRequest& request) {
   return std::ranges::any_of(request.reports,
                              [](const auto& path) { return pipeline::report_format_of(path)->extension == ".html"; });
 }
 
 Result<void> check_request(const EvaluateRequest& request) {
+  if (Result<void> one = pipeline::check_samples(files_of(request)); !one.ok()) return one;
+  if (request.labels_from_folders && request.input_images.empty()) {
+    return Error{ErrorCode::kUsage, "--labels_from_folders needs --input_images DIR with a folder a class"};
+  }
+  if (request.labels_from_folders && (request.labels || request.metric == Metric::kMiou)) {
+    return Error{ErrorCode::kUsage, std::string("--labels_from_folders gives a class to each photo: leave out ") +
+                                        (request.labels ? "--labels" : "--metric miou")};
+  }
   if (request.quantized.has_value() == request.encodings.has_value()) {
     return Error{ErrorCode::kUsage, request.quantized ? "give a quantized model or --encodings, not both"
                                                       : "give a quantized model, or --encodings for the float one"};
@@ -55,7 +69,8 @@ Result<void> check_request(const EvaluateRequest& request) {
   for (const std::filesystem::path& path : request.reports) {
     if (Result<void> known = pipeline::check_report_format(path); !known.ok()) return known;
   }
-  std::vector<pipeline::NamedPath> inputs{{"the model", request.model.model}, {"the input list", request.input_list}};
+  std::vector<pipeline::NamedPath> inputs{{"the model", request.model.model}};
+  if (!request.input_list.empty()) inputs.push_back({"the input list", request.input_list});
   if (request.quantized) inputs.push_back({"the quantized model", *request.quantized});
   if (request.encodings) inputs.push_back({"the encodings", *request.encodings});
   if (request.labels) inputs.push_back({"the labels", *request.labels});
@@ -68,12 +83,21 @@ Result<void> check_request(const EvaluateRequest& request) {
 /// Classes of whole samples, or of pixels.
 struct Labels {
   std::vector<std::int64_t> classes;
+  std::vector<std::string> names;  ///< Of the classes; empty unless folders are.
   std::vector<std::filesystem::path> masks;
 };
 
-Result<Labels> load_labels(const EvaluateRequest& request, std::int64_t num_samples) {
+Result<Labels> load_labels(const EvaluateRequest& request, const io::InputList& list) {
   Labels labels;
+  if (request.labels_from_folders) {
+    Result<io::FolderLabels> folders = io::labels_from_folders(list);
+    if (!folders.ok()) return folders.error();
+    labels.classes = std::move(folders->classes_of);
+    labels.names = std::move(folders->classes);
+    return labels;
+  }
   if (!request.labels) return labels;
+  const auto num_samples = static_cast<std::int64_t>(list.samples.size());
   const bool are_masks = request.metric == Metric::kMiou;
   if (are_masks) {
     Result<std::vector<std::filesystem::path>> masks = io::read_mask_list(*request.labels);
@@ -87,8 +111,8 @@ Result<Labels> load_labels(const EvaluateRequest& request, std::int64_t num_samp
   const std::size_t found = are_masks ? labels.masks.size() : labels.classes.size();
   if (static_cast<std::int64_t>(found) == num_samples) return labels;
   return Error{ErrorCode::kInvalidInput, request.labels->string() + ": has " + std::to_string(found) +
-                                             (are_masks ? " masks, " : " labels, ") + request.input_list.string() +
-                                             " has " + std::to_string(num_samples) + " samples"};
+                                             (are_masks ? " masks, " : " labels, ") + list.path.string() + " has " +
+                                             std::to_string(num_samples) + " samples"};
 }
 
 Result<std::optional<report::Baseline>> load_baseline(const EvaluateRequest& request, const Observer& observer) {
@@ -107,11 +131,10 @@ Result<std::optional<report::Baseline>> load_baseline(const EvaluateRequest& req
 }
 
 /// The quantized model under the float model's shapes and the same inputs.
-Result<PreparedModel> load_quantized(const EvaluateRequest& request, const RawModel& reference,
-                                     const ops::InputShapes& shapes, const Observer& observer) {
-  if (request.encodings) return pipeline::prepare_with_encodings(reference, shapes, {}, *request.encodings, observer);
-  Result<RawModel> raw = pipeline::read_model({*request.quantized, request.model.input_dims}, observer);
-  if (!raw.ok()) return raw.error();
+Result<PreparedModel> load_quantized(const EvaluateRequest& request, std::optional<RawModel> raw,
+                                     const RawModel& reference, const ops::InputShapes& shapes,
+                                     const Observer& observer) {
+  if (!raw) return pipeline::prepare_with_encodings(reference, shapes, {}, *request.encodings, observer);
   const auto names_of = [](const RawModel& model, const auto& boundary) {
     std::string names;
     for (const auto& entry : boundary) {
@@ -161,6 +184,19 @@ Result<void> check_outputs_for_gates(const Gates& gates, const graph::Graph& gra
   return can_be_float ? Result<void>() : pipeline::no_float_output();
 }
 
+/// The order that folders were given as classes. Long ones are shortened; the JSON report has all.
+std::string classes_line(const std::vector<std::string>& classes) {
+  constexpr std::size_t kShown = 20;
+  std::string line;
+  for (std::size_t c = 0; c < std::min(classes.size(), kShown); ++c) {
+    line += (c == 0 ? "Classes from folders: " : ", ") + std::to_string(c) + " " + classes[c];
+  }
+  if (classes.size() > kShown) {
+    line += ", ..., " + std::to_string(classes.size() - 1) + " " + classes.back();
+  }
+  return line.empty() ? "" : line + "\n\n";
+}
+
 /// All reports, or none: each is written under a temporary name first.
 Result<void> write_reports(const EvaluateRequest& request, const report::Report& report) {
   std::vector<AtomicFile> files;
@@ -188,17 +224,25 @@ Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer&
   // Read.
   Result<RawModel> raw = pipeline::read_model(request.model, observer);
   if (!raw.ok()) return raw.error();
-  Result<io::SampleReader> reader = pipeline::open_samples(*raw, request.input_list);
-  if (!reader.ok()) return reader.error();
+  std::optional<RawModel> raw_quantized;
+  if (request.quantized) {
+    Result<RawModel> read = pipeline::read_model({*request.quantized, request.model.input_dims}, observer);
+    if (!read.ok()) return read.error();
+    raw_quantized = *std::move(read);
+  }
+  const Result<pipeline::OpenedSamples> samples =
+      pipeline::open_samples(*raw, files_of(request), raw_quantized ? *raw_quantized : *raw, observer.warning);
+  if (!samples.ok()) return samples.error();
+  const io::SampleReader* const reader = &samples->reader;
   if (observer.warning && !(reader->list().output_layers.empty() && reader->list().output_tensors.empty())) {
     observer.warning(request.input_list.string() +
                      ": lines naming outputs have no effect here, every output is compared");
   }
-  Result<Labels> labels = load_labels(request, reader->num_samples());
+  Result<Labels> labels = load_labels(request, reader->list());
   if (!labels.ok()) return labels.error();
   Result<ops::InputShapes> shapes = pipeline::shapes_of_first_sample(*raw, *reader);
   if (!shapes.ok()) return shapes.error();
-  Result<PreparedModel> quantized = load_quantized(request, *raw, *shapes, observer);
+  Result<PreparedModel> quantized = load_quantized(request, std::move(raw_quantized), *raw, *shapes, observer);
   if (!quantized.ok()) return quantized.error();
   Result<PreparedModel> model =
       pipeline::prepare_model(*std::move(raw), *shapes, {}, request.encodings ? Observer{} : observer);
@@ -245,7 +289,8 @@ Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer&
   report.tool_version = kVersion;
   report.model = request.model.model.string();
   report.quantized = request.quantized ? request.quantized->string() : request.encodings->string();
-  report.input_list = request.input_list.string();
+  report.input_list = reader->list().path.string();
+  report.classes = labels->names;
   pipeline::put(*std::move(outcome), comparison, report);
   pipeline::count_encodings(quantized->encodings, report);
   if (folders) {
@@ -264,9 +309,14 @@ Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer&
     if (!charts.ok()) return charts.error();
     report.charts = *std::move(charts);
   }
+  if (Result<void> shown = pipeline::put_photos(*samples, wants_charts(request), report); !shown.ok()) {
+    return shown.error();
+  }
+  if (const std::string left_out = reader->warning(); !left_out.empty()) report.warnings.push_back(left_out);
   if (observer.warning) std::ranges::for_each(report.warnings, observer.warning);
   if (Result<void> written = write_reports(request, report); !written.ok()) return written.error();
-  return EvaluateOutcome{report::to_table(report, kLayersInTable), pipeline::failures_of(report.gates)};
+  return EvaluateOutcome{classes_line(report.classes) + report::to_table(report, kLayersInTable),
+                         pipeline::failures_of(report.gates)};
 }
 
 }  // namespace halfstep

@@ -268,7 +268,10 @@ std::span<const OptionRow<QuantizationOptions>> precision_options() {
 }
 
 std::span<const OptionRow<QuantizeRequest>> quantize_options() {
-  static const auto kRows = joined(file_rows(), pipeline::override_rows());
+  static const auto kRows = [] {
+    const auto files = joined(pipeline::sample_rows(), file_rows());
+    return joined(std::span<const OptionRow<QuantizeRequest>>(files), pipeline::override_rows());
+  }();
   return kRows;
 }
 

@@ -4,6 +4,7 @@
 
 #include "report/report.hpp"
 #include "report/report_html_charts.hpp"
+#include "report/report_html_pictures.hpp"
 #include "report/report_html_style.hpp"
 #include "report/report_html_tables.hpp"
 #include "report/report_text.hpp"
@@ -86,6 +87,7 @@ std::string path_fact(const char* label, const std::string& path) {
 std::string facts(const Report& report) {
   std::string out = "<div class=\"panel\"><dl class=\"facts\">\n" + path_fact("float model", report.model) +
                     path_fact("quantized model", report.quantized) + path_fact("samples", report.input_list);
+  if (report.preprocess) out += path_fact("preprocessing", report.preprocess->name);
   if (report.num_calibration_samples > 0) out += fact("calibration", counted(report.num_calibration_samples, "sample"));
   out += fact("mode", escaped(report.mode)) + fact("arithmetic", escaped(report.arithmetic));
   out += fact("encodings", std::to_string(report.num_activation_encodings) + " activations, " +
@@ -132,6 +134,7 @@ std::vector<Section> sections(const Report& report) {
                  html::range_tables(report.ranges) +
                      html::histogram_charts(report.histograms, "Values of the float model that calibration saw")});
   all.push_back({"weights", "Weights", html::weight_charts(charts.weights)});
+  all.push_back({"samples", "Samples", html::pictures(report)});
   all.push_back({"islands", "Float islands", html::island_table(report.float_islands)});
   all.push_back({"warnings", "Warnings", warnings(report)});
   all.push_back({"run", "About this run", facts(report)});

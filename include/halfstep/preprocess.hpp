@@ -38,21 +38,21 @@ struct PhotoSize {
 /// From a decoded photo to an input. What is fed is (pixel - mean) / std, or (pixel - mean) * scale, in float32, with
 /// pixels from 0 to 255; a uint8 input is fed the pixels.
 struct Preprocess {
-  std::optional<PhotoSize> size;  ///< Empty: that of the input.
+  std::optional<PhotoSize> size = std::nullopt;  ///< Empty: that of the input.
   PhotoResize resize = PhotoResize::kStretch;
   /// kCrop: length of the shorter side before the cut; empty: the longer side of the input / crop_fraction, rounded
   /// down.
-  std::optional<std::int64_t> shorter_side;
+  std::optional<std::int64_t> shorter_side = std::nullopt;
   double crop_fraction = 0.875;                      ///< Above 0, up to 1.
   std::array<std::uint8_t, 3> color{114, 114, 114};  ///< kLetterbox: red, green, blue; of gray the first counts.
   bool centered = true;                              ///< kLetterbox: else the photo lies in the top left corner.
   PhotoFilter filter = PhotoFilter::kBilinear;
   Resampling resampling = Resampling::kPillow;
   PhotoChannels channels = PhotoChannels::kRgb;
-  std::array<float, 3> mean{0, 0, 0};  ///< By channel, in the order fed.
-  std::array<float, 3> std{1, 1, 1};   ///< The same; not 0.
-  std::optional<float> scale;          ///< Set: instead of std.
-  std::optional<PhotoLayout> layout;   ///< Empty: the one that the input's shape tells.
+  std::array<float, 3> mean{0, 0, 0};                ///< By channel, in the order fed.
+  std::array<float, 3> std{1, 1, 1};                 ///< The same; not 0.
+  std::optional<float> scale = std::nullopt;         ///< Set: instead of std.
+  std::optional<PhotoLayout> layout = std::nullopt;  ///< Empty: the one that the input's shape tells.
 
   friend bool operator==(const Preprocess&, const Preprocess&) = default;
 };

@@ -84,6 +84,7 @@ Result<void> check_request(const EvaluateRequest& request) {
 struct Labels {
   std::vector<std::int64_t> classes;
   std::vector<std::string> names;  ///< Of the classes; empty unless folders are.
+  bool names_from_file = false;    ///< Their order is the user's.
   std::vector<std::filesystem::path> masks;
 };
 
@@ -94,6 +95,7 @@ Result<Labels> load_labels(const EvaluateRequest& request, const io::InputList& 
     if (!folders.ok()) return folders.error();
     labels.classes = std::move(folders->classes_of);
     labels.names = std::move(folders->classes);
+    labels.names_from_file = folders->from_file;
     return labels;
   }
   if (!request.labels) return labels;
@@ -184,6 +186,33 @@ Result<void> check_outputs_for_gates(const Gates& gates, const graph::Graph& gra
   return can_be_float ? Result<void>() : pipeline::no_float_output();
 }
 
+/// Folders that are likely to stand for other classes than the user means; empty: none.
+std::string doubt_of_classes(const std::vector<std::string>& classes, const std::filesystem::path& folder,
+                             const PreparedModel& model, const ops::InputShapes& shapes) {
+  if (classes.empty() || model.graph.outputs.empty()) return "";
+  const Result<ops::Facts> facts = ops::infer_facts(model.graph, shapes);
+  if (!facts.ok()) return "";  // Told elsewhere.
+  const std::optional<TensorType>& scores = (*facts)[static_cast<std::size_t>(model.graph.outputs[0].value)].type;
+  const auto num_classes = static_cast<std::int64_t>(classes.size());
+  const std::string remedy =
+      "; " + (folder / io::kClassesFile).string() + " may name the folders of all classes in their order, one a line";
+  if (scores && scores->shape.num_elements() > num_classes) {
+    return folder.string() + ": its " + std::to_string(num_classes) + " folders are classes 0 to " +
+           std::to_string(num_classes - 1) + ", and the model has " + std::to_string(scores->shape.num_elements()) +
+           " classes" + remedy;
+  }
+  const auto number = [](const std::string& name) {
+    const bool digits = !name.empty() && name.size() < 10 && name.find_first_not_of("0123456789") == std::string::npos;
+    return digits ? std::stoll(name) : -1LL;
+  };
+  for (std::size_t c = 1; c < classes.size(); ++c) {
+    if (number(classes[c - 1]) < 0 || number(classes[c]) < 0 || number(classes[c - 1]) < number(classes[c])) continue;
+    return folder.string() + ": folders are classes in the order of their letters, " + classes[c - 1] + " before " +
+           classes[c] + remedy;
+  }
+  return "";
+}
+
 /// The order that folders were given as classes. Long ones are shortened; the JSON report has all.
 std::string classes_line(const std::vector<std::string>& classes) {
   constexpr std::size_t kShown = 20;
@@ -247,6 +276,8 @@ Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer&
   Result<PreparedModel> model =
       pipeline::prepare_model(*std::move(raw), *shapes, {}, request.encodings ? Observer{} : observer);
   if (!model.ok()) return model.error();
+  const std::string doubt = doubt_of_classes(labels->names, reader->list().path, *model, *shapes);
+  if (observer.warning && !doubt.empty() && !labels->names_from_file) observer.warning(doubt);
   if (Result<void> valid = check_outputs_for_gates(request.gates, model->graph, *shapes); !valid.ok()) {
     return valid.error();
   }

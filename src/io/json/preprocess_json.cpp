@@ -25,16 +25,18 @@ struct PhotoWord {
   std::string_view word;
   T value;
 };
-constexpr std::array kResizes{PhotoWord{"stretch", PhotoResize::kStretch}, PhotoWord{"crop", PhotoResize::kCrop},
-                              PhotoWord{"letterbox", PhotoResize::kLetterbox}};
-constexpr std::array kFilters{PhotoWord{"bilinear", PhotoFilter::kBilinear},
-                              PhotoWord{"bicubic", PhotoFilter::kBicubic}, PhotoWord{"area", PhotoFilter::kArea},
-                              PhotoWord{"nearest", PhotoFilter::kNearest}};
-constexpr std::array kResamplings{PhotoWord{"pillow", Resampling::kPillow}, PhotoWord{"opencv", Resampling::kOpenCv}};
-constexpr std::array kChannels{PhotoWord{"RGB", PhotoChannels::kRgb}, PhotoWord{"BGR", PhotoChannels::kBgr},
-                               PhotoWord{"gray", PhotoChannels::kGray}};
-constexpr std::array kLayouts{PhotoWord{"NCHW", PhotoLayout::kNchw}, PhotoWord{"NHWC", PhotoLayout::kNhwc}};
-constexpr std::array kPositions{PhotoWord{"center", true}, PhotoWord{"top_left", false}};
+constexpr std::array<PhotoWord<PhotoResize>, 3> kResizes{
+    {{"stretch", PhotoResize::kStretch}, {"crop", PhotoResize::kCrop}, {"letterbox", PhotoResize::kLetterbox}}};
+constexpr std::array<PhotoWord<PhotoFilter>, 4> kFilters{{{"bilinear", PhotoFilter::kBilinear},
+                                                          {"bicubic", PhotoFilter::kBicubic},
+                                                          {"area", PhotoFilter::kArea},
+                                                          {"nearest", PhotoFilter::kNearest}}};
+constexpr std::array<PhotoWord<Resampling>, 2> kResamplings{
+    {{"pillow", Resampling::kPillow}, {"opencv", Resampling::kOpenCv}}};
+constexpr std::array<PhotoWord<PhotoChannels>, 3> kChannels{
+    {{"RGB", PhotoChannels::kRgb}, {"BGR", PhotoChannels::kBgr}, {"gray", PhotoChannels::kGray}}};
+constexpr std::array<PhotoWord<PhotoLayout>, 2> kLayouts{{{"NCHW", PhotoLayout::kNchw}, {"NHWC", PhotoLayout::kNhwc}}};
+constexpr std::array<PhotoWord<bool>, 2> kPositions{{{"center", true}, {"top_left", false}}};
 
 template <class T>
 std::string word_of(std::span<const PhotoWord<T>> words, T value) {

@@ -11,8 +11,8 @@ void add_gates(CLI::App& app, Gates& gates) {
   const auto add = [&](const char* name, std::optional<double>& threshold, const char* type, const char* help) {
     app.add_option(name, threshold, help)->type_name(type)->group("Gates (exit status 6 if one is missed)");
   };
-  add("--min_top1", gates.min_top1, "PERCENT", "Top-1 of the quantized model; needs --labels");
-  add("--max_top1_drop", gates.max_top1_drop, "POINTS", "Top-1 of float less quantized; needs --labels");
+  add("--min_top1", gates.min_top1, "PERCENT", "Top-1 of the quantized model; needs labels");
+  add("--max_top1_drop", gates.max_top1_drop, "POINTS", "Top-1 of float less quantized; needs labels");
   add("--min_top1_agreement", gates.min_top1_agreement, "PERCENT", "Samples with the same best class in both");
   add("--min_miou", gates.min_miou, "PERCENT", "Mean IoU of the quantized model; needs --metric miou");
   add("--min_sqnr_db", gates.min_sqnr_db, "DB", "SQNR of the worst output");

@@ -173,7 +173,7 @@ class Photos(tool_test.ToolTest):
                    "--preprocess", "torchvison")
 
     def test_channels_that_do_not_fit(self):
-        self.fails(USAGE, [f"{self.photos}: input 'image'", "[1, 1, 16, 16]", "3 channels"], "--input_images",
+        self.fails(USAGE, [f"{self.photos}: input 'image'", "1, 16, 16]", "3 channels"], "--input_images",
                    self.photos, "--preprocess", "torchvision")
 
     def test_options_without_effect(self):

@@ -33,7 +33,8 @@ Result<PhotoLayout> layout_of(const InputSpec& spec, const Preprocess& preproces
   const std::int64_t wanted = num_channels(preprocess.channels);
   const auto mismatch = [&] {
     return usage("is " + describe(spec) + ", and the preprocessing makes " + std::to_string(wanted) +
-                 (wanted == 1 ? " channel" : " channels") + "; \"channels\" is \"RGB\", \"BGR\" or \"gray\"");
+                 (wanted == 1 ? " channel" : " channels") +
+                 ": give a file whose \"channels\" are \"RGB\", \"BGR\" or \"gray\"");
   };
   if (preprocess.layout) {
     const std::int64_t found = *preprocess.layout == PhotoLayout::kNchw ? first : last;

@@ -17,8 +17,8 @@ struct PhotoInput {
   TensorType type;  ///< float32 or uint8, [1, C, H, W], [1, H, W, C], or without the batch.
 };
 
-/// Errors: kUsage naming the input if it is none for photos (type, rank, batch, channels), if nothing says its size or
-/// layout, or if its size is another one than preprocess.size.
+/// Errors: kUsage, continuing a sentence that starts with the input's name, if it is none for photos (type, rank,
+/// batch, channels), if nothing says its size or layout, or if its size is another one than preprocess.size.
 Result<PhotoInput> photo_input(const InputSpec& spec, const Preprocess& preprocess);
 
 /// The photo in the input's size and channels, levels from 0 to 255; colours in the order red, green, blue.

@@ -14,6 +14,8 @@ namespace halfstep::io {
 namespace {
 
 constexpr std::size_t kSignatureBytes = 8;
+/// Texts and the like that are kept of a file; each may unpack to 8 MB.
+constexpr png_uint_32 kMaxKeptChunks = 8;
 
 /// A file being decoded; plain data, so that longjmp skips no destructor.
 struct Decoding {
@@ -43,6 +45,7 @@ void read_bytes(png_structp png, png_bytep to, png_size_t count) {
 bool read_header(Decoding& decoding) {
   if (setjmp(png_jmpbuf(decoding.png)) != 0) return false;
   png_set_read_fn(decoding.png, &decoding, read_bytes);
+  png_set_chunk_cache_max(decoding.png, kMaxKeptChunks);
   png_read_info(decoding.png, decoding.info);
   return true;
 }

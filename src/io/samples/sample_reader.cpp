@@ -152,7 +152,10 @@ Result<SampleReader> SampleReader::make(InputList list, std::vector<InputSpec> s
       if (!is_photo(path) || reader.photos_[i]) continue;
       assert(preprocess);
       Result<PhotoInput> input = photo_input(specs[i], *preprocess);
-      if (!input.ok()) return input.error().at("input " + halfstep::quoted(specs[i].name)).at(place);
+      if (!input.ok()) {
+        const Error& error = input.error();
+        return Error{error.code, "input " + halfstep::quoted(specs[i].name) + " " + error.message}.at(place);
+      }
       reader.photos_[i] = *std::move(input);
     }
     reader.paths_.push_back(*std::move(paths));

@@ -4,10 +4,11 @@ set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_LIBRARY_ARCHITECTURE aarch64-linux-gnu)
 set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
-set(CMAKE_CXX_FLAGS_INIT -Wno-psabi)  # Or it tells which calls GCC 9 would have made otherwise.
-
 set(halfstep_root ${CMAKE_CURRENT_LIST_DIR}/../build/arm64-root)
 cmake_path(NORMAL_PATH halfstep_root)
+# Or it tells which calls GCC 9 would have made otherwise. What libjpeg's header includes lies in the folder of the
+# architecture.
+set(CMAKE_CXX_FLAGS_INIT "-Wno-psabi -isystem ${halfstep_root}/usr/include/aarch64-linux-gnu")
 set(CMAKE_FIND_ROOT_PATH ${halfstep_root})
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)  # protoc and the emulator run here.
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)

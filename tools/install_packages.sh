@@ -8,7 +8,7 @@
 set -euo pipefail
 
 packages=(cmake ninja-build g++ protobuf-compiler libprotobuf-dev libonnx-dev libeigen3-dev libcli11-dev
-          nlohmann-json3-dev libspdlog-dev libpng-dev libgtest-dev libgmock-dev python3)
+          nlohmann-json3-dev libspdlog-dev libpng-dev libjpeg-dev libgtest-dev libgmock-dev python3)
 if [[ "${1:-}" == --with-checks ]]; then
   packages+=(clang clang-format python3-venv git chromium)
 fi

@@ -11,8 +11,8 @@ void add_gates(CLI::App& app, Gates& gates) {
   const auto add = [&](const char* name, std::optional<double>& threshold, const char* type, const char* help) {
     app.add_option(name, threshold, help)->type_name(type)->group("Gates (exit status 6 if one is missed)");
   };
-  add("--min_top1", gates.min_top1, "PERCENT", "Top-1 of the quantized model; needs --labels");
-  add("--max_top1_drop", gates.max_top1_drop, "POINTS", "Top-1 of float less quantized; needs --labels");
+  add("--min_top1", gates.min_top1, "PERCENT", "Top-1 of the quantized model; needs labels");
+  add("--max_top1_drop", gates.max_top1_drop, "POINTS", "Top-1 of float less quantized; needs labels");
   add("--min_top1_agreement", gates.min_top1_agreement, "PERCENT", "Samples with the same best class in both");
   add("--min_miou", gates.min_miou, "PERCENT", "Mean IoU of the quantized model; needs --metric miou");
   add("--min_sqnr_db", gates.min_sqnr_db, "DB", "SQNR of the worst output");
@@ -52,9 +52,7 @@ int main(int argc, char** argv) {
   app.add_option("quantized", request.quantized, "Quantized ONNX model");
   app.add_option("--encodings", request.encodings, "Encodings (JSON) for the float model, instead of a quantized model")
       ->type_name("FILE");
-  app.add_option("--input_list", request.input_list, "Samples, one line each (docs/input-list.md)")
-      ->required()
-      ->type_name("FILE");
+  cli::add_samples(app, request);
   cli::add_choice(app, "--mode", request.mode, modes,
                   "fixed: integer arithmetic, as a device computes; simulated: float, rounded onto the grids; both: "
                   "fixed, and how far the simulation is from it")
@@ -65,6 +63,9 @@ int main(int argc, char** argv) {
          "--labels", request.labels,
          "Class index of each sample, one a line: adds top-1 and top-5. With --metric miou one mask file a line")
       ->type_name("FILE");
+  app.add_flag("--labels_from_folders", request.labels_from_folders,
+               "Instead of --labels: the folders right under --input_images are the classes, in the order of their "
+               "names or of classes.txt there");
   cli::add_choice(
       app, "--metric", request.metric, metrics,
       "miou: mean intersection over union; masks are PNG (grayscale, palette) or raw uint8 or int64, 255 is "

@@ -18,9 +18,7 @@ int main(int argc, char** argv) {
   const std::map<std::string, RunMode> modes{
       {"float", RunMode::kFloat}, {"simulated", RunMode::kSimulated}, {"fixed", RunMode::kFixed}};
   app.add_option("model", request.model.model, "ONNX model: float, QDQ or QOperator")->required();
-  app.add_option("--input_list", request.input_list, "Samples, one line each (docs/input-list.md)")
-      ->required()
-      ->type_name("FILE");
+  cli::add_samples(app, request);
   app.add_option("--output_dir", request.output_dir, "Folder for the results; made if missing")
       ->required()
       ->type_name("DIR");
@@ -36,6 +34,9 @@ int main(int argc, char** argv) {
       ->delimiter(',')
       ->allow_extra_args(false)
       ->type_name("all|NAME,...");
+  app.add_option("--save_inputs", request.save_inputs,
+                 "Folder for what the model is fed, Result_N/<input>.npy; made if missing")
+      ->type_name("DIR");
   const auto add_names = [&app](const char* name, std::vector<std::string>& names, const char* help) {
     app.add_option(name, names, help)->delimiter(',')->allow_extra_args(false)->type_name("NAME,...");
   };

@@ -52,6 +52,9 @@ struct PairRequest {
   Metric metric = Metric::kTopK;
   /// In the list's order: one class index a line, or with kMiou one mask file a line.
   std::optional<std::filesystem::path> labels;
+  std::filesystem::path input_images;  ///< A folder of photos instead of input_list.
+  std::string preprocess;  ///< Name or file that says how photos become inputs; empty: as `quantized` records it.
+  bool labels_from_folders = false;  ///< Instead of labels: the folders of input_images are the classes.
 };
 
 struct EvaluateRequest : PairRequest {

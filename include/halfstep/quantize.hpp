@@ -22,6 +22,8 @@ struct QuantizeRequest {
   ModelSource model;
   /// May be empty with statistics_in and with options.act_bits 32; there it is used to validate only.
   std::filesystem::path input_list;
+  std::filesystem::path input_images;  ///< A folder of photos instead of input_list.
+  std::string preprocess;              ///< Name or file that says how photos become inputs (docs/photos.md).
   /// Not empty: what calibration saw before, instead of running the samples (docs/statistics.md).
   std::vector<std::filesystem::path> statistics_in;
   std::optional<std::filesystem::path> statistics_out;  ///< What calibration saw, for statistics_in.
@@ -53,6 +55,8 @@ struct QuantizeRequest {
   bool pack_4_bit_weights = false;  ///< 4-bit weights also go, two codes a byte, to the output's stem + .packed4.bin.
   std::int64_t num_validation_samples = 8;  ///< Compared with float at the end; 0: none.
   int num_threads = 0;                      ///< 0: one for each processor.
+
+  bool has_samples() const { return !input_list.empty() || !input_images.empty(); }
 };
 
 struct QuantizeOutcome {

@@ -25,7 +25,10 @@ struct RunRequest {
   ModelSource model;                               ///< Float, QDQ or QOperator.
   std::optional<std::filesystem::path> encodings;  ///< JSON, for a float model; not with kFloat.
   std::filesystem::path input_list;
+  std::filesystem::path input_images;  ///< A folder of photos instead of input_list.
+  std::string preprocess;              ///< Name or file that says how photos become inputs; empty: as model records it.
   std::filesystem::path output_dir;
+  std::optional<std::filesystem::path> save_inputs;  ///< What the model is fed goes here, as .npy.
   RunMode mode = RunMode::kFloat;
   FixedPointRequest fixed;                ///< With kFixed.
   std::vector<std::string> dump_tensors;  ///< Names beside the outputs; {"all"}: every tensor.
@@ -49,6 +52,7 @@ struct RunOutcome {
 /// become '_'; `#` and `%` lines of the list choose the outputs. In mode kFixed
 /// encoded tensors are written twice: real values as float32 in <tensor>.raw, the
 /// integer codes in the storage type of their grid in <tensor>.codes.raw.
+/// With save_inputs, also <save_inputs>/Result_<i>/<input>.npy.
 /// Errors: those of reading; kUsage for a name that is no tensor, a part that
 /// depends on more than `from`, or a mode that has no effect; kUnsupported if
 /// `from` names a tensor whose type is decided while running; kInvalidInput if

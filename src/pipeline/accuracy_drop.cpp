@@ -16,11 +16,13 @@ Result<std::unique_ptr<AccuracyJudges>> open_judges(const QuantizeRequest& reque
   const MixedPrecisionSearch& search = request.mixed_precision;
   auto judges = std::make_unique<AccuracyJudges>();
   if (!search.eval_input_list.empty()) {
-    Result<io::SampleReader> reader = open_samples(raw, search.eval_input_list);
-    if (!reader.ok()) return reader.error();
-    judges->reader.emplace(*std::move(reader));
+    // Warnings about photos have been told of the calibration samples.
+    const SampleFiles files{search.eval_input_list, {}, request.preprocess};
+    Result<OpenedSamples> opened = open_samples(raw, files, raw, [](const std::string&) {});
+    if (!opened.ok()) return opened.error();
+    judges->opened.emplace(*std::move(opened));
   }
-  judges->samples = source_of(judges->reader ? *judges->reader : *sources.reader);
+  judges->samples = source_of(judges->opened ? judges->opened->reader : sources.samples->reader);
   if (search.eval_labels) {
     Result<std::vector<std::int64_t>> classes = io::read_labels(*search.eval_labels);
     if (!classes.ok()) return classes.error();

@@ -8,8 +8,8 @@
 #include "exec/samples.hpp"
 #include "halfstep/quantize.hpp"
 #include "halfstep/result.hpp"
-#include "io/samples/sample_reader.hpp"
 #include "pipeline/load_model.hpp"
+#include "pipeline/photos.hpp"
 #include "pipeline/sources.hpp"
 #include "pipeline/trial_models.hpp"
 #include "sensitivity/output_judge.hpp"
@@ -18,8 +18,8 @@ namespace halfstep::pipeline {
 
 /// What models are judged by: MixedPrecisionSearch::eval_input_list, else the calibration samples.
 struct AccuracyJudges {
-  std::optional<io::SampleReader> reader;  ///< Of a list of its own.
-  exec::SampleSource samples;              ///< Reads this reader's, or that of Sources.
+  std::optional<OpenedSamples> opened;  ///< Of a list of its own.
+  exec::SampleSource samples;           ///< Reads this reader's, or that of Sources.
   compare::OutputMeasures measures;
 };
 

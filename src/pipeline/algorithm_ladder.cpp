@@ -40,7 +40,8 @@ Result<void> check_ladder(const QuantizeRequest& request) {
   if (!request.mixed_precision.allowed_accuracy_drop) {
     return usage("--algorithms auto needs an aim: --allowed_accuracy_drop POINTS");
   }
-  if (request.input_list.empty() || !request.statistics_in.empty() || request.statistics_out) {
+  if ((request.input_list.empty() && request.input_images.empty()) || !request.statistics_in.empty() ||
+      request.statistics_out) {
     return usage("--algorithms auto runs samples: give --input_list, and no statistics");
   }
   if (request.search || request.dynamic || request.strip || request.float_fallback) {

@@ -319,7 +319,8 @@ Result<void> check_mixed_precision(const QuantizeRequest& request) {
         "--auto_mixed_precision needs an aim: --allowed_accuracy_drop, --max_bit_operations or "
         "--max_latency_factor");
   }
-  if (request.input_list.empty() || !request.statistics_in.empty() || request.statistics_out) {
+  if ((request.input_list.empty() && request.input_images.empty()) || !request.statistics_in.empty() ||
+      request.statistics_out) {
     return usage("--auto_mixed_precision runs samples: give --input_list, and no statistics");
   }
   if (request.search || request.dynamic || request.strip || request.float_fallback) {

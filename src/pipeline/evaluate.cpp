@@ -8,6 +8,7 @@
 #include "core/atomic_file.hpp"
 #include "core/text.hpp"
 #include "halfstep/version.hpp"
+#include "io/samples/photo_folder.hpp"
 #include "pipeline/charts.hpp"
 #include "pipeline/comparison.hpp"
 #include "pipeline/gates.hpp"
@@ -16,6 +17,7 @@
 #include "pipeline/metric_command.hpp"
 #include "pipeline/model_pair.hpp"
 #include "pipeline/output_paths.hpp"
+#include "pipeline/photos.hpp"
 #include "pipeline/report_format.hpp"
 #include "report/baseline.hpp"
 #include "report/report.hpp"
@@ -81,6 +83,46 @@ Result<void> check_outputs_for_gates(const Gates& gates, const graph::Graph& gra
   return can_be_float ? Result<void>() : pipeline::no_float_output();
 }
 
+/// Folders that are likely to stand for other classes than the user means; empty: none.
+std::string doubt_of_classes(const std::vector<std::string>& classes, const std::filesystem::path& folder,
+                             const PreparedModel& model, const ops::InputShapes& shapes) {
+  if (classes.empty() || model.graph.outputs.empty()) return "";
+  const Result<ops::Facts> facts = ops::infer_facts(model.graph, shapes);
+  if (!facts.ok()) return "";  // Told elsewhere.
+  const std::optional<TensorType>& scores = (*facts)[static_cast<std::size_t>(model.graph.outputs[0].value)].type;
+  const auto num_classes = static_cast<std::int64_t>(classes.size());
+  const std::string remedy =
+      "; " + (folder / io::kClassesFile).string() + " may name the folders of all classes in their order, one a line";
+  if (scores && scores->shape.num_elements() > num_classes) {
+    return folder.string() + ": its " + std::to_string(num_classes) + " folders are classes 0 to " +
+           std::to_string(num_classes - 1) + ", and the model has " + std::to_string(scores->shape.num_elements()) +
+           " classes" + remedy;
+  }
+  const auto number = [](const std::string& name) {
+    const bool digits = !name.empty() && name.size() < 10 && name.find_first_not_of("0123456789") == std::string::npos;
+    return digits ? std::stoll(name) : -1LL;
+  };
+  for (std::size_t c = 1; c < classes.size(); ++c) {
+    if (number(classes[c - 1]) < 0 || number(classes[c]) < 0 || number(classes[c - 1]) < number(classes[c])) continue;
+    return folder.string() + ": folders are classes in the order of their letters, " + classes[c - 1] + " before " +
+           classes[c] + remedy;
+  }
+  return "";
+}
+
+/// The order that folders were given as classes. Long ones are shortened; the JSON report has all.
+std::string classes_line(const std::vector<std::string>& classes) {
+  constexpr std::size_t kShown = 20;
+  std::string line;
+  for (std::size_t c = 0; c < std::min(classes.size(), kShown); ++c) {
+    line += (c == 0 ? "Classes from folders: " : ", ") + std::to_string(c) + " " + classes[c];
+  }
+  if (classes.size() > kShown) {
+    line += ", ..., " + std::to_string(classes.size() - 1) + " " + classes.back();
+  }
+  return line.empty() ? "" : line + "\n\n";
+}
+
 /// All reports, or none: each is written under a temporary name first.
 Result<void> write_reports(const EvaluateRequest& request, const report::Report& report) {
   std::vector<AtomicFile> files;
@@ -110,6 +152,9 @@ Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer&
   if (!pair.ok()) return pair.error();
   const PreparedModel* model = &pair->reference;
   const PreparedModel* quantized = &pair->quantized;
+  const std::string doubt =
+      doubt_of_classes(pair->labels.names, pair->samples.reader.list().path, *model, pair->shapes);
+  if (observer.warning && !doubt.empty() && !pair->labels.names_from_file) observer.warning(doubt);
   if (Result<void> valid = check_outputs_for_gates(request.gates, model->graph, pair->shapes); !valid.ok()) {
     return valid.error();
   }
@@ -119,8 +164,8 @@ Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer&
   comparison.reference = &model->graph;
   comparison.quantized = &quantized->graph;
   comparison.encodings = &quantized->encodings;
-  comparison.samples = pipeline::source_of(pair->reader);
-  comparison.num_threads = pipeline::num_threads_for(request.num_threads, pair->reader.num_samples());
+  comparison.samples = pipeline::source_of(pair->samples.reader);
+  comparison.num_threads = pipeline::num_threads_for(request.num_threads, pair->samples.reader.num_samples());
   comparison.mode = request.mode;
   comparison.incomparable = pipeline::incomparable(quantized->units, model->units);
   comparison.isolated = request.isolated;
@@ -148,7 +193,8 @@ Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer&
   report.tool_version = kVersion;
   report.model = request.model.model.string();
   report.quantized = request.quantized ? request.quantized->string() : request.encodings->string();
-  report.input_list = request.input_list.string();
+  report.input_list = pair->samples.reader.list().path.string();
+  report.classes = pair->labels.names;
   pipeline::put(*std::move(outcome), comparison, report);
   pipeline::count_encodings(quantized->encodings, report);
   if (folders) {
@@ -167,9 +213,15 @@ Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer&
     if (!charts.ok()) return charts.error();
     report.charts = *std::move(charts);
   }
+  if (Result<void> shown = pipeline::put_photos(pair->samples, wants_charts(request), report); !shown.ok()) {
+    return shown.error();
+  }
+  if (const std::string left_out = pair->samples.reader.warning(); !left_out.empty())
+    report.warnings.push_back(left_out);
   if (observer.warning) std::ranges::for_each(report.warnings, observer.warning);
   if (Result<void> written = write_reports(request, report); !written.ok()) return written.error();
-  return EvaluateOutcome{report::to_table(report, kLayersInTable), pipeline::failures_of(report.gates)};
+  return EvaluateOutcome{classes_line(report.classes) + report::to_table(report, kLayersInTable),
+                         pipeline::failures_of(report.gates)};
 }
 
 }  // namespace halfstep

@@ -156,7 +156,7 @@ Result<void> check_gates(const EvaluateRequest& request) {
                           : "from " + report::significant(b.lowest, 6) + " to " + report::significant(b.highest, 6);
     return usage("--" + std::string(b.option) + " must be a number " + range);
   }
-  const bool has_classes = request.labels && request.metric == Metric::kTopK;
+  const bool has_classes = (request.labels || request.labels_from_folders) && request.metric == Metric::kTopK;
   for (const auto& [option, threshold] :
        {std::pair("--min_top1", gates.min_top1), std::pair("--max_top1_drop", gates.max_top1_drop)}) {
     if (!threshold || has_classes) continue;

@@ -31,7 +31,7 @@ bool is_float_model(const QuantizeRequest& request) {
   MixedPrecision alone;
   alone.float_bits = request.options.mixed.float_bits;
   if (request.options.mixed != alone || request.options.act_bits == 32 || request.float_fallback) return false;
-  return request.input_list.empty() && request.statistics_in.empty() && request.quantization_overrides.empty() &&
+  return !request.has_samples() && request.statistics_in.empty() && request.quantization_overrides.empty() &&
          request.options.mixed.float_bits.has_value();
 }
 

@@ -140,13 +140,6 @@ Result<std::vector<std::string>> listed_tensors(const RawModel& model, const io:
   return listed;
 }
 
-Result<io::SampleReader> open_samples(const RawModel& model, const std::filesystem::path& input_list) {
-  Result<io::InputList> list = io::read_input_list(input_list);
-  if (!list.ok()) return list.error();
-  if (Result<std::vector<std::string>> listed = listed_tensors(model, *list); !listed.ok()) return listed.error();
-  return io::SampleReader::make(*std::move(list), input_specs(model));
-}
-
 exec::SampleSource source_of(const io::SampleReader& reader) {
   return {.count = reader.num_samples(),
           .load = [&reader](std::int64_t i) { return reader.read(i); },

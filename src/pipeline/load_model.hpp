@@ -52,11 +52,7 @@ Result<void> check_tensor_name(const RawModel& model, const std::string& name, c
 /// Errors: kUsage naming list, model and the nearest name for a layer or tensor that the model does not have.
 Result<std::vector<std::string>> listed_tensors(const RawModel& model, const io::InputList& list);
 
-/// The samples of `input_list` for the inputs of `model`.
-/// Errors: those of reading the list, of io::SampleReader::make() and of listed_tensors().
-Result<io::SampleReader> open_samples(const RawModel& model, const std::filesystem::path& input_list);
-
-/// The same as a source for running. `reader` must outlive it.
+/// Samples as a source for running. `reader` must outlive it.
 exec::SampleSource source_of(const io::SampleReader& reader);
 
 /// Shapes of the inputs of the first sample.

@@ -50,7 +50,7 @@ TuneRequest tune_request(const QuantizeRequest& request, const Sources& sources,
   tuning.fixed = [&request, &model](const EncodingSet& encodings) {
     return fixed_options_for(encodings, model.arithmetic, request.fixed);
   };
-  tuning.samples = source_of(*sources.reader);
+  tuning.samples = source_of(sources.samples->reader);
   story.report.num_calibration_samples = tuning.samples.count;
   story.num_threads = num_threads_for(request.num_threads, tuning.samples.count);
   tuning.num_threads = story.num_threads;
@@ -86,10 +86,11 @@ Quantized take(TunedModel tuned, PreparedModel& model, QuantizeStory& story) {
 
 Result<Quantized> make_quantized(QuantizeRequest& request, Sources& sources, PreparedModel& model,
                                  const Observer& observer, QuantizeStory& story) {
-  const bool has_samples = request.statistics_in.empty() && !request.statistics_out && sources.reader;
+  const bool has_samples = request.statistics_in.empty() && !request.statistics_out && sources.samples;
   const bool wants = request.search || !request.tuning.algorithms.empty() || request.tuning.range_choices.size() > 1;
   const bool weights_only = request.options.act_bits == 32;  // No algorithm was asked for: check_sources().
-  const bool can = has_samples && (sources.reader->num_samples() > 1 || request.tuning.asked_for || request.search);
+  const bool can =
+      has_samples && (sources.samples->reader.num_samples() > 1 || request.tuning.asked_for || request.search);
   if (!wants || !can || weights_only) {
     request.tuning.algorithms.clear();
     if (wants && has_samples && !weights_only)

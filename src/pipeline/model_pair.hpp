@@ -3,22 +3,25 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "compare/scores.hpp"
 #include "halfstep/evaluate.hpp"
 #include "halfstep/observer.hpp"
 #include "halfstep/result.hpp"
-#include "io/samples/sample_reader.hpp"
 #include "ops/infer_graph.hpp"
 #include "pipeline/load_model.hpp"
 #include "pipeline/output_paths.hpp"
+#include "pipeline/photos.hpp"
 
 namespace halfstep::pipeline {
 
 /// Classes of whole samples, or of pixels; at most one of both is not empty.
 struct Labels {
   std::vector<std::int64_t> classes;         ///< By sample.
+  std::vector<std::string> names;            ///< Of the classes; empty unless folders are.
+  bool names_from_file = false;              ///< Their order is the user's.
   std::vector<std::filesystem::path> masks;  ///< By sample.
 
   /// Empty without masks. The Labels must outlive it.
@@ -28,12 +31,13 @@ struct Labels {
 struct ModelPair {
   PreparedModel reference;
   PreparedModel quantized;
-  io::SampleReader reader;
+  OpenedSamples samples;
   Labels labels;
   ops::InputShapes shapes;  ///< Of the first sample.
 };
 
-/// Errors: kUsage if there is not exactly one of a quantized model and encodings, or masks are asked for and not given.
+/// Errors: kUsage if there is not exactly one of a quantized model and encodings, and one of a list and a folder of
+/// samples; if masks are asked for and not given; if labels are asked for twice or of what has none.
 Result<void> check_pair(const PairRequest& request);
 
 /// The files that a request names, for check_outputs().

@@ -33,14 +33,18 @@ Error no_such_name(std::string what, const std::string& name, const std::vector<
                    const path& folder) {
   const std::string start = "there is no " + what + " " + quoted(name);
   if (names.empty()) return {ErrorCode::kUsage, start + ": " + folder.string() + " holds none"};
-  std::string list;
-  for (const std::string& known : names) list += (list.empty() ? "" : ", ") + known;
   const std::string hint = did_you_mean(name, names);
   what.front() = static_cast<char>(what.front() - 'a' + 'A');
-  return {ErrorCode::kUsage, start + (hint.empty() ? "." : hint) + " " + what + "s: " + list};
+  return {ErrorCode::kUsage, start + (hint.empty() ? "." : hint) + " " + what + "s: " + names_of_files(folder)};
 }
 
 }  // namespace
+
+std::string names_of_files(const path& folder) {
+  std::string list;
+  for (const std::string& name : names_in(folder)) list += (list.empty() ? "" : ", ") + name;
+  return list;
+}
 
 Result<path> find_named_file(const std::string& what, const std::string& name_or_file, const path& folder) {
   if (is_file(name_or_file)) return path(name_or_file);

@@ -1,4 +1,4 @@
-// named_files.hpp: JSON files that ship with the tools and go by their names: recipes and targets.
+// named_files.hpp: JSON files that ship with the tools and go by their names: recipes, targets and preprocessing.
 #pragma once
 
 #include <filesystem>
@@ -7,6 +7,9 @@
 #include "halfstep/result.hpp"
 
 namespace halfstep::pipeline {
+
+/// "caffe, none, torchvision": the names of the JSON files in a folder, sorted.
+std::string names_of_files(const std::filesystem::path& folder);
 
 /// The file that `name_or_file` means. What has a '/', ends in .json or is an existing file is a file, anything else
 /// the name of one in `folder`. `what`: "recipe", "target". Errors: kUsage for a name that `folder` does not hold, with

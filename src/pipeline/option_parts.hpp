@@ -11,6 +11,8 @@ namespace halfstep::pipeline {
 std::span<const OptionRow<QuantizationOptions>> grid_rows();
 /// What differs from them.
 std::span<const OptionRow<QuantizationOptions>> mixed_precision_rows();
+/// Photos as samples.
+std::span<const OptionRow<QuantizeRequest>> sample_rows();
 /// Encodings from elsewhere.
 std::span<const OptionRow<QuantizeRequest>> override_rows();
 /// Automatic mixed precision.

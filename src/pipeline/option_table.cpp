@@ -270,8 +270,12 @@ std::span<const OptionRow<QuantizationOptions>> precision_options() {
 }
 
 std::span<const OptionRow<QuantizeRequest>> quantize_options() {
-  static const auto kFiles = joined(file_rows(), pipeline::override_rows());
-  static const auto kRows = joined<QuantizeRequest>(kFiles, pipeline::mixed_precision_search_rows());
+  using Rows = std::span<const OptionRow<QuantizeRequest>>;
+  static const auto kRows = [] {
+    const auto files = joined(pipeline::sample_rows(), file_rows());
+    const auto more = joined(pipeline::override_rows(), pipeline::mixed_precision_search_rows());
+    return joined(Rows(files), Rows(more));
+  }();
   return kRows;
 }
 

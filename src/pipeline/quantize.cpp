@@ -24,6 +24,7 @@
 #include "pipeline/quantize_files.hpp"
 #include "pipeline/quantize_summary.hpp"
 #include "pipeline/range_report.hpp"
+#include "pipeline/report_format.hpp"
 #include "pipeline/sources.hpp"
 #include "pipeline/target.hpp"
 #include "pipeline/trial_models.hpp"
@@ -53,7 +54,7 @@ Result<void> validate(const QuantizeRequest& request, const pipeline::Quantized&
   comparison.incomparable = pipeline::incomparable(model.units, made.reference_units);
   comparison.lowered = std::move(lowered);
   comparison.lowered_for = sources.shapes;
-  comparison.samples = pipeline::source_of(*sources.reader);
+  comparison.samples = pipeline::source_of(sources.samples->reader);
   comparison.samples.count = std::min(comparison.samples.count, request.num_validation_samples);
   comparison.num_threads = pipeline::num_threads_for(request.num_threads, comparison.samples.count);
   comparison.mode = EvaluateMode::kFixed;
@@ -101,7 +102,7 @@ Result<Lowered> describe(const QuantizeRequest& made, const pipeline::Sources& s
   story.report.kind = "quantize";
   story.report.tool_version = kVersion;
   story.report.model = made.model.model.string();
-  story.report.input_list = made.input_list.string();
+  if (sources.samples) story.report.input_list = sources.samples->reader.list().path.string();
   story.report.mode = "fixed";
   story.report.arithmetic = name_of(story.fixed.arithmetic);
   story.report.options = settings_of(made);
@@ -201,9 +202,12 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   story.report.quantized = paths->model.string();
   Result<Lowered> lowered = describe(made, *sources, target, model, *quantized, story);
   if (!lowered.ok()) return lowered.error().at(place);
-  if (sources->reader) {
+  if (sources->samples) {
     auto judged = validate(request, *quantized, model, *sources, *std::move(lowered), observer, story);
     if (!judged.ok()) return judged.error();
+    const bool shows = pipeline::report_format_of(paths->report)->extension == ".html";
+    if (auto shown = pipeline::put_photos(*sources->samples, shows, story.report); !shown.ok()) return shown.error();
+    if (const std::string left_out = sources->samples->reader.warning(); !left_out.empty()) warn(left_out);
   }
   pipeline::put_ranges(model.graph, model.encodings, quantized->seen.observations, story.report);
   if (auto written = pipeline::write_files(made, *version, *paths, model, *quantized, story); !written.ok()) {

@@ -52,6 +52,8 @@ Error without_use(const std::string& name, const std::string& by) {
 
 Result<void> check_dynamic_request(const QuantizeRequest& request) {
   if (!request.input_list.empty()) return without_use("input_list", "");
+  if (!request.input_images.empty()) return without_use("input_images", "");
+  if (!request.preprocess.empty()) return without_use("preprocess", "");
   if (!request.statistics_in.empty()) return without_use("statistics_in", "");
   if (request.statistics_out) return without_use("statistics_out", "");
   if (request.shard) return without_use("shard", "");

@@ -12,6 +12,7 @@
 #include "halfstep/version.hpp"
 #include "io/onnx/writer.hpp"
 #include "pipeline/output_paths.hpp"
+#include "pipeline/photos.hpp"
 #include "pipeline/report_format.hpp"
 #include "precision/convert_inserter.hpp"
 #include "precision/coverage.hpp"
@@ -45,8 +46,10 @@ std::map<std::string, io::EncodingsHeader::Real> reals_of(const PreparedModel& m
 }
 
 /// Everything in the quantized model's metadata that is not about its encodings goes into the float one, too.
-std::vector<std::pair<std::string, std::string>> common_metadata(const PreparedModel& model) {
+std::vector<std::pair<std::string, std::string>> common_metadata(const PreparedModel& model,
+                                                                 const QuantizeStory& story) {
   std::vector<std::pair<std::string, std::string>> metadata = metadata_of(model.units);
+  if (story.report.preprocess) metadata.emplace_back(kPreprocessKey, story.report.preprocess->json);
   metadata.emplace_back(kVersionKey, kVersion);
   return metadata;
 }
@@ -54,7 +57,7 @@ std::vector<std::pair<std::string, std::string>> common_metadata(const PreparedM
 Result<io::PendingModel> write_quantized(const QuantizeRequest& request, const OutputPaths& paths,
                                          const PreparedModel& model, const QuantizeStory& story) {
   io::WriteOptions options{
-      .tool_version = kVersion, .metadata = common_metadata(model), .matmul_nbits = request.matmul_nbits};
+      .tool_version = kVersion, .metadata = common_metadata(model, story), .matmul_nbits = request.matmul_nbits};
   options.metadata.emplace_back(kArithmeticKey, std::string(name_of(story.fixed.arithmetic)));
   std::string settings;
   for (const auto& [name, value] : settings_of(request)) {
@@ -65,10 +68,11 @@ Result<io::PendingModel> write_quantized(const QuantizeRequest& request, const O
 }
 
 /// The float model that the encodings describe; empty if nobody asked for it.
-Result<std::optional<io::PendingModel>> write_float(const OutputPaths& paths, const PreparedModel& model) {
+Result<std::optional<io::PendingModel>> write_float(const OutputPaths& paths, const PreparedModel& model,
+                                                    const QuantizeStory& story) {
   std::optional<io::PendingModel> pending;
   if (!paths.float_model) return pending;
-  const io::WriteOptions options{.tool_version = kVersion, .metadata = common_metadata(model)};
+  const io::WriteOptions options{.tool_version = kVersion, .metadata = common_metadata(model, story)};
   graph::Graph real = model.graph;
   for (graph::Value& value : real.values) value.format = graph::RealFormat::kFloat32;
   Result<io::PendingModel> written = io::write_onnx(real, {}, *paths.float_model, options);
@@ -118,6 +122,7 @@ Result<OutputPaths> output_paths(const QuantizeRequest& request) {
   for (const std::filesystem::path& file : request.statistics_in) inputs.push_back({"statistics", file});
   for (const std::filesystem::path& file : request.quantization_overrides) inputs.push_back({"overrides", file});
   if (!request.aimet_config.empty()) inputs.push_back({"the AIMET configuration", request.aimet_config});
+  if (!request.preprocess.empty()) inputs.push_back({"the preprocessing", request.preprocess});
   if (std::filesystem::exists(request.target)) inputs.push_back({"the target", request.target});
   std::vector<NamedPath> outputs;
   if (!request.shard) {
@@ -150,7 +155,7 @@ Result<void> write_files(const QuantizeRequest& request, io::EncodingsVersion ve
   Result<io::PendingModel> pending = write_quantized(request, paths, model, story);
   if (!pending.ok()) return pending.error();
   story.report.quantized_model_bytes = pending->num_bytes;
-  Result<std::optional<io::PendingModel>> float_model = write_float(paths, model);
+  Result<std::optional<io::PendingModel>> float_model = write_float(paths, model, story);
   if (!float_model.ok()) return float_model.error();
 
   io::EncodingsHeader header = header_of(request, version, story.fixed.arithmetic);

@@ -188,6 +188,7 @@ std::string summary_of(const QuantizeRequest& request, const QuantizeStory& stor
   const bool weights_only = is_weight_only(request.options);
   if (report.num_calibration_samples > 0 && !weights_only) line("Calibrated", calibration_line(request, story));
   const bool has_grids = report.num_activation_encodings + report.num_weight_encodings + report.num_bias_encodings > 0;
+  if (report.preprocess) line("Photos", "preprocessing " + report.preprocess->name);
   line("Precision", has_grids ? precision_line(request.options) : "real numbers only, no tensor has a grid");
   line("Encodings",
        std::to_string(report.num_activation_encodings) + " activations, " +

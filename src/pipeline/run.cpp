@@ -9,10 +9,12 @@
 
 #include "core/ordered_parallel.hpp"
 #include "core/text.hpp"
+#include "io/samples/npy_writer.hpp"
 #include "io/samples/raw_writer.hpp"
 #include "pipeline/integer_model.hpp"
 #include "pipeline/load_model.hpp"
 #include "pipeline/model_part.hpp"
+#include "pipeline/photos.hpp"
 
 namespace halfstep {
 namespace {
@@ -98,6 +100,21 @@ class ResultWriter {
 
   std::int64_t num_files() const { return num_files_; }
 
+  /// What the model is fed, if that is wanted.
+  Result<void> write_inputs(std::int64_t i, const std::vector<Tensor>& inputs) const {
+    if (!request_.save_inputs) return {};
+    const std::filesystem::path folder = *request_.save_inputs / ("Result_" + std::to_string(i));
+    if (Result<void> made = make_folder(folder); !made.ok()) return made;
+    std::set<std::string> taken;
+    for (std::size_t k = 0; k < inputs.size(); ++k) {
+      const std::string name = file_name_of(graph_.value(graph_.inputs[k].value).name);
+      std::string file = name;
+      for (int copy = 2; !taken.insert(file).second; ++copy) file = std::to_string(copy) + "_" + name;
+      if (auto wrote = io::write_npy(folder / (file + ".npy"), inputs[k].view()); !wrote.ok()) return wrote;
+    }
+    return {};
+  }
+
   Result<void> write_sample(std::int64_t i, exec::Executor& executor, const std::vector<Tensor>& inputs) const {
     const std::filesystem::path folder = request_.output_dir / ("Result_" + std::to_string(i));
     if (Result<void> made = make_folder(folder); !made.ok()) return made;
@@ -137,16 +154,17 @@ class ResultWriter {
 struct Loaded {
   PreparedModel model;
   Wanted wanted;
-  std::optional<io::SampleReader> reader;
+  std::optional<pipeline::OpenedSamples> samples;
   FixedPointOptions fixed;        ///< Not in mode kFloat.
   lower::CodeInputs code_inputs;  ///< Inputs that are put onto a grid before they are fed.
 
-  /// Sample i as the session takes it.
-  Result<std::vector<Tensor>> read(std::int64_t i) const {
-    Result<std::vector<Tensor>> inputs = reader->read(i);
-    for (std::size_t k = 0; inputs.ok() && k < inputs->size(); ++k) {
+  const io::SampleReader& reader() const { return samples->reader; }
+
+  /// Inputs of a sample as the session takes them.
+  std::vector<Tensor> to_codes(std::vector<Tensor> inputs) const {
+    for (std::size_t k = 0; k < inputs.size(); ++k) {
       const auto grid = code_inputs.find(model.graph.value(model.graph.inputs[k].value).name);
-      if (grid != code_inputs.end()) (*inputs)[k] = quantize((*inputs)[k], grid->second);
+      if (grid != code_inputs.end()) inputs[k] = quantize(inputs[k], grid->second);
     }
     return inputs;
   }
@@ -216,31 +234,38 @@ Result<void> take_part(const RunRequest& request, const ops::InputShapes& shapes
 
 /// Shapes of the model's inputs: those of the first sample, or given where the samples are of other tensors.
 Result<ops::InputShapes> shapes_of(const RunRequest& request, const RawModel& model, const Loaded& loaded) {
-  if (request.from.empty()) return pipeline::shapes_of_first_sample(model, *loaded.reader);
+  if (request.from.empty()) return pipeline::shapes_of_first_sample(model, loaded.reader());
   ops::InputShapes shapes;
   for (const auto& [name, dims] : model.input_dims) shapes.insert_or_assign(name, Shape(dims));
   return shapes;
 }
 
-Result<void> open_samples(const RawModel& model, const io::InputList& list, Loaded& loaded) {
-  Result<io::SampleReader> reader = io::SampleReader::make(list, pipeline::input_specs(model));
-  if (!reader.ok()) return reader.error();
-  loaded.reader = *std::move(reader);
+pipeline::SampleFiles files_of(const RunRequest& request) {
+  return {request.input_list, request.input_images, request.preprocess};
+}
+
+Result<void> open_samples(const RunRequest& request, const RawModel& model, const io::InputList& list,
+                          const Observer& observer, Loaded& loaded) {
+  Result<pipeline::OpenedSamples> samples =
+      pipeline::open_listed(files_of(request), list, pipeline::input_specs(model), model, observer.warning);
+  if (!samples.ok()) return samples.error();
+  loaded.samples.emplace(*std::move(samples));
   return {};
 }
 
 Result<Loaded> load(const RunRequest& request, const Observer& observer) {
   Loaded loaded;
+  if (Result<void> one = pipeline::check_samples(files_of(request)); !one.ok()) return one.error();
   Result<RawModel> raw = pipeline::read_model(request.model, observer);
   if (!raw.ok()) return raw.error();
   if (Result<void> valid = check_run(request, *raw); !valid.ok()) return valid.error();
-  const Result<io::InputList> list = io::read_input_list(request.input_list);
+  const Result<io::InputList> list = pipeline::list_samples(files_of(request), observer.warning);
   if (!list.ok()) return list.error();
   Result<Wanted> wanted = wanted_tensors(request, *raw, *list);
   if (!wanted.ok()) return wanted.error();
   loaded.wanted = *std::move(wanted);
   if (request.from.empty()) {
-    if (Result<void> opened = open_samples(*raw, *list, loaded); !opened.ok()) return opened.error();
+    if (Result<void> opened = open_samples(request, *raw, *list, observer, loaded); !opened.ok()) return opened.error();
   }
   const Result<ops::InputShapes> shapes = shapes_of(request, *raw, loaded);
   if (!shapes.ok()) return shapes.error();
@@ -260,7 +285,7 @@ Result<Loaded> load(const RunRequest& request, const Observer& observer) {
   if (Result<void> taken = take_part(request, *shapes, loaded); !taken.ok()) return taken.error();
   if (!request.from.empty()) {
     const RawModel part{loaded.model.graph, {}, request.model.model.string()};
-    if (Result<void> opened = open_samples(part, *list, loaded); !opened.ok()) return opened.error();
+    if (Result<void> opened = open_samples(request, part, *list, observer, loaded); !opened.ok()) return opened.error();
   }
   return loaded;
 }
@@ -271,7 +296,7 @@ Result<RunOutcome> run(const RunRequest& request, const Observer& observer) {
   const Result<Loaded> loaded = load(request, observer);
   if (!loaded.ok()) return loaded.error();
   const PreparedModel& model = loaded->model;
-  const std::int64_t num_samples = loaded->reader->num_samples();
+  const std::int64_t num_samples = loaded->reader().num_samples();
   const int num_threads = pipeline::num_threads_for(request.num_threads, num_samples);
   if (Result<void> made = make_folder(request.output_dir); !made.ok()) return made.error();
   exec::Session session =
@@ -281,12 +306,14 @@ Result<RunOutcome> run(const RunRequest& request, const Observer& observer) {
           : pipeline::fixed_session(model.graph, model.encodings, loaded->fixed, num_threads, loaded->code_inputs);
   const ResultWriter writer(request, model.graph, loaded->wanted);
   const auto produce = [&](std::int64_t i, int worker) -> Result<void> {
-    Result<std::vector<Tensor>> inputs = loaded->read(i);
-    if (!inputs.ok()) return inputs.error();
-    Result<exec::Executor*> executor = session.executor(worker, *inputs);
-    if (!executor.ok()) return executor.error().at(loaded->reader->place(i));
-    Result<void> written = writer.write_sample(i, **executor, *inputs);
-    return written.ok() ? written : written.error().at(loaded->reader->place(i));
+    Result<std::vector<Tensor>> read = loaded->reader().read(i);
+    if (!read.ok()) return read.error();
+    if (auto saved = writer.write_inputs(i, *read); !saved.ok()) return saved.error().at(loaded->reader().place(i));
+    const std::vector<Tensor> inputs = loaded->to_codes(*std::move(read));
+    Result<exec::Executor*> executor = session.executor(worker, inputs);
+    if (!executor.ok()) return executor.error().at(loaded->reader().place(i));
+    Result<void> written = writer.write_sample(i, **executor, inputs);
+    return written.ok() ? written : written.error().at(loaded->reader().place(i));
   };
   const auto consume = [&](std::int64_t i, int) -> Result<void> {
     if (observer.progress) observer.progress("running", i + 1, num_samples);
@@ -296,6 +323,9 @@ Result<RunOutcome> run(const RunRequest& request, const Observer& observer) {
   const int all_threads = pipeline::num_threads_for(request.num_threads);
   if (Result<void> done = ordered_parallel_for(num_samples, all_threads, produce, consume); !done.ok()) {
     return done.error();
+  }
+  if (const std::string left_out = loaded->reader().warning(); observer.warning && !left_out.empty()) {
+    observer.warning(left_out);
   }
   const std::string arithmetic = request.mode == RunMode::kFixed ? std::string(name_of(loaded->fixed.arithmetic)) : "";
   return RunOutcome{num_samples, writer.num_files(), arithmetic};

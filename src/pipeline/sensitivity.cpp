@@ -102,13 +102,14 @@ report::PartFigures figures_of(const sensitivity::RunScores& scores) {
   return {of(scores.both), of(scores.weights), of(scores.activations)};
 }
 
-report::SensitivityReport report_of(const SensitivityRequest& request, const AnalysisRequest& analysed,
-                                    const OutputJudge& judge, const Analysis& analysis) {
+report::SensitivityReport report_of(const SensitivityRequest& request, const ModelPair& pair,
+                                    const AnalysisRequest& analysed, const OutputJudge& judge,
+                                    const Analysis& analysis) {
   report::SensitivityReport report;
   report.tool_version = kVersion;
   report.model = request.model.model.string();
   report.quantized = request.quantized ? request.quantized->string() : request.encodings->string();
-  report.input_list = request.input_list.string();
+  report.input_list = pair.samples.reader.list().path.string();
   report.arithmetic = name_of(analysed.fixed.arithmetic);
   report.num_samples = analysed.samples.count;
   report.float_figures = figures_of(judge.reference());
@@ -187,7 +188,7 @@ Result<SensitivityOutcome> measure_sensitivity(const SensitivityRequest& request
   analysis.other_units.insert(units.rescaled.begin(), units.rescaled.end());
   analysis.other_units.insert(units.shifted.begin(), units.shifted.end());
   analysis.shapes = pair->shapes;
-  analysis.samples = pipeline::source_of(pair->reader);
+  analysis.samples = pipeline::source_of(pair->samples.reader);
   analysis.samples.count = std::min(analysis.samples.count, request.num_samples);
   analysis.fixed = *fixed;
   analysis.num_threads = pipeline::num_threads_for(request.num_threads, analysis.samples.count);
@@ -225,7 +226,7 @@ Result<SensitivityOutcome> measure_sensitivity(const SensitivityRequest& request
   const Result<Analysis> analysed = sensitivity::analyze(analysis, *judge);
   if (!analysed.ok()) return analysed.error();
 
-  const report::SensitivityReport report = report_of(request, analysis, *judge, *analysed);
+  const report::SensitivityReport report = report_of(request, *pair, analysis, *judge, *analysed);
   if (observer.warning) std::ranges::for_each(report.warnings, observer.warning);
   if (auto written = write_files(request, report, *cache); !written.ok()) return written.error();
   return SensitivityOutcome{(request.shard ? std::string() : report::to_table(report, kGroupsInTable)) +

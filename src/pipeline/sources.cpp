@@ -26,6 +26,10 @@ Result<void> check_complete(const graph::Graph& graph, const precision::Plan& pl
                ": calibrate them with --input_list FILE, or let them stay float with --float_fallback");
 }
 
+const char* samples_option(const QuantizeRequest& request) {
+  return request.input_images.empty() ? "input_list" : "input_images";
+}
+
 /// Weights have ranges of their own: samples serve the comparison at the end and nothing else.
 Result<void> check_weight_only(const QuantizeRequest& request) {
   const std::string reason = "--act_bitwidth 32 quantizes weights alone, by their values: ";
@@ -48,14 +52,22 @@ Result<void> check_weight_only(const QuantizeRequest& request) {
 
 Result<void> check_sources(const QuantizeRequest& request) {
   const bool reads = !request.statistics_in.empty();
+  if (request.has_samples()) {
+    if (auto one = check_samples({request.input_list, request.input_images, request.preprocess}); !one.ok()) return one;
+  } else if (!request.preprocess.empty()) {
+    return usage("--preprocess has no effect without photos: give --input_images DIR, or --input_list FILE");
+  }
   if (request.options.act_bits == 32) return check_weight_only(request);
   if (request.matmul_nbits) return usage("--matmul_nbits needs --act_bitwidth 32 and --block_size");
-  if (request.input_list.empty() && !reads && !may_need_no_samples(request)) {
-    return usage("nothing to calibrate with: give --input_list FILE (docs/input-list.md), or --statistics_in FILE...");
+  if (!request.has_samples() && !reads && !may_need_no_samples(request)) {
+    return usage(
+        "nothing to calibrate with: give --input_list FILE (docs/input-list.md), --input_images DIR with photos, or "
+        "--statistics_in FILE...");
   }
-  if (request.float_fallback && (reads || !request.input_list.empty())) {
+  if (request.float_fallback && (reads || request.has_samples())) {
     return usage("--float_fallback leaves float what overrides do not cover, and --" +
-                 std::string(reads ? "statistics_in" : "input_list") + " would give it ranges: leave one of them out");
+                 std::string(reads ? "statistics_in" : samples_option(request)) +
+                 " would give it ranges: leave one of them out");
   }
   if (request.overrides_lenient && request.quantization_overrides.empty()) {
     return usage("--overrides_lenient has no effect without --quantization_overrides");
@@ -82,9 +94,11 @@ Result<void> check_sources(const QuantizeRequest& request) {
 Result<Sources> open_sources(const QuantizeRequest& request, const RawModel& raw,
                              const std::function<void(const std::string&)>& warn) {
   Sources sources;
-  if (!request.input_list.empty()) {
-    Result<io::SampleReader> reader = open_samples(raw, request.input_list);
-    if (!reader.ok()) return reader.error();
+  if (request.has_samples()) {
+    Result<OpenedSamples> opened =
+        open_samples(raw, {request.input_list, request.input_images, request.preprocess}, raw, warn);
+    if (!opened.ok()) return opened.error();
+    io::SampleReader* const reader = &opened->reader;
     if (!reader->list().output_layers.empty() || !reader->list().output_tensors.empty()) {
       warn(request.input_list.string() +
            ": lines naming outputs do not restrict calibration, every tensor is observed");
@@ -92,9 +106,9 @@ Result<Sources> open_sources(const QuantizeRequest& request, const RawModel& raw
     Result<ops::InputShapes> shapes = shapes_of_first_sample(raw, *reader);
     if (!shapes.ok()) return shapes.error();
     sources.shapes = *std::move(shapes);
-    sources.reader.emplace(*std::move(reader));
+    sources.samples.emplace(*std::move(opened));
   }
-  if (request.input_list.empty() && request.statistics_in.empty()) {
+  if (!request.has_samples() && request.statistics_in.empty()) {
     for (const io::InputSpec& spec : input_specs(raw)) {
       Result<Shape> shape = io::default_shape(spec);
       if (!shape.ok()) return shape.error().at("input " + quoted(spec.name));
@@ -123,18 +137,18 @@ Result<io::Statistics> observe(const QuantizeRequest& request, Sources& sources,
     seen.observations = std::move(sources.statistics->observations);
     return seen;
   }
-  if (!sources.reader) {
+  if (!sources.samples) {
     if (auto complete = check_complete(graph, plan); !complete.ok()) return complete.error();
     return seen;
   }
   const Shard shard = request.shard.value_or(Shard{});
-  const exec::SampleSource samples = part_of(source_of(*sources.reader), shard);
+  const exec::SampleSource samples = part_of(source_of(sources.samples->reader), shard);
   story.report.num_calibration_samples = samples.count;
   story.num_threads = num_threads_for(request.num_threads, samples.count);
   if (request.statistics_out) {
     watches = watches_for_any_method(graph, facts, plan);
     Result<io::Statistics> header =
-        statistics_header(graph, sources.shapes, request.model.model, *sources.reader, shard);
+        statistics_header(graph, sources.shapes, request.model.model, sources.samples->reader, shard);
     if (!header.ok()) return header.error();
     seen = *std::move(header);
   }

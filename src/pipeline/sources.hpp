@@ -10,9 +10,9 @@
 #include "halfstep/quantize.hpp"
 #include "halfstep/result.hpp"
 #include "io/json/statistics_json.hpp"
-#include "io/samples/sample_reader.hpp"
 #include "ops/infer_graph.hpp"
 #include "pipeline/load_model.hpp"
+#include "pipeline/photos.hpp"
 #include "pipeline/quantize_summary.hpp"
 #include "pipeline/statistics.hpp"
 #include "precision/plan.hpp"
@@ -25,7 +25,7 @@ Result<void> check_sources(const QuantizeRequest& request);
 
 /// What there is to calibrate with.
 struct Sources {
-  std::optional<io::SampleReader> reader;
+  std::optional<OpenedSamples> samples;
   std::optional<MergedStatistics> statistics;
   ops::InputShapes shapes;
 };

@@ -10,6 +10,7 @@
 #include "core/text.hpp"
 #include "graph/fingerprint.hpp"
 #include "halfstep/version.hpp"
+#include "io/json/preprocess_json.hpp"
 
 namespace halfstep::pipeline {
 namespace {
@@ -182,15 +183,15 @@ exec::SampleSource part_of(exec::SampleSource samples, const Shard& shard) {
 Result<io::Statistics> statistics_header(const graph::Graph& prepared, const ops::InputShapes& shapes,
                                          const std::filesystem::path& model, const io::SampleReader& reader,
                                          const Shard& shard) {
-  const Result<std::string> list = read_text(reader.list().path);
-  if (!list.ok()) return list.error();
+  std::string list = reader.list().text;
+  if (const auto photos = reader.first_photo_input()) list += io::write_preprocess(photos->preprocess);
   io::Statistics statistics;
   statistics.tool_version = kVersion;
   statistics.model = model.string();
   statistics.fingerprint = graph::fingerprint(prepared);
   statistics.inputs = shapes;
   statistics.input_list = reader.list().path.string();
-  statistics.list_fingerprint = graph::fingerprint(std::string_view(*list));
+  statistics.list_fingerprint = graph::fingerprint(std::string_view(list));
   statistics.num_listed = reader.num_samples();
   statistics.shard = shard;
   return statistics;

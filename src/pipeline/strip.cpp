@@ -5,6 +5,7 @@
 #include "io/onnx/writer.hpp"
 #include "pipeline/load_model.hpp"
 #include "pipeline/output_paths.hpp"
+#include "pipeline/photos.hpp"
 
 namespace halfstep {
 namespace {
@@ -25,10 +26,11 @@ void remove_converts(graph::Graph& graph) {
 
 Result<QuantizeOutcome> strip(const QuantizeRequest& request, const Observer& observer) {
   const std::string place = request.model.model.string();
-  if (!request.input_list.empty() || !request.quantization_overrides.empty() || request.report ||
-      request.encodings_out) {
+  if (request.has_samples() || !request.preprocess.empty() || !request.quantization_overrides.empty() ||
+      request.report || request.encodings_out) {
     return usage(
-        "--strip writes the float model and nothing else: --input_list, --quantization_overrides, --report and " +
+        "--strip writes the float model and nothing else: --input_list, --input_images, --preprocess, "
+        "--quantization_overrides, --report and " +
         std::string("--encodings_out have no effect"));
   }
   const std::filesystem::path path = request.output_path.value_or(request.model.model.stem().string() + ".float.onnx");
@@ -46,7 +48,9 @@ Result<QuantizeOutcome> strip(const QuantizeRequest& request, const Observer& ob
   }
   if (carried->encodings.empty() && !has_halves) return usage("--strip: " + place + " carries no encodings");
   remove_converts(carried->graph);
-  std::erase_if(carried->graph.metadata, [](const auto& entry) { return entry.first.starts_with("halfstep."); });
+  std::erase_if(carried->graph.metadata, [](const auto& entry) {
+    return entry.first.starts_with("halfstep.") && entry.first != pipeline::kPreprocessKey;
+  });
   const io::WriteOptions options{.tool_version = kVersion, .metadata = {{pipeline::kVersionKey, kVersion}}};
   Result<io::PendingModel> written = io::write_onnx(carried->graph, {}, path, options);
   if (!written.ok()) return written.error();

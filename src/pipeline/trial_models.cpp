@@ -78,7 +78,7 @@ Result<calib::Observations> TrialModels::observed(const PreparedModel& model, co
   std::vector<calib::Watch> missing = watches;
   std::erase_if(missing, is_known);
   if (!missing.empty()) {
-    const exec::SampleSource samples = pipeline::source_of(*sources_.reader);
+    const exec::SampleSource samples = pipeline::source_of(sources_.samples->reader);
     Result<calib::Observations> seen = observe_float(
         model.graph, missing, samples, num_threads_for(request_.num_threads, samples.count), "calibrating", observer_);
     if (!seen.ok()) return seen;

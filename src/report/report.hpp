@@ -148,15 +148,32 @@ struct Charts {
   std::vector<TensorHistogram> histograms;   ///< Worst tensors first.
 };
 
+/// How photos became inputs.
+struct PhotoPreprocess {
+  std::string name;
+  std::string json;  ///< An object, one line: the keys of docs/photos.md.
+};
+
+/// A sample as the network sees it.
+struct Picture {
+  std::string name;  ///< Where it is listed.
+  std::int64_t width = 0;
+  std::int64_t height = 0;
+  std::string png;  ///< A file's bytes.
+};
+
 /// What a report says. Optional parts are left out of the document.
 struct Report {
   std::string kind;  ///< "quantize" or "eval".
   std::string tool_version;
-  std::string model;      ///< Path as the user gave it.
-  std::string quantized;  ///< Path of the quantized model or encodings; may be empty.
-  std::string input_list;
-  std::string mode;                                          ///< "simulated", "fixed" or "both".
-  std::string arithmetic;                                    ///< Rule of the fixed-point run; empty: left out.
+  std::string model;                          ///< Path as the user gave it.
+  std::string quantized;                      ///< Path of the quantized model or encodings; may be empty.
+  std::string input_list;                     ///< Or the folder of the photos.
+  std::optional<PhotoPreprocess> preprocess;  ///< Empty: no sample is a photo.
+  std::vector<Picture> pictures;              ///< For the HTML page.
+  std::vector<std::string> classes;           ///< Folders that stood for labels, by class; empty: none did.
+  std::string mode;                           ///< "simulated", "fixed" or "both".
+  std::string arithmetic;                     ///< Rule of the fixed-point run; empty: left out.
   std::vector<std::pair<std::string, std::string>> options;  ///< Name and value, in a fixed order.
   std::optional<compare::Comparison> comparison;             ///< Float against fixed point, or simulated in that mode.
   std::optional<compare::Comparison> simulated_comparison;   ///< Mode "both": float against simulated.

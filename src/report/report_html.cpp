@@ -5,6 +5,7 @@
 #include "report/report.hpp"
 #include "report/report_html_charts.hpp"
 #include "report/report_html_page.hpp"
+#include "report/report_html_pictures.hpp"
 #include "report/report_html_tables.hpp"
 #include "report/report_text.hpp"
 
@@ -68,6 +69,7 @@ std::string facts(const Report& report) {
   std::string out = "<div class=\"panel\"><dl class=\"facts\">\n" + html::path_fact("float model", report.model) +
                     html::path_fact("quantized model", report.quantized) +
                     html::path_fact("samples", report.input_list);
+  if (report.preprocess) out += html::path_fact("preprocessing", report.preprocess->name);
   if (report.num_calibration_samples > 0)
     out += html::fact("calibration", counted(report.num_calibration_samples, "sample"));
   out += html::fact("mode", escaped(report.mode)) + html::fact("arithmetic", escaped(report.arithmetic));
@@ -108,6 +110,7 @@ std::vector<html::Section> sections(const Report& report) {
                  html::range_tables(report.ranges) +
                      html::histogram_charts(report.histograms, "Values of the float model that calibration saw")});
   all.push_back({"weights", "Weights", html::weight_charts(charts.weights)});
+  all.push_back({"samples", "Samples", html::pictures(report)});
   all.push_back({"islands", "Float islands", html::island_table(report.float_islands)});
   all.push_back({"warnings", "Warnings", html::warning_list(report.warnings)});
   all.push_back({"run", "About this run", facts(report)});

@@ -151,6 +151,11 @@ std::string to_json(const Report& report) {
   json["model"] = report.model;
   if (!report.quantized.empty()) json["quantized"] = report.quantized;
   json["input_list"] = report.input_list;
+  if (report.preprocess) {
+    json["preprocess"] = {{"name", report.preprocess->name}};
+    json["preprocess"].update(Json::parse(report.preprocess->json, nullptr, false));
+  }
+  if (!report.classes.empty()) json["classes"] = report.classes;
   json["mode"] = report.mode;
   if (!report.arithmetic.empty()) json["arithmetic"] = report.arithmetic;
   if (!report.options.empty()) {

@@ -19,6 +19,7 @@
 #include "core/text.hpp"
 #include "halfstep/model_source.hpp"
 #include "pipeline/load_model.hpp"
+#include "pipeline/photos.hpp"
 
 namespace halfstep {
 namespace {
@@ -114,7 +115,9 @@ Result<void> time_runs(const Arguments& args, exec::Executor& executor, const gr
 
 int run(const Arguments& args) {
   pipeline::RawModel raw = need(pipeline::read_model(args.model, {}));
-  const io::SampleReader reader = need(pipeline::open_samples(raw, args.input_list));
+  const pipeline::OpenedSamples samples =
+      need(pipeline::open_samples(raw, {.input_list = args.input_list, .input_images = {}, .preprocess = {}}, raw, {}));
+  const io::SampleReader& reader = samples.reader;
   const ops::InputShapes shapes = need(pipeline::shapes_of_first_sample(raw, reader));
   const pipeline::PreparedModel model = need(pipeline::prepare_model(std::move(raw), shapes, {}, {}));
   const FixedPointOptions options = args.is_fixed ? need(pipeline::fixed_options_for(model, {})) : FixedPointOptions{};

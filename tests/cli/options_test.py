@@ -40,9 +40,9 @@ class WrongOptions(tool_test.ToolTest):
                                   "--frobnicate", self.model)
 
     def test_missing_list(self):
-        for tool in ("quantize-eval", "quantize-run"):
+        for tool, rest in (("quantize-eval", [self.model]), ("quantize-run", ["--output_dir", "r"])):
             with self.subTest(tool=tool):
-                self.assert_fails(USAGE, ["--input_list"], tool, "--output_dir", "r", self.model)
+                self.assert_fails(USAGE, ["--input_list", "--input_images"], tool, *rest, self.model)
         self.assert_fails(USAGE, ["--input_list", "--statistics_in"], "quantize", self.model)
 
     def test_missing_argument(self):

@@ -27,6 +27,7 @@ import gemm_biases
 import imported_qdq
 import layers
 import mixed
+import photos
 import qdq_file
 import range_leavers
 import weight_only
@@ -75,6 +76,8 @@ VARIANTS = {
 }
 # Written by ONNX Runtime's quantizer, run in fixed point.
 SHARED_IMPORTS = {name: imported_qdq.VARIANTS[:2] for name in ("mobilenetv2_tv", "squeezenet1_1")}
+# Quantized by photos, too.
+PHOTO_MODEL, PHOTO_COUNT = "mobilenetv2_tv", 200
 SHARED_AIMET = ("mobilenetv2_tv",)
 WIDE = {"act16", "weights4", "weights16", "act16_weights16", "power_of_two_act16"}
 
@@ -245,6 +248,7 @@ def run_all(checks, tools, work, shared, only):
     chosen = cases.shared_cases(shared, work) if shared else cases.digits_cases(work)
     if not shared and not only:
         checks.run("ONNX node tests", fixed_nodes.check_node_cases, tools, work / "nodes")
+        checks.run("photos", photos.check, tools, work / "photos")
     for case in chosen:
         if only and case.name not in only:
             continue
@@ -255,6 +259,9 @@ def run_all(checks, tools, work, shared, only):
         if shared:
             if aimet.python() and case.name in SHARED_AIMET:
                 checks.run(f"{case.name} AIMET", aimet.check, tools, case, folder / "aimet")
+            if case.name == PHOTO_MODEL:
+                checks.run(f"{case.name} photos", photos.check_encodings, tools, case, shared, folder / "photos",
+                           PHOTO_COUNT)
             for variant in SHARED_IMPORTS.get(case.name, ()):
                 checks.run(f"{case.name} from ORT", imported_qdq.check_fixed, tools, case, variant, folder / "imported")
             continue

@@ -19,13 +19,6 @@ fi
 tools=$(cd "$1" && pwd)
 shift
 
-requirements=requirements.txt
-for argument in "$@"; do
-  if [[ $argument == --shared* ]]; then
-    requirements=requirements-shared.txt
-  fi
-done
-
 skip() {
   echo "SKIPPED: $1" >&2
   exit 77
@@ -35,7 +28,7 @@ skip() {
 environment() {
   local folder=$root/build/oracle-venv stamp
   command -v python3 >/dev/null || skip "python3 is missing"
-  stamp=$folder/$(cat "$here"/requirements*.txt | cksum | tr ' ' '-')-$requirements
+  stamp=$folder/$(cksum <"$here/requirements.txt" | tr ' ' '-')
   mkdir -p "$root/build"
   exec 9>"$root/build/oracle-venv.lock"
   flock 9
@@ -45,8 +38,8 @@ environment() {
       python3 -m venv "$folder" >/dev/null 2>&1 || skip "python3 -m venv fails; is python3-venv installed?"
     fi
     "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --retries 1 --timeout 30 \
-      -r "$here/$requirements" >&2 ||
-      skip "the packages of tests/oracle/$requirements can't be installed"
+      -r "$here/requirements.txt" >&2 ||
+      skip "the packages of tests/oracle/requirements.txt can't be installed"
     touch "$stamp"
   fi
   flock -u 9

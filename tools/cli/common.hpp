@@ -34,6 +34,18 @@ void set_up(CLI::App& app);
 
 /// --input_dim NAME DIMS (repeatable).
 void add_input_dim(CLI::App& app, CommonOptions& options);
+/// --input_list FILE, --input_images DIR and --preprocess NAME|FILE.json, whose rows quantize has.
+template <class Request>
+void add_samples(CLI::App& app, Request& request) {
+  app.add_option("--input_list", request.input_list, "Samples, one line each (docs/input-list.md)")->type_name("FILE");
+  app.add_option("--input_images", request.input_images,
+                 "Photos instead of a list: the JPEG and PNG files below this folder (docs/photos.md)")
+      ->type_name("DIR");
+  app.add_option("--preprocess", request.preprocess,
+                 "How photos become inputs (docs/photos.md; default: as the model records it)")
+      ->type_name("NAME|FILE.json");
+}
+
 /// --threads N and --quiet.
 void add_running(CLI::App& app, CommonOptions& options);
 

@@ -49,6 +49,8 @@ THIRD_PARTY = {
     "spdlog/": ["tools"],
     "immintrin.h": ["kernels"],
     "png.h": ["io/samples"],
+    "jpeglib.h": ["io/samples"],
+    "jerror.h": ["io/samples"],
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)

@@ -32,6 +32,7 @@ install_compiler() {
 # Debian's packages of arm64, by lists of their own: apt's on this machine stay as they are.
 unpack_libraries() {
   local packages=(libprotobuf-dev libprotobuf32 libonnx-dev libonnx1 libonnxifi libpng-dev libpng16-16 zlib1g-dev zlib1g
+                  libjpeg-dev libjpeg62-turbo-dev libjpeg62-turbo
                   libspdlog-dev libspdlog1.10 libfmt-dev libfmt9 libgtest-dev libgmock-dev googletest
                   libeigen3-dev nlohmann-json3-dev libcli11-dev)
   if [[ $(cat "$root/packages" 2>/dev/null) == "${packages[*]}" ]]; then return; fi

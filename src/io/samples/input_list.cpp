@@ -115,11 +115,14 @@ Result<fs::path> find_file(const fs::path& written, const fs::path& folder) {
 
 }  // namespace
 
-std::string InputList::place(const SampleLine& line) const { return path.string() + ":" + std::to_string(line.number); }
+std::string InputList::place(const SampleLine& line) const {
+  return is_folder ? line.files.front().path.string() : path.string() + ":" + std::to_string(line.number);
+}
 
 Result<InputList> parse_input_list(std::string_view text, const fs::path& path) {
   InputList list;
   list.path = path;
+  list.text = text;
   const fs::path folder = path.parent_path();
   for (const TextLine& line : lines_of(text)) {
     SampleLine sample{line.number, {}};

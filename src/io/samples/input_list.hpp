@@ -27,17 +27,19 @@ struct SampleFile {
 
 /// One sample: all files by name, or all by position.
 struct SampleLine {
-  int number = 0;  ///< Line in the list, from 1.
+  int number = 0;  ///< Line in the list, or place in the folder, from 1.
   std::vector<SampleFile> files;
 };
 
 struct InputList {
-  std::filesystem::path path;               ///< Of the list; for messages.
+  std::filesystem::path path;               ///< Of the list or folder; for messages.
+  std::string text;                         ///< Of the list; of a folder the names of its photos, one a line.
+  bool is_folder = false;                   ///< Photos of a folder: one file a sample, by position.
   std::vector<std::string> output_layers;   ///< Of the '#' lines.
   std::vector<std::string> output_tensors;  ///< Of the '%' lines.
   std::vector<SampleLine> samples;          ///< At least one.
 
-  /// "calib.txt:3": how messages name a sample.
+  /// "calib.txt:3", or of a folder "photos/cat.jpg": how messages name a sample.
   std::string place(const SampleLine& line) const;
 };
 

@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <cassert>
 #include <cctype>
+#include <mutex>
+#include <set>
 #include <utility>
 
 #include "core/text.hpp"
@@ -21,6 +24,8 @@ static_assert(std::endian::native == std::endian::little, "raw files are little-
 
 // A .npy header is far smaller; what follows it is bounded like a tensor.
 constexpr std::uint64_t kMaxNpyBytes = static_cast<std::uint64_t>(kMaxTensorBytes) + (std::uint64_t{1} << 20);
+
+constexpr std::uint64_t kMaxPhotoBytes = std::uint64_t{1} << 30;
 
 Error mismatch(std::string message) { return {ErrorCode::kInvalidInput, std::move(message)}; }
 
@@ -104,11 +109,11 @@ Error about_file(const InputSpec& spec, const fs::path& path, const Error& error
           "input " + halfstep::quoted(spec.name) + ": file " + halfstep::quoted(path.string()) + " " + error.message};
 }
 
-// What the size of a raw file alone can tell; .npy files say more when they are read.
+// What the size of a raw file alone can tell; other files say more when they are read.
 Result<void> check_size(const InputSpec& spec, const fs::path& path) {
   const Result<std::uint64_t> num_bytes = regular_file_size(path);
   if (!num_bytes.ok()) return num_bytes.error().at("input " + halfstep::quoted(spec.name));
-  if (is_npy(path)) return {};
+  if (is_npy(path) || is_photo(path)) return {};
   const Result<Shape> shape = shape_from_size(spec, *num_bytes);
   if (!shape.ok()) return about_file(spec, path, shape.error());
   return {};
@@ -125,13 +130,33 @@ Result<Tensor> read_input(const InputSpec& spec, const fs::path& path) {
   return tensor;
 }
 
-Result<SampleReader> SampleReader::make(InputList list, std::vector<InputSpec> specs) {
+/// Photos with an opacity, which is left out.
+struct SampleReader::Notes {
+  std::mutex mutex;
+  std::set<std::int64_t> with_alpha;  ///< Samples.
+};
+
+SampleReader::SampleReader() : notes_(std::make_shared<Notes>()) {}
+
+Result<SampleReader> SampleReader::make(InputList list, std::vector<InputSpec> specs,
+                                        const std::optional<Preprocess>& preprocess) {
   SampleReader reader;
+  reader.photos_.resize(specs.size());
   for (const SampleLine& line : list.samples) {
+    const std::string place = list.is_folder ? list.path.string() : list.place(line);
     auto paths = match(line.files, specs);
-    if (!paths.ok()) return paths.error().at(list.place(line));
+    if (!paths.ok()) return paths.error().at(place);
     for (std::size_t i = 0; i < specs.size(); ++i) {
-      if (auto fits = check_size(specs[i], (*paths)[i]); !fits.ok()) return fits.error().at(list.place(line));
+      const fs::path& path = (*paths)[i];
+      if (auto fits = check_size(specs[i], path); !fits.ok()) return fits.error().at(place);
+      if (!is_photo(path) || reader.photos_[i]) continue;
+      assert(preprocess);
+      Result<PhotoInput> input = photo_input(specs[i], *preprocess);
+      if (!input.ok()) {
+        const Error& error = input.error();
+        return Error{error.code, "input " + halfstep::quoted(specs[i].name) + " " + error.message}.at(place);
+      }
+      reader.photos_[i] = *std::move(input);
     }
     reader.paths_.push_back(*std::move(paths));
   }
@@ -140,15 +165,73 @@ Result<SampleReader> SampleReader::make(InputList list, std::vector<InputSpec> s
   return reader;
 }
 
+// The messages of a folder's photos name the file anyway.
+std::string SampleReader::place_of_errors(std::int64_t sample) const {
+  return list_.is_folder ? list_.path.string() : place(sample);
+}
+
+Result<Image> SampleReader::read_photo(std::int64_t sample, std::size_t input) const {
+  const fs::path& path = paths_[static_cast<std::size_t>(sample)][input];
+  const InputSpec& spec = specs_[input];
+  const Result<std::uint64_t> num_bytes = regular_file_size(path);
+  if (!num_bytes.ok()) return num_bytes.error().at("input " + halfstep::quoted(spec.name));
+  if (*num_bytes > kMaxPhotoBytes) {
+    return about_file(spec, path, mismatch("has " + std::to_string(*num_bytes) + " bytes, more than a photo may"));
+  }
+  std::vector<std::byte> bytes(static_cast<std::size_t>(*num_bytes));
+  if (auto read = read_file_into(path, bytes); !read.ok()) return about_file(spec, path, unreadable(read.error()));
+  Result<DecodedImage> decoded = decode_image(bytes);
+  if (!decoded.ok()) return about_file(spec, path, decoded.error());
+  if (decoded->dropped_alpha) {
+    const std::lock_guard lock(notes_->mutex);
+    notes_->with_alpha.insert(sample);
+  }
+  return fitted(std::move(decoded->image), *photos_[input]);
+}
+
 Result<std::vector<Tensor>> SampleReader::read(std::int64_t sample) const {
   std::vector<Tensor> tensors;
   const auto& paths = paths_[static_cast<std::size_t>(sample)];
   for (std::size_t i = 0; i < specs_.size(); ++i) {
+    if (is_photo(paths[i])) {
+      const Result<Image> image = read_photo(sample, i);
+      if (!image.ok()) return image.error().at(place_of_errors(sample));
+      tensors.push_back(tensor_of(*image, *photos_[i]));
+      continue;
+    }
     Result<Tensor> tensor = read_input(specs_[i], paths[i]);
-    if (!tensor.ok()) return tensor.error().at(place(sample));
+    if (!tensor.ok()) return tensor.error().at(place_of_errors(sample));
     tensors.push_back(*std::move(tensor));
   }
   return tensors;
+}
+
+Result<std::optional<Image>> SampleReader::picture(std::int64_t sample) const {
+  const auto& paths = paths_[static_cast<std::size_t>(sample)];
+  for (std::size_t i = 0; i < specs_.size(); ++i) {
+    if (!is_photo(paths[i])) continue;
+    Result<Image> image = read_photo(sample, i);
+    if (!image.ok()) return image.error().at(place_of_errors(sample));
+    return std::optional<Image>(*std::move(image));
+  }
+  return std::optional<Image>();
+}
+
+std::optional<PhotoInput> SampleReader::first_photo_input() const {
+  for (const std::optional<PhotoInput>& input : photos_) {
+    if (input) return input;
+  }
+  return std::nullopt;
+}
+
+std::string SampleReader::warning() const {
+  const std::lock_guard lock(notes_->mutex);
+  const std::set<std::int64_t>& samples = notes_->with_alpha;
+  if (samples.empty()) return "";
+  const bool one = samples.size() == 1;
+  return place(*samples.begin()) + ": " + (one ? "the photo has an alpha channel, which is" : "") +
+         (one ? "" : "and " + std::to_string(samples.size() - 1) + " more: the photos have alpha channels, which are") +
+         " left out";
 }
 
 }  // namespace halfstep::io

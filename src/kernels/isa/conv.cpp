@@ -15,14 +15,7 @@
 namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
 
-constexpr std::int64_t kLanes = kPanelLanes;
-typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
-
-inline void copy_vector(const float* from, float* to) {
-  Floats v;
-  __builtin_memcpy(&v, from, sizeof v);
-  __builtin_memcpy(to, &v, sizeof v);
-}
+inline void copy_vector(const float* from, float* to) { store_lanes(load_lanes(from), to); }
 
 void set_to_zero(float* x, std::int64_t count) {
   for (std::int64_t j = 0; j < count; ++j) x[j] = 0.0F;

@@ -15,8 +15,6 @@
 namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
 
-constexpr int kLanes = kPanelLanes;
-typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
 typedef float Four __attribute__((vector_size(16)));
 
 constexpr int kMaxDots = 4;                      // Columns that are cheaper as dot products.

@@ -14,26 +14,13 @@
 namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
 
-constexpr int kLanes = kPanelLanes;
 // Accumulators, a row of `b` and one value of `a` fill the registers there are.
 constexpr int kTileRows = kLanes == 16 ? 8 : 4;
-typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
 
 // Enough independent sums to keep the processor busy, however narrow the tile.
 constexpr int kMaxTileRows = 8;
 constexpr std::int64_t kRaggedRows = 64;  // 12 KB of them.
 constexpr int rows_of_tile(int num_vectors) { return num_vectors == 1 ? kMaxTileRows : kTileRows; }
-
-inline Floats load(const float* from) {
-  Floats v;
-  __builtin_memcpy(&v, from, sizeof v);
-  return v;
-}
-
-// Minus 0, not plus 0: that leaves every value as it is, so no arithmetic remains.
-inline Floats spread(float value) { return value - Floats{}; }
-
-inline void store(Floats v, float* to) { __builtin_memcpy(to, &v, sizeof v); }
 
 template <int R, int V>
 inline void finish_tile(const PanelProduct& p, std::int64_t row, const Floats (&sums)[R][V]) {
@@ -41,25 +28,25 @@ inline void finish_tile(const PanelProduct& p, std::int64_t row, const Floats (&
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 8
-      for (int v = 0; v < V; ++v) store(sums[r][v], p.c + (row + r) * p.c_stride + v * kLanes);
+      for (int v = 0; v < V; ++v) store_lanes(sums[r][v], p.c + (row + r) * p.c_stride + v * kLanes);
     }
     return;
   }
-  const Floats low = spread(p.low);
-  const Floats high = spread(p.high);
+  const Floats low = spread_lanes(p.low);
+  const Floats high = spread_lanes(p.high);
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
     float* c = p.c + (row + r) * p.c_stride;
     const float base = !p.keeps && p.row_bias != nullptr ? p.row_bias[row + r] : 0.0F;
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) {
-      Floats start = spread(base);
+      Floats start = spread_lanes(base);
       if (p.keeps) {
-        start = load(c + v * kLanes);
+        start = load_lanes(c + v * kLanes);
       } else if (p.column_bias != nullptr) {
-        start += load(p.column_bias + v * kLanes);
+        start += load_lanes(p.column_bias + v * kLanes);
       }
-      store(at_most(at_least(start + p.alpha * sums[r][v], low), high), c + v * kLanes);
+      store_lanes(at_most(at_least(start + p.alpha * sums[r][v], low), high), c + v * kLanes);
     }
   }
 }
@@ -99,10 +86,10 @@ void run_tile(const PanelProduct& p, std::int64_t row) {
                          static_cast<std::int64_t>(l / R) * 8);
     }
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) values[v] = load(b + v * kLanes);
+    for (int v = 0; v < V; ++v) values[v] = load_lanes(b + v * kLanes);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
-      const Floats factor = spread(a[r][static_cast<std::int64_t>(l) * a_step]);
+      const Floats factor = spread_lanes(a[r][static_cast<std::int64_t>(l) * a_step]);
 #pragma GCC unroll 8
       for (int v = 0; v < V; ++v) sums[r][v] += factor * values[v];
     }

@@ -2,16 +2,11 @@
 #pragma once
 
 #include "kernels/gemm.hpp"
+#include "kernels/isa/lanes.hpp"
 
 namespace halfstep::kernels::HALFSTEP_ISA {
 
-#if defined(__AVX512F__)
-inline constexpr int kPanelLanes = 16;
-#elif defined(__AVX2__)
-inline constexpr int kPanelLanes = 8;
-#else
-inline constexpr int kPanelLanes = 4;
-#endif
+inline constexpr int kPanelLanes = kLanes;
 inline constexpr int kPanelVectors = kPanelLanes == 4 ? 2 : 3;
 /// Columns of a panel; kColumnGranule is a multiple.
 inline constexpr std::int64_t kPanel = kPanelVectors * kPanelLanes;

@@ -14,9 +14,7 @@
 namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
 
-constexpr std::int64_t kLanes = 16;
 typedef double Doubles __attribute__((vector_size(64)));
-typedef float Eight __attribute__((vector_size(32)));
 
 inline Eight load_8(const float* from) {
   Eight v;
@@ -24,11 +22,11 @@ inline Eight load_8(const float* from) {
   return v;
 }
 
-inline Sixteen larger(Sixteen a, Sixteen b) { return at_least(a, b); }  // Keeps `a` where `b` is NaN.
+inline Floats larger(Floats a, Floats b) { return at_least(a, b); }  // Keeps `a` where `b` is NaN.
 
 // folded[x] = the largest of `rows` rows, `stride` apart, in column x.
 void fold_rows(const float* from, std::int64_t rows, std::int64_t stride, std::int64_t width, float* folded) {
-  const Sixteen lowest = spread_16(-__builtin_inff());
+  const Floats lowest = spread_lanes(-__builtin_inff());
   if (width < kLanes) {
     for (std::int64_t x = 0; x < width; ++x) {
       float best = -__builtin_inff();
@@ -39,18 +37,18 @@ void fold_rows(const float* from, std::int64_t rows, std::int64_t stride, std::i
   }
   for (std::int64_t x = 0; x < width; x += kLanes) {
     if (x > width - kLanes) x = width - kLanes;  // The last vector overlaps the one before.
-    Sixteen best = lowest;
-    for (std::int64_t r = 0; r < rows; ++r) best = larger(best, load_16(from + r * stride + x));
-    store_16(best, folded + x);
+    Floats best = lowest;
+    for (std::int64_t r = 0; r < rows; ++r) best = larger(best, load_lanes(from + r * stride + x));
+    store_lanes(best, folded + x);
   }
 }
 
 // Even and odd columns of 2 * count folded ones; `count` is a multiple of kLanes.
 void split_columns(const float* folded, std::int64_t count, float* even, float* odd) {
   for (std::int64_t x = 0; x < count; x += kLanes) {
-    const Sixteen a = load_16(folded + 2 * x), b = load_16(folded + 2 * x + kLanes);
-    store_16(even_of(a, b), even + x);
-    store_16(odd_of(a, b), odd + x);
+    const Floats a = load_lanes(folded + 2 * x), b = load_lanes(folded + 2 * x + kLanes);
+    store_lanes(even_of(a, b), even + x);
+    store_lanes(odd_of(a, b), odd + x);
   }
 }
 
@@ -59,13 +57,13 @@ template <int S>
 void fold_columns(const float* const* parity, std::int64_t taps, std::int64_t count, float* out) {
   for (std::int64_t x = 0; x < count; x += kLanes) {
     if (x > count - kLanes && count >= kLanes) x = count - kLanes;
-    Sixteen best = spread_16(-__builtin_inff());
-    for (std::int64_t k = 0; k < taps; ++k) best = larger(best, load_16(parity[k % S] + x + k / S));
+    Floats best = spread_lanes(-__builtin_inff());
+    for (std::int64_t k = 0; k < taps; ++k) best = larger(best, load_lanes(parity[k % S] + x + k / S));
     if (count >= kLanes) {
-      store_16(best, out + x);
+      store_lanes(best, out + x);
     } else {
       float lanes[kLanes];
-      store_16(best, lanes);
+      store_lanes(best, lanes);
       copy_16(lanes, out, count);
     }
   }

@@ -34,6 +34,19 @@ inline void finish_tile(const PanelProduct& p, std::int64_t row, const Floats (&
   }
   const Floats low = spread_lanes(p.low);
   const Floats high = spread_lanes(p.high);
+  if (!p.keeps && p.column_bias == nullptr) {  // The usual case, without a test for each vector.
+    const float alpha = p.alpha;
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      float* c = p.c + (row + r) * p.c_stride;
+      const Floats start = spread_lanes(p.row_bias != nullptr ? p.row_bias[row + r] : 0.0F);
+#pragma GCC unroll 8
+      for (int v = 0; v < V; ++v) {
+        store_lanes(at_most(at_least(start + alpha * sums[r][v], low), high), c + v * kLanes);
+      }
+    }
+    return;
+  }
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
     float* c = p.c + (row + r) * p.c_stride;

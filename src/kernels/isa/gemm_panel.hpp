@@ -11,8 +11,8 @@ inline constexpr int kPanelVectors = kPanelLanes == 4 ? 2 : 3;
 /// Columns of a panel; kColumnGranule is a multiple.
 inline constexpr std::int64_t kPanel = kPanelVectors * kPanelLanes;
 static_assert(kColumnGranule % kPanel == 0);
-/// Rows of `b` in one pass, so that a packed panel (48 * 512 floats are 96 KB) stays in the second-level cache; with AVX2
-/// (24 * 256 floats are 24 KB) in the first.
+/// Rows of `b` in one pass, so that a packed panel (48 * 512 floats are 96 KB) stays in the second-level cache; with
+/// AVX2 (24 * 256 floats are 24 KB) in the first.
 inline constexpr std::int64_t kMaxDepth = kPanelLanes == 8 ? 256 : 512;
 
 /// c[m, columns] = clamp(start + alpha * a[m, depth] * b[depth, columns]) for columns <= kPanel. `b` is in kRows order,

@@ -10,7 +10,7 @@
 #include "kernels/isa/depthwise_rows.hpp"
 
 #include "kernels/isa/float16.hpp"
-#include "kernels/isa/lanes.hpp"
+#include "kernels/isa/masks.hpp"
 
 namespace halfstep::kernels::HALFSTEP_ISA {
 
@@ -18,40 +18,6 @@ namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
 
 constexpr std::int64_t kMaxVectors = 64;  // Of a row of outputs.
-
-#if defined(__AVX512F__)
-typedef __mmask16 Mask;
-constexpr Mask kAll = 0xFFFFU, kNone = 0;
-constexpr bool kLoadsPlain = false;
-inline Mask mask_from(std::int64_t column, std::int64_t width) { return inside_from(column, width); }
-inline Floats load_masked(const float* from, Mask mask) { return _mm512_maskz_loadu_ps(mask, from); }
-// The elements whose index is even, or odd, of a and b; in_order() sorts what is computed of them.
-inline Floats pick_even(Floats a, Floats b) { return even_of(a, b); }
-inline Floats pick_odd(Floats a, Floats b) { return odd_of(a, b); }
-inline Floats in_order(Floats v) { return v; }
-inline void store_some(Floats v, float* to, std::int64_t count) { _mm512_mask_storeu_ps(to, inside_from(0, count), v); }
-#else
-typedef Ints Mask;
-constexpr Mask kAll = {-1, -1, -1, -1, -1, -1, -1, -1}, kNone = {};
-constexpr bool kLoadsPlain = true;
-inline Mask mask_from(std::int64_t column, std::int64_t width) {
-  Mask mask;
-  for (int i = 0; i < kLanes; ++i) mask[i] = column + i >= 0 && column + i < width ? -1 : 0;
-  return mask;
-}
-inline Floats load_masked(const float* from, Mask mask) {
-  return _mm256_maskload_ps(from, reinterpret_cast<__m256i>(mask));
-}
-// Within halves, for one instruction each: the outputs are sorted once.
-inline Floats pick_even(Floats a, Floats b) { return __builtin_shufflevector(a, b, 0, 2, 8, 10, 4, 6, 12, 14); }
-inline Floats pick_odd(Floats a, Floats b) { return __builtin_shufflevector(a, b, 1, 3, 9, 11, 5, 7, 13, 15); }
-inline Floats in_order(Floats v) { return __builtin_shufflevector(v, v, 0, 1, 4, 5, 2, 3, 6, 7); }
-inline void store_some(Floats v, float* to, std::int64_t count) {
-  float lanes[kLanes];
-  store_lanes(v, lanes);
-  copy_16(lanes, to, count);
-}
-#endif
 
 // The columns of one vector of outputs: where its inputs are, and which of them lie in the image.
 struct ColumnMasks {
@@ -137,6 +103,7 @@ void sum_block(const Depthwise& d, const RowPlan& plan, const RowFilter& filter,
 #pragma GCC unroll 9
   for (int t = 0; t < 9; ++t) weights[t] = filter.weights[t];
   const Floats bias = filter.bias, low = filter.low, high = filter.high;
+  const std::int64_t stored = plan.stored;
   for (std::int64_t v = 0; v < plan.num_vectors; ++v) {
     const ColumnMasks& c = plan.vectors[v];
     Floats sums[R];
@@ -149,10 +116,10 @@ void sum_block(const Depthwise& d, const RowPlan& plan, const RowFilter& filter,
     for (int r = 0; r < R; ++r) {
       const Floats value = at_most(at_least(S == 2 ? in_order(sums[r]) : sums[r], low), high);
       float* to = out + (first + r) * d.out_w + c.out;
-      if (plan.stored == kLanes) {
+      if (stored == kLanes) {
         store_lanes(value, to);
       } else {
-        store_some(value, to, plan.stored);
+        store_some(value, to, stored);
       }
     }
   }

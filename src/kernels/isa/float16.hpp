@@ -99,16 +99,6 @@ template <>
 }
 #endif
 
-#if defined(__AVX512F__)
-/// Which of the sixteen columns from `column` on, which may be negative, lie in [0, width).
-[[gnu::always_inline]] inline __mmask16 inside_from(std::int64_t column, std::int64_t width) {
-  const std::int64_t first = column < 0 ? -column : 0;
-  const std::int64_t last = width - column < 16 ? width - column : 16;
-  if (first >= last) return 0;
-  return static_cast<__mmask16>((0xFFFFU << first) & (0xFFFFU >> (16 - last)));
-}
-#endif
-
 /// Copies `count` floats: where there are sixteen or more, whole vectors, of which the last overlaps the one before.
 [[gnu::always_inline]] inline void copy_16(const float* __restrict from, float* __restrict to, std::int64_t count) {
   if (count >= 16) {

@@ -170,10 +170,11 @@ void multiply_group(const Conv& c, const WinogradPlan& plan, const float* u, con
   p.b_stride = plan.tile_stride;
   p.c_stride = plan.tile_stride;
   p.m = rows;
+  const std::int64_t columns = (plan.num_tiles + kTiles - 1) / kTiles * kTiles;
   for (int element = 0; element < 36; ++element) {
     const float* a = u + element * rows * c.in_channels;
-    for (std::int64_t first = 0; first < plan.tile_stride; first += kPanel) {
-      p.columns = plan.tile_stride - first < kPanel ? plan.tile_stride - first : kPanel;
+    for (std::int64_t first = 0; first < columns; first += kPanel) {
+      p.columns = columns - first < kPanel ? columns - first : kPanel;
       p.c = products + element * plan.product_step + first;
       for (std::int64_t at = 0; at < c.in_channels; at += kMaxDepth) {
         p.a = a + at;

@@ -39,8 +39,6 @@ inline void store(V v, float* to) {
 }
 
 constexpr std::int64_t kBlockFloats = 48 * 1024;  // Of `a`: 192 KB, to stay in a second-level cache of 512 KB.
-constexpr std::int64_t kFarRows = 8192;           // Rows of `b` and `c` that are further apart meet in few sets, too.
-constexpr std::int64_t kStripRows = 8;
 
 // ---- Panels
 
@@ -169,33 +167,11 @@ void pack_panels(const Gemm& g, std::int64_t at, std::int64_t depth, std::int64_
   }
 }
 
-// Rows [first, last) under `p.columns` columns that are packed: a few rows under all panels, then the next ones, so
-// that what is stored to a row of `c` lies together.
-void multiply_packed(const PanelProduct& p, std::int64_t first, std::int64_t last, const float* packed) {
-  const std::int64_t num_rows = p.columns > kPanel ? kStripRows : last - first;
-  for (std::int64_t row = first; row < last; row += num_rows) {
-    PanelProduct strip = p;
-    strip.a += row * (p.a_order == Order::kRows ? p.a_stride : 1);
-    strip.c += row * p.c_stride;
-    strip.m = last - row < num_rows ? last - row : num_rows;
-    if (p.row_bias != nullptr) strip.row_bias += row;
-    strip.b = packed;
-    for (std::int64_t j = 0; j < p.columns; j += kPanel) {
-      strip.columns = p.columns - j < kPanel ? p.columns - j : kPanel;
-      strip.b_stride = (strip.columns + kLanes - 1) / kLanes * kLanes;
-      multiply_panel(strip);
-      strip.b += kPanel * p.depth;
-      strip.c += kPanel;
-      if (strip.column_bias != nullptr) strip.column_bias += kPanel;
-    }
-  }
-}
-
 // All panels for a block of rows of `a` that stays in the second-level cache, then the next block.
 void multiply_blocks(const Gemm& g) {
   alignas(64) float packed[kMaxDepth * kPanel];
   const std::int64_t depth = g.k < 1 ? 1 : g.k < kMaxDepth ? g.k : kMaxDepth;
-  const std::int64_t columns = g.c_stride < kFarRows ? kPanel : kMaxDepth / depth * kPanel;
+  const std::int64_t columns = packed_columns(depth, g.c_stride);
   const std::int64_t rows = kBlockFloats / depth / kStripRows * kStripRows;
   for (std::int64_t row = 0; row < g.m; row += rows) {
     const std::int64_t last_row = row + rows < g.m ? row + rows : g.m;
@@ -204,7 +180,12 @@ void multiply_blocks(const Gemm& g) {
         PanelProduct p = panel_of(g, first, g.n - first < columns ? g.n - first : columns);
         set_depth(g, at, p);
         pack_panels(g, at, p.depth, first, p.columns, packed);
-        multiply_packed(p, row, last_row, packed);
+        p.b = packed;
+        p.a += row * (g.a_order == Order::kRows ? g.a_stride : 1);
+        p.c += row * g.c_stride;
+        p.m = last_row - row;
+        if (p.row_bias != nullptr) p.row_bias += row;
+        multiply_packed_panels(p);
       }
     }
   }

@@ -191,6 +191,25 @@ void multiply_panel(const PanelProduct& p) {
   p.columns == num_vectors* kLanes ? run_panel(p, num_vectors) : run_ragged_panel(p, num_vectors);
 }
 
+void multiply_packed_panels(const PanelProduct& p) {
+  const std::int64_t num_rows = p.columns > kPanel ? kStripRows : p.m;
+  for (std::int64_t row = 0; row < p.m; row += num_rows) {
+    PanelProduct strip = p;
+    strip.a += row * (p.a_order == Order::kRows ? p.a_stride : 1);
+    strip.c += row * p.c_stride;
+    strip.m = p.m - row < num_rows ? p.m - row : num_rows;
+    if (p.row_bias != nullptr) strip.row_bias += row;
+    for (std::int64_t j = 0; j < p.columns; j += kPanel) {
+      strip.columns = p.columns - j < kPanel ? p.columns - j : kPanel;
+      strip.b_stride = (strip.columns + kLanes - 1) / kLanes * kLanes;
+      multiply_panel(strip);
+      strip.b += kPanel * p.depth;
+      strip.c += kPanel;
+      if (strip.column_bias != nullptr) strip.column_bias += kPanel;
+    }
+  }
+}
+
 void multiply_wide_panel(const PanelProduct& p) {
   p.a_order == Order::kRows ? run_wide<Order::kRows>(p) : run_wide<Order::kColumns>(p);
 }

@@ -43,8 +43,26 @@ struct PanelProduct {
 
 void multiply_panel(const PanelProduct& args);
 
-/// The same for one row or two (m <= 2) and kWideColumns columns exactly: long runs of `b`, which is read where it
-/// lies.
+/// The same for any number of columns, whose `b` are packed panels behind each other: of `depth` rows of kPanel floats,
+/// the last of as many as whole vectors take. A few rows under all panels, then the next ones: so what is stored to a
+/// row of `c` lies together.
+inline constexpr std::int64_t kStripRows = 8;
+void multiply_packed_panels(const PanelProduct& args);
+
+/// Rows of `c` this far apart meet in few sets of the first-level cache, and in few pages.
+inline constexpr std::int64_t kFarRows = 8192;
+
+namespace {
+
+/// Columns to pack at a time for sums of `depth`: as many panels as kMaxDepth rows take where that pays, or one.
+inline std::int64_t packed_columns(std::int64_t depth, std::int64_t c_stride) {
+  return kLanes == 8 && c_stride >= kFarRows && depth > 0 && depth < kMaxDepth ? kMaxDepth / depth * kPanel : kPanel;
+}
+
+}  // namespace
+
+/// multiply_panel() for one row or two (m <= 2) and kWideColumns columns exactly: long runs of `b`, which is read where
+/// it lies.
 inline constexpr std::int64_t kWideColumns = 8 * kPanelLanes;
 void multiply_wide_panel(const PanelProduct& args);
 

@@ -50,7 +50,8 @@ void plan_rows(const Depthwise& d, RowPlan& plan) {
 
 // The inputs of the three taps of a row.
 template <int S, bool kPlain>
-inline void load_taps(const float* from, const ColumnMasks& c, Mask row_inside, Floats (&taps)[3]) {
+[[gnu::always_inline]] inline void load_taps(const float* from, const ColumnMasks& c, Mask row_inside,
+                                             Floats (&taps)[3]) {
   const auto masked = [&](int i, int distance) -> Floats {
     return kPlain ? load_lanes(from + distance) : load_masked(from + distance, c.inside[i] & row_inside);
   };
@@ -74,8 +75,8 @@ struct RowFilter {
 
 // One vector of the output rows [first, first + R) of one channel.
 template <int S, int R, bool kInside, bool kPlain>
-inline void sum_vectors(const Depthwise& d, const ColumnMasks& c, const Floats (&weights)[9], Floats bias,
-                        const float* image, std::int64_t top, Floats (&sums)[R]) {
+[[gnu::always_inline]] inline void sum_vectors(const Depthwise& d, const ColumnMasks& c, const Floats (&weights)[9],
+                                               Floats bias, const float* image, std::int64_t top, Floats (&sums)[R]) {
 #pragma GCC unroll 4
   for (int r = 0; r < R; ++r) sums[r] = bias;
 #pragma GCC unroll 6

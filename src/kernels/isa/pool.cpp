@@ -98,7 +98,8 @@ bool plan_pool_rows(const MaxPool& p, PoolRowPlan& plan) {
 
 // One vector of windows over `rows` rows of inputs.
 template <bool kPlain>
-inline Floats pool_vector(const MaxPool& p, const PoolColumns& c, const float* from, std::int64_t rows) {
+[[gnu::always_inline]] inline Floats pool_vector(const MaxPool& p, const PoolColumns& c, const float* from,
+                                                 std::int64_t rows) {
   const Floats lowest = spread_lanes(-__builtin_inff());
   Floats best[4] = {lowest, lowest, lowest, lowest};
   for (std::int64_t r = 0; r < rows; ++r) {

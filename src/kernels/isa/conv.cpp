@@ -15,14 +15,7 @@
 namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
 
-constexpr std::int64_t kLanes = kPanelLanes;
-typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
-
-inline void copy_vector(const float* from, float* to) {
-  Floats v;
-  __builtin_memcpy(&v, from, sizeof v);
-  __builtin_memcpy(to, &v, sizeof v);
-}
+inline void copy_vector(const float* from, float* to) { store_lanes(load_lanes(from), to); }
 
 void set_to_zero(float* x, std::int64_t count) {
   for (std::int64_t j = 0; j < count; ++j) x[j] = 0.0F;
@@ -133,11 +126,10 @@ void conv(const Conv& c, float* scratch) {
   p.c_stride = c.out_h * c.out_w;
   p.m = c.out_channels;
   p.row_bias = c.bias;
-  for (std::int64_t first = c.first; first < c.last; first += kPanel) {
-    p.columns = c.last - first < kPanel ? c.last - first : kPanel;
+  const std::int64_t columns = packed_columns(k, p.c_stride);
+  for (std::int64_t first = c.first; first < c.last; first += columns) {
+    p.columns = c.last - first < columns ? c.last - first : columns;
     p.c = c.output + first;
-    p.b_stride = (p.columns + kLanes - 1) / kLanes * kLanes;
-    const PanelRuns runs = runs_of(c, plan, first, p.columns);
     for (std::int64_t at = 0; at < k; at += kMaxDepth) {
       p.a = c.weight + at;
       p.depth = k - at < kMaxDepth ? k - at : kMaxDepth;
@@ -145,8 +137,12 @@ void conv(const Conv& c, float* scratch) {
       const bool is_last = at + p.depth == k;
       p.low = is_last ? c.clamp_min : -__builtin_inff();
       p.high = is_last ? c.clamp_max : __builtin_inff();
-      pack_rows(source, runs, at, p.depth, p.b_stride, packed);
-      multiply_panel(p);
+      for (std::int64_t j = 0; j < p.columns; j += kPanel) {
+        const std::int64_t some = p.columns - j < kPanel ? p.columns - j : kPanel;
+        pack_rows(source, runs_of(c, plan, first + j, some), at, p.depth, (some + kLanes - 1) / kLanes * kLanes,
+                  packed + j * p.depth);
+      }
+      multiply_packed_panels(p);
     }
   }
 }

@@ -1,4 +1,7 @@
 // float16.hpp: vectors of sixteen floats, one register or several, and the shuffles that several kernels share.
+//
+// Without AVX-512 the compiler takes shuffles and selections of sixteen floats apart, float by float: kernels that need
+// them work on as many lanes as a register has (lanes.hpp), and sixteen are only copied.
 #pragma once
 
 #if defined(__AVX__)
@@ -6,6 +9,8 @@
 #endif
 
 #include <cstdint>
+
+#include "kernels/isa/lanes.hpp"
 
 namespace halfstep::kernels::HALFSTEP_ISA {
 
@@ -25,25 +30,44 @@ typedef float Sixteen __attribute__((vector_size(64)));
 /// Minus 0, not plus 0: that leaves every value as it is, so no arithmetic remains.
 [[gnu::always_inline]] inline Sixteen spread_16(float value) { return value - Sixteen{}; }
 
+typedef float Eight __attribute__((vector_size(32)));
+typedef float Four __attribute__((vector_size(16)));
+
 /// Elements 0, 2, 4, ... of a and b behind each other.
 [[gnu::always_inline]] inline Sixteen even_of(Sixteen a, Sixteen b) {
   return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
 }
+[[gnu::always_inline]] inline Eight even_of(Eight a, Eight b) {
+  return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
+}
+[[gnu::always_inline]] inline Four even_of(Four a, Four b) { return __builtin_shufflevector(a, b, 0, 2, 4, 6); }
 
 /// Elements 1, 3, 5, ... of a and b behind each other.
 [[gnu::always_inline]] inline Sixteen odd_of(Sixteen a, Sixteen b) {
   return __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
 }
+[[gnu::always_inline]] inline Eight odd_of(Eight a, Eight b) {
+  return __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15);
+}
+[[gnu::always_inline]] inline Four odd_of(Four a, Four b) { return __builtin_shufflevector(a, b, 1, 3, 5, 7); }
 
-/// a0 b0 a1 b1 ... of the first eight elements.
+/// a0 b0 a1 b1 ... of the first half of the elements.
 [[gnu::always_inline]] inline Sixteen low_pairs_of(Sixteen a, Sixteen b) {
   return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
 }
+[[gnu::always_inline]] inline Eight low_pairs_of(Eight a, Eight b) {
+  return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+}
+[[gnu::always_inline]] inline Four low_pairs_of(Four a, Four b) { return __builtin_shufflevector(a, b, 0, 4, 1, 5); }
 
-/// The same of the last eight.
+/// The same of the last half.
 [[gnu::always_inline]] inline Sixteen high_pairs_of(Sixteen a, Sixteen b) {
   return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 }
+[[gnu::always_inline]] inline Eight high_pairs_of(Eight a, Eight b) {
+  return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+}
+[[gnu::always_inline]] inline Four high_pairs_of(Four a, Four b) { return __builtin_shufflevector(a, b, 2, 6, 3, 7); }
 
 /// The larger of both, and the smaller, for any vector; `value` where it is NaN.
 template <class V>
@@ -65,24 +89,13 @@ template <>
   return _mm512_maskz_min_ps(0xFFFF, high, value);
 }
 #elif defined(__AVX2__)
-typedef float EightFloats __attribute__((vector_size(32)));
 template <>
-[[gnu::always_inline]] inline EightFloats at_least<EightFloats>(EightFloats value, EightFloats low) {
+[[gnu::always_inline]] inline Eight at_least<Eight>(Eight value, Eight low) {
   return _mm256_max_ps(low, value);
 }
 template <>
-[[gnu::always_inline]] inline EightFloats at_most<EightFloats>(EightFloats value, EightFloats high) {
+[[gnu::always_inline]] inline Eight at_most<Eight>(Eight value, Eight high) {
   return _mm256_min_ps(high, value);
-}
-#endif
-
-#if defined(__AVX512F__)
-/// Which of the sixteen columns from `column` on, which may be negative, lie in [0, width).
-[[gnu::always_inline]] inline __mmask16 inside_from(std::int64_t column, std::int64_t width) {
-  const std::int64_t first = column < 0 ? -column : 0;
-  const std::int64_t last = width - column < 16 ? width - column : 16;
-  if (first >= last) return 0;
-  return static_cast<__mmask16>((0xFFFFU << first) & (0xFFFFU >> (16 - last)));
 }
 #endif
 
@@ -92,7 +105,6 @@ template <>
     for (std::int64_t x = 0; x + 16 < count; x += 16) store_16(load_16(from + x), to + x);
     store_16(load_16(from + count - 16), to + count - 16);
   } else if (count >= 4) {
-    typedef float Four __attribute__((vector_size(16)));
     Four v;
     for (std::int64_t x = 0; x + 4 < count; x += 4) {
       __builtin_memcpy(&v, from + x, sizeof v);
@@ -103,22 +115,6 @@ template <>
   } else {
     for (std::int64_t x = 0; x < count; ++x) to[x] = from[x];
   }
-}
-
-/// The same of eight floats, and of four.
-typedef float EightOfPair __attribute__((vector_size(32)));
-typedef float FourOfPair __attribute__((vector_size(16)));
-[[gnu::always_inline]] inline EightOfPair even_of(EightOfPair a, EightOfPair b) {
-  return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
-}
-[[gnu::always_inline]] inline EightOfPair odd_of(EightOfPair a, EightOfPair b) {
-  return __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15);
-}
-[[gnu::always_inline]] inline FourOfPair even_of(FourOfPair a, FourOfPair b) {
-  return __builtin_shufflevector(a, b, 0, 2, 4, 6);
-}
-[[gnu::always_inline]] inline FourOfPair odd_of(FourOfPair a, FourOfPair b) {
-  return __builtin_shufflevector(a, b, 1, 3, 5, 7);
 }
 
 /// to[j] = from[2 * j] for j in [0, count), count > N, in vectors of N floats. Reads nothing behind the last of them:
@@ -144,9 +140,9 @@ template <class V, int N>
 [[gnu::always_inline]] inline void copy_strided(const float* __restrict from, float* __restrict to, std::int64_t count,
                                                 std::int64_t stride) {
   if (stride == 1) return copy_16(from, to, count);
-  if (stride == 2 && count > 16) return copy_every_second<Sixteen, 16>(from, to, count);
-  if (stride == 2 && count > 8) return copy_every_second<EightOfPair, 8>(from, to, count);
-  if (stride == 2 && count > 4) return copy_every_second<FourOfPair, 4>(from, to, count);
+  if (stride == 2 && count > kLanes) return copy_every_second<Floats, kLanes>(from, to, count);
+  if (stride == 2 && count > 8) return copy_every_second<Eight, 8>(from, to, count);
+  if (stride == 2 && count > 4) return copy_every_second<Four, 4>(from, to, count);
   for (std::int64_t j = 0; j < count; ++j) to[j] = from[j * stride];
 }
 

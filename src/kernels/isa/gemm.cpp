@@ -6,6 +6,9 @@
 // where that distance is such that the rows would meet in a few sets of the cache is a panel copied first, which costs
 // up to a sixth of a product of 16 rows.
 //
+// With AVX2 a large `a` is multiplied in blocks of rows that stay in the second-level cache, and where the rows of `c`
+// lie far apart several packed panels are taken together (suits_blocks).
+//
 // Few columns, or few rows where `b` is in columns, are dot products of vectors that lie in memory as they are summed:
 // kLanes multiply-adds a load of the matrix, which is read once. So are the last columns of a product if they would
 // fill little of a vector: of 49 columns (a 7 x 7 image) the last one costs a twentieth of the other 48.
@@ -15,8 +18,6 @@
 namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
 
-constexpr int kLanes = kPanelLanes;
-typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
 typedef float Four __attribute__((vector_size(16)));
 
 constexpr int kMaxDots = 4;                      // Columns that are cheaper as dot products.
@@ -36,6 +37,8 @@ template <class V>
 inline void store(V v, float* to) {
   __builtin_memcpy(to, &v, sizeof v);
 }
+
+constexpr std::int64_t kBlockFloats = 48 * 1024;  // Of `a`: 192 KB, to stay in a second-level cache of 512 KB.
 
 // ---- Panels
 
@@ -148,6 +151,47 @@ std::int64_t multiply_wide(const Gemm& g) {
     } while (at < g.k);
   }
   return first;
+}
+
+// The columns [first, first + columns) of the rows [at, at + depth) of `b` as panels behind each other.
+void pack_panels(const Gemm& g, std::int64_t at, std::int64_t depth, std::int64_t first, std::int64_t columns,
+                 float* packed) {
+  for (std::int64_t j = 0; j < columns; j += kPanel, packed += kPanel * depth) {
+    const std::int64_t some = columns - j < kPanel ? columns - j : kPanel;
+    const std::int64_t whole = (some + kLanes - 1) / kLanes * kLanes;
+    if (g.b_order == Order::kColumns) {
+      transpose_panel(g.b + (first + j) * g.b_stride + at, g.b_stride, depth, some, packed, whole);
+    } else {
+      copy_panel(g.b + at * g.b_stride + first + j, g.b_stride, depth, some, packed, whole);
+    }
+  }
+}
+
+// A block of rows, under packed panels.
+void multiply_block(const Gemm& g) {
+  alignas(64) float packed[kMaxDepth * kPanel];
+  const std::int64_t columns = packed_columns(g.k, g.c_stride);
+  for (std::int64_t at = 0; at == 0 || at < g.k; at += kMaxDepth) {
+    for (std::int64_t first = 0; first < g.n; first += columns) {
+      PanelProduct p = panel_of(g, first, g.n - first < columns ? g.n - first : columns);
+      set_depth(g, at, p);
+      pack_panels(g, at, p.depth, first, p.columns, packed);
+      p.b = packed;
+      multiply_packed_panels(p);
+    }
+  }
+}
+
+// Whether `a` is multiplied in blocks of rows that stay in the second-level cache while all columns pass, or what is
+// stored to a row lies together. Measured with AVX2 (Zen 3) only, where a panel has half the columns that it has with
+// AVX-512 and `a` is read twice as often: 1.1 to 1.3 times as fast.
+bool suits_blocks(const Gemm& g) {
+  return kLanes == 8 && g.m > kRowsWithoutPacking && (g.m * g.k > kBlockFloats || g.c_stride >= kFarRows);
+}
+
+std::int64_t block_rows(std::int64_t k) {
+  const std::int64_t depth = k < 1 ? 1 : k < kMaxDepth ? k : kMaxDepth;
+  return kBlockFloats / depth / kStripRows * kStripRows;
 }
 
 void multiply_panels(const Gemm& g) {
@@ -310,11 +354,19 @@ void gemm(const Gemm& g) {
   const bool a_in_rows = g.a_order == Order::kRows;
   if (a_in_rows && g.b_order == Order::kColumns && g.m <= kMaxDots) return multiply_few_rows(g);
   const std::int64_t rest = g.n % kLanes;
-  if (!a_in_rows || rest == 0 || rest > kMaxDots || g.k < kMinDotDepth) return multiply_panels(g);
-  Gemm whole = g;
-  whole.n = g.n - rest;
-  if (whole.n > 0) multiply_panels(whole);
-  multiply_few_columns(g, whole.n, rest);
+  const std::int64_t few = !a_in_rows || rest > kMaxDots || g.k < kMinDotDepth ? 0 : rest;
+  const bool in_blocks = suits_blocks(g);
+  const std::int64_t rows = in_blocks ? block_rows(g.k) : g.m;
+  for (std::int64_t row = 0; row < g.m; row += rows) {
+    Gemm part = g;
+    part.m = g.m - row < rows ? g.m - row : rows;
+    part.n = g.n - few;
+    part.a += row * (a_in_rows ? g.a_stride : 1);
+    part.c += row * g.c_stride;
+    if (g.row_bias != nullptr) part.row_bias += row;
+    if (part.n > 0) in_blocks ? multiply_block(part) : multiply_panels(part);
+    if (few > 0) multiply_few_columns(part, part.n, few);
+  }
 }
 
 }  // namespace halfstep::kernels::HALFSTEP_ISA

@@ -14,26 +14,13 @@
 namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
 
-constexpr int kLanes = kPanelLanes;
 // Accumulators, a row of `b` and one value of `a` fill the registers there are.
 constexpr int kTileRows = kLanes == 16 ? 8 : 4;
-typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
 
 // Enough independent sums to keep the processor busy, however narrow the tile.
 constexpr int kMaxTileRows = 8;
 constexpr std::int64_t kRaggedRows = 64;  // 12 KB of them.
 constexpr int rows_of_tile(int num_vectors) { return num_vectors == 1 ? kMaxTileRows : kTileRows; }
-
-inline Floats load(const float* from) {
-  Floats v;
-  __builtin_memcpy(&v, from, sizeof v);
-  return v;
-}
-
-// Minus 0, not plus 0: that leaves every value as it is, so no arithmetic remains.
-inline Floats spread(float value) { return value - Floats{}; }
-
-inline void store(Floats v, float* to) { __builtin_memcpy(to, &v, sizeof v); }
 
 template <int R, int V>
 inline void finish_tile(const PanelProduct& p, std::int64_t row, const Floats (&sums)[R][V]) {
@@ -41,25 +28,38 @@ inline void finish_tile(const PanelProduct& p, std::int64_t row, const Floats (&
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 8
-      for (int v = 0; v < V; ++v) store(sums[r][v], p.c + (row + r) * p.c_stride + v * kLanes);
+      for (int v = 0; v < V; ++v) store_lanes(sums[r][v], p.c + (row + r) * p.c_stride + v * kLanes);
     }
     return;
   }
-  const Floats low = spread(p.low);
-  const Floats high = spread(p.high);
+  const Floats low = spread_lanes(p.low);
+  const Floats high = spread_lanes(p.high);
+  if (!p.keeps && p.column_bias == nullptr) {  // The usual case, without a test for each vector.
+    const float alpha = p.alpha;
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      float* c = p.c + (row + r) * p.c_stride;
+      const Floats start = spread_lanes(p.row_bias != nullptr ? p.row_bias[row + r] : 0.0F);
+#pragma GCC unroll 8
+      for (int v = 0; v < V; ++v) {
+        store_lanes(at_most(at_least(start + alpha * sums[r][v], low), high), c + v * kLanes);
+      }
+    }
+    return;
+  }
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
     float* c = p.c + (row + r) * p.c_stride;
     const float base = !p.keeps && p.row_bias != nullptr ? p.row_bias[row + r] : 0.0F;
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) {
-      Floats start = spread(base);
+      Floats start = spread_lanes(base);
       if (p.keeps) {
-        start = load(c + v * kLanes);
+        start = load_lanes(c + v * kLanes);
       } else if (p.column_bias != nullptr) {
-        start += load(p.column_bias + v * kLanes);
+        start += load_lanes(p.column_bias + v * kLanes);
       }
-      store(at_most(at_least(start + p.alpha * sums[r][v], low), high), c + v * kLanes);
+      store_lanes(at_most(at_least(start + p.alpha * sums[r][v], low), high), c + v * kLanes);
     }
   }
 }
@@ -99,10 +99,10 @@ void run_tile(const PanelProduct& p, std::int64_t row) {
                          static_cast<std::int64_t>(l / R) * 8);
     }
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) values[v] = load(b + v * kLanes);
+    for (int v = 0; v < V; ++v) values[v] = load_lanes(b + v * kLanes);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
-      const Floats factor = spread(a[r][static_cast<std::int64_t>(l) * a_step]);
+      const Floats factor = spread_lanes(a[r][static_cast<std::int64_t>(l) * a_step]);
 #pragma GCC unroll 8
       for (int v = 0; v < V; ++v) sums[r][v] += factor * values[v];
     }
@@ -189,6 +189,25 @@ void run_wide(const PanelProduct& p) {
 void multiply_panel(const PanelProduct& p) {
   const int num_vectors = static_cast<int>((p.columns + kLanes - 1) / kLanes);
   p.columns == num_vectors* kLanes ? run_panel(p, num_vectors) : run_ragged_panel(p, num_vectors);
+}
+
+void multiply_packed_panels(const PanelProduct& p) {
+  const std::int64_t num_rows = p.columns > kPanel ? kStripRows : p.m;
+  for (std::int64_t row = 0; row < p.m; row += num_rows) {
+    PanelProduct strip = p;
+    strip.a += row * (p.a_order == Order::kRows ? p.a_stride : 1);
+    strip.c += row * p.c_stride;
+    strip.m = p.m - row < num_rows ? p.m - row : num_rows;
+    if (p.row_bias != nullptr) strip.row_bias += row;
+    for (std::int64_t j = 0; j < p.columns; j += kPanel) {
+      strip.columns = p.columns - j < kPanel ? p.columns - j : kPanel;
+      strip.b_stride = (strip.columns + kLanes - 1) / kLanes * kLanes;
+      multiply_panel(strip);
+      strip.b += kPanel * p.depth;
+      strip.c += kPanel;
+      if (strip.column_bias != nullptr) strip.column_bias += kPanel;
+    }
+  }
 }
 
 void multiply_wide_panel(const PanelProduct& p) {

@@ -2,22 +2,18 @@
 #pragma once
 
 #include "kernels/gemm.hpp"
+#include "kernels/isa/lanes.hpp"
 
 namespace halfstep::kernels::HALFSTEP_ISA {
 
-#if defined(__AVX512F__)
-inline constexpr int kPanelLanes = 16;
-#elif defined(__AVX2__)
-inline constexpr int kPanelLanes = 8;
-#else
-inline constexpr int kPanelLanes = 4;
-#endif
+inline constexpr int kPanelLanes = kLanes;
 inline constexpr int kPanelVectors = kPanelLanes == 4 ? 2 : 3;
 /// Columns of a panel; kColumnGranule is a multiple.
 inline constexpr std::int64_t kPanel = kPanelVectors * kPanelLanes;
 static_assert(kColumnGranule % kPanel == 0);
-/// Rows of `b` in one pass, so that a packed panel (48 * 512 floats are 96 KB) stays in the second-level cache.
-inline constexpr std::int64_t kMaxDepth = 512;
+/// Rows of `b` in one pass, so that a packed panel (48 * 512 floats are 96 KB) stays in the second-level cache; with
+/// AVX2 (24 * 256 floats are 24 KB) in the first.
+inline constexpr std::int64_t kMaxDepth = kPanelLanes == 8 ? 256 : 512;
 
 /// c[m, columns] = clamp(start + alpha * a[m, depth] * b[depth, columns]) for columns <= kPanel. `b` is in kRows order,
 /// and kPanelLanes-wide loads of its rows must be allowed up to the next multiple of kPanelLanes behind `columns`.
@@ -47,8 +43,26 @@ struct PanelProduct {
 
 void multiply_panel(const PanelProduct& args);
 
-/// The same for one row or two (m <= 2) and kWideColumns columns exactly: long runs of `b`, which is read where it
-/// lies.
+/// The same for any number of columns, whose `b` are packed panels behind each other: of `depth` rows of kPanel floats,
+/// the last of as many as whole vectors take. A few rows under all panels, then the next ones: so what is stored to a
+/// row of `c` lies together.
+inline constexpr std::int64_t kStripRows = 8;
+void multiply_packed_panels(const PanelProduct& args);
+
+/// Rows of `c` this far apart meet in few sets of the first-level cache, and in few pages.
+inline constexpr std::int64_t kFarRows = 8192;
+
+namespace {
+
+/// Columns to pack at a time for sums of `depth`: as many panels as kMaxDepth rows take where that pays, or one.
+inline std::int64_t packed_columns(std::int64_t depth, std::int64_t c_stride) {
+  return kLanes == 8 && c_stride >= kFarRows && depth > 0 && depth < kMaxDepth ? kMaxDepth / depth * kPanel : kPanel;
+}
+
+}  // namespace
+
+/// multiply_panel() for one row or two (m <= 2) and kWideColumns columns exactly: long runs of `b`, which is read where
+/// it lies.
 inline constexpr std::int64_t kWideColumns = 8 * kPanelLanes;
 void multiply_wide_panel(const PanelProduct& args);
 

@@ -20,6 +20,17 @@ constexpr int kLanes = 4;
 typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
 typedef std::int32_t Ints __attribute__((vector_size(kLanes * sizeof(std::int32_t))));
 
+[[gnu::always_inline]] inline Floats load_lanes(const float* from) {
+  Floats v;
+  __builtin_memcpy(&v, from, sizeof v);
+  return v;
+}
+
+[[gnu::always_inline]] inline void store_lanes(Floats v, float* to) { __builtin_memcpy(to, &v, sizeof v); }
+
+/// Minus 0, not plus 0: that leaves every value as it is, so no arithmetic remains.
+[[gnu::always_inline]] inline Floats spread_lanes(float value) { return value - Floats{}; }
+
 inline std::int32_t sum_of_lanes(Ints v) {
   typedef std::int32_t Four __attribute__((vector_size(16)));
 #if defined(__AVX512BW__)

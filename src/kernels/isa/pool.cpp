@@ -3,32 +3,23 @@
 // The rows under one row of windows are folded into one, in vectors, and with stride 2 split into its even and its odd
 // columns; then every tap along the width is a load at a constant distance.
 //
-// With AVX-512 the usual windows of stride 2 stay in registers (pool_row).
+// With AVX-512 and AVX2 the usual windows of stride 2 stay in registers (pool_row).
 //
 // Cost of 3x3 windows with stride 2 otherwise, for 16 outputs: 6 loads and 6 comparisons fold 32 columns, 2 loads,
 // shuffles and stores split them, 3 loads and comparisons and one store make the outputs; the load ports bind.
 #include "kernels/isa/float16.hpp"
+#include "kernels/isa/masks.hpp"
 #include "kernels/isa/variant.hpp"
 #include "kernels/pool_scratch.hpp"
 
 namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
 
-constexpr std::int64_t kLanes = 16;
-typedef double Doubles __attribute__((vector_size(64)));
-typedef float Eight __attribute__((vector_size(32)));
-
-inline Eight load_8(const float* from) {
-  Eight v;
-  __builtin_memcpy(&v, from, sizeof v);
-  return v;
-}
-
-inline Sixteen larger(Sixteen a, Sixteen b) { return at_least(a, b); }  // Keeps `a` where `b` is NaN.
+inline Floats larger(Floats a, Floats b) { return at_least(a, b); }  // Keeps `a` where `b` is NaN.
 
 // folded[x] = the largest of `rows` rows, `stride` apart, in column x.
 void fold_rows(const float* from, std::int64_t rows, std::int64_t stride, std::int64_t width, float* folded) {
-  const Sixteen lowest = spread_16(-__builtin_inff());
+  const Floats lowest = spread_lanes(-__builtin_inff());
   if (width < kLanes) {
     for (std::int64_t x = 0; x < width; ++x) {
       float best = -__builtin_inff();
@@ -39,18 +30,18 @@ void fold_rows(const float* from, std::int64_t rows, std::int64_t stride, std::i
   }
   for (std::int64_t x = 0; x < width; x += kLanes) {
     if (x > width - kLanes) x = width - kLanes;  // The last vector overlaps the one before.
-    Sixteen best = lowest;
-    for (std::int64_t r = 0; r < rows; ++r) best = larger(best, load_16(from + r * stride + x));
-    store_16(best, folded + x);
+    Floats best = lowest;
+    for (std::int64_t r = 0; r < rows; ++r) best = larger(best, load_lanes(from + r * stride + x));
+    store_lanes(best, folded + x);
   }
 }
 
 // Even and odd columns of 2 * count folded ones; `count` is a multiple of kLanes.
 void split_columns(const float* folded, std::int64_t count, float* even, float* odd) {
   for (std::int64_t x = 0; x < count; x += kLanes) {
-    const Sixteen a = load_16(folded + 2 * x), b = load_16(folded + 2 * x + kLanes);
-    store_16(even_of(a, b), even + x);
-    store_16(odd_of(a, b), odd + x);
+    const Floats a = load_lanes(folded + 2 * x), b = load_lanes(folded + 2 * x + kLanes);
+    store_lanes(even_of(a, b), even + x);
+    store_lanes(odd_of(a, b), odd + x);
   }
 }
 
@@ -59,67 +50,82 @@ template <int S>
 void fold_columns(const float* const* parity, std::int64_t taps, std::int64_t count, float* out) {
   for (std::int64_t x = 0; x < count; x += kLanes) {
     if (x > count - kLanes && count >= kLanes) x = count - kLanes;
-    Sixteen best = spread_16(-__builtin_inff());
-    for (std::int64_t k = 0; k < taps; ++k) best = larger(best, load_16(parity[k % S] + x + k / S));
+    Floats best = spread_lanes(-__builtin_inff());
+    for (std::int64_t k = 0; k < taps; ++k) best = larger(best, load_lanes(parity[k % S] + x + k / S));
     if (count >= kLanes) {
-      store_16(best, out + x);
+      store_lanes(best, out + x);
     } else {
       float lanes[kLanes];
-      store_16(best, lanes);
+      store_lanes(best, lanes);
       copy_16(lanes, out, count);
     }
   }
 }
 
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 // Windows of two or three columns with stride 2, whole rows in registers: no folded row is written and read again.
 constexpr std::int64_t kMaxPoolVectors = 64;  // Of a row of outputs.
 
 struct PoolColumns {
   std::int64_t column;  // Of the input of tap 0, output 0; may be negative.
   std::int64_t out;     // First column of outputs.
-  __mmask16 inside[4];  // Of the floats from 0, 16, 2 and 18 on.
+  Mask inside[4];       // Of the floats from 0, kLanes, 2 and kLanes + 2 on.
+  bool is_plain;        // All of them, and such loads are worth code of their own.
 };
 
 struct PoolRowPlan {
   PoolColumns vectors[kMaxPoolVectors];
   std::int64_t num_vectors = 0;
-  __mmask16 stored = 0;  // Of each vector: all, or the outputs of a row that is shorter.
+  std::int64_t stored = 0;  // Of each vector: all, or the outputs of a row that is shorter.
 };
 
+constexpr std::int64_t pool_distance(int i) { return i % 2 * kLanes + i / 2 * 2; }
+
 bool plan_pool_rows(const MaxPool& p, PoolRowPlan& plan) {
-  if (p.stride_w != 2 || p.kernel_w < 2 || p.kernel_w > 3 || p.out_w > 16 * kMaxPoolVectors) return false;
-  plan.num_vectors = (p.out_w + 15) / 16;
-  plan.stored = inside_from(0, p.out_w);
+  if (p.stride_w != 2 || p.kernel_w < 2 || p.kernel_w > 3 || p.out_w > kLanes * kMaxPoolVectors) return false;
+  plan.num_vectors = (p.out_w + kLanes - 1) / kLanes;
+  plan.stored = p.out_w < kLanes ? p.out_w : kLanes;
   for (std::int64_t v = 0; v < plan.num_vectors; ++v) {
     PoolColumns& c = plan.vectors[v];
-    c.out = 16 * v;
-    if (c.out + 16 > p.out_w && p.out_w >= 16) c.out = p.out_w - 16;  // The last vector overlaps the one before.
+    c.out = kLanes * v;
+    if (c.out + kLanes > p.out_w && p.out_w >= kLanes) c.out = p.out_w - kLanes;  // Overlaps the one before.
     c.column = 2 * c.out - p.pad_left;
-    for (int i = 0; i < 4; ++i) c.inside[i] = inside_from(c.column + i % 2 * 16 + i / 2 * 2, p.in_w);
+    for (int i = 0; i < 4; ++i) c.inside[i] = mask_from(c.column + pool_distance(i), p.in_w);
+    c.is_plain = kLoadsPlain && c.column >= 0 && c.column + pool_distance(3) + kLanes <= p.in_w;
   }
   return true;
 }
 
+// One vector of windows over `rows` rows of inputs.
+template <bool kPlain>
+[[gnu::always_inline]] inline Floats pool_vector(const MaxPool& p, const PoolColumns& c, const float* from,
+                                                 std::int64_t rows) {
+  const Floats lowest = spread_lanes(-__builtin_inff());
+  Floats best[4] = {lowest, lowest, lowest, lowest};
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const float* row = from + r * p.in_w + c.column;
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const float* at = row + pool_distance(i);
+      best[i] = larger(best[i], kPlain ? load_lanes(at) : load_masked(at, c.inside[i], lowest));
+    }
+  }
+  Floats value = larger(pick_even(best[0], best[1]), pick_odd(best[0], best[1]));
+  if (p.kernel_w == 3) value = larger(value, pick_even(best[2], best[3]));
+  return in_order(value);
+}
+
 // One row of windows over `rows` rows of inputs.
 void pool_row(const MaxPool& p, const PoolRowPlan& plan, const float* from, std::int64_t rows, float* out) {
-  const Sixteen lowest = spread_16(-__builtin_inff());
+  const std::int64_t stored = plan.stored;
   for (std::int64_t v = 0; v < plan.num_vectors; ++v) {
     const PoolColumns& c = plan.vectors[v];
-    Sixteen best[4] = {lowest, lowest, lowest, lowest};
-    for (std::int64_t r = 0; r < rows; ++r) {
-      const float* row = from + r * p.in_w + c.column;
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; ++i) {
-        best[i] = larger(best[i], _mm512_mask_loadu_ps(lowest, c.inside[i], row + i % 2 * 16 + i / 2 * 2));
-      }
-    }
-    Sixteen value = larger(even_of(best[0], best[1]), odd_of(best[0], best[1]));
-    if (p.kernel_w == 3) value = larger(value, even_of(best[2], best[3]));
-    if (plan.stored == 0xFFFFU) {
-      store_16(value, out + c.out);
+    const Floats value =
+        kLoadsPlain && c.is_plain ? pool_vector<true>(p, c, from, rows) : pool_vector<false>(p, c, from, rows);
+    if (stored == kLanes) {
+      store_lanes(value, out + c.out);
     } else {
-      _mm512_mask_storeu_ps(out + c.out, plan.stored, value);
+      store_some(value, out + c.out, stored);
     }
   }
 }
@@ -129,13 +135,29 @@ bool plan_pool_rows(const MaxPool&, PoolRowPlan&) { return false; }
 void pool_row(const MaxPool&, const PoolRowPlan&, const float*, std::int64_t, float*) {}
 #endif
 
+// Registers of doubles, and of as many floats: the compiler takes conversions of longer ones apart.
+constexpr int kHalf = kLanes / 2;
+typedef double Doubles __attribute__((vector_size(kHalf * sizeof(double))));
+typedef float HalfFloats __attribute__((vector_size(kHalf * sizeof(float))));
+
+inline Doubles load_doubles(const float* from) {
+  HalfFloats v;
+  __builtin_memcpy(&v, from, sizeof v);
+  return __builtin_convertvector(v, Doubles);
+}
+
 // Sums of kRows rows, each in eight lanes, so that no addition waits for the one before.
 template <int kRows>
 void sum_rows(const float* x, std::int64_t count, double* sums) {
-  Doubles lanes[kRows] = {};
+  constexpr int kParts = 8 / kHalf;
+  Doubles lanes[kRows][kParts] = {};
   std::int64_t i = 0;
   for (; i + 8 <= count; i += 8) {
-    for (int r = 0; r < kRows; ++r) lanes[r] += __builtin_convertvector(load_8(x + r * count + i), Doubles);
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+      for (int part = 0; part < kParts; ++part) lanes[r][part] += load_doubles(x + r * count + i + part * kHalf);
+    }
   }
   for (int r = 0; r < kRows; ++r) {
     double l[8];

@@ -1,7 +1,8 @@
 // winograd.cpp: float 3x3 convolution in tiles of 4x4 outputs: transform, 36 matrix products, transform back.
 //
-// Vectors hold the same element of 16 neighbouring tiles. The padded input is split into 16 planes by row and column
-// modulo 4 (winograd_plan.hpp): an element of the tiles to the right or below lies one, or a row of tiles, further.
+// Vectors hold the same element of kLanes neighbouring tiles. The padded input is split into 16 planes by row and
+// column modulo 4 (winograd_plan.hpp): an element of the tiles to the right or below lies one, or a row of tiles,
+// further.
 //
 // Cost with AVX-512, for 16 tiles: 36 loads, some 150 additions and multiplications and 36 stores an input channel;
 // 36 loads, 100 operations, 32 shuffles and 16 stores an output channel; 36 multiply-adds a pair of channels where
@@ -14,7 +15,7 @@
 namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
 
-constexpr std::int64_t kTiles = 16;  // Of one vector.
+constexpr std::int64_t kTiles = kLanes;  // Of one vector.
 
 // The rows of one channel of the padded input from `top` on, as planes; `line` is one padded row, of which only the
 // image's columns are written. Vectors that reach behind a row of tiles are overwritten by the next row.
@@ -27,14 +28,15 @@ void split_rows(const Conv& c, const WinogradPlan& plan, const float* image, std
     float* to = planes + row % 4 * 4 * plan.plane_floats + row / 4 * (plan.tiles_w + 1);
     for (std::int64_t t = 0; t <= plan.tiles_w; t += kTiles, to += kTiles) {
       const float* from = line + 4 * t;
-      const Sixteen a = is_inside ? load_16(from) : Sixteen{}, b = is_inside ? load_16(from + 16) : Sixteen{};
-      const Sixteen d = is_inside ? load_16(from + 32) : Sixteen{}, e = is_inside ? load_16(from + 48) : Sixteen{};
-      const Sixteen even_low = even_of(a, b), odd_low = odd_of(a, b);
-      const Sixteen even_high = even_of(d, e), odd_high = odd_of(d, e);
-      store_16(even_of(even_low, even_high), to);
-      store_16(even_of(odd_low, odd_high), to + plan.plane_floats);
-      store_16(odd_of(even_low, even_high), to + 2 * plan.plane_floats);
-      store_16(odd_of(odd_low, odd_high), to + 3 * plan.plane_floats);
+      const Floats a = is_inside ? load_lanes(from) : Floats{}, b = is_inside ? load_lanes(from + kTiles) : Floats{};
+      const Floats d = is_inside ? load_lanes(from + 2 * kTiles) : Floats{},
+                   e = is_inside ? load_lanes(from + 3 * kTiles) : Floats{};
+      const Floats even_low = even_of(a, b), odd_low = odd_of(a, b);
+      const Floats even_high = even_of(d, e), odd_high = odd_of(d, e);
+      store_lanes(even_of(even_low, even_high), to);
+      store_lanes(even_of(odd_low, odd_high), to + plan.plane_floats);
+      store_lanes(odd_of(even_low, even_high), to + 2 * plan.plane_floats);
+      store_lanes(odd_of(odd_low, odd_high), to + 3 * plan.plane_floats);
     }
   }
 }
@@ -43,9 +45,9 @@ constexpr float kA = kWinogradA, kAA = kA * kA;
 constexpr float kB = kWinogradB, kBB = kB * kB;
 
 // B^T of six values.
-inline void transform_six(const Sixteen (&d)[6], Sixteen (&v)[6]) {
-  const Sixteen even_a = d[4] - kBB * d[2], odd_a = kA * (d[3] - kBB * d[1]);
-  const Sixteen even_b = d[4] - kAA * d[2], odd_b = kB * (d[3] - kAA * d[1]);
+inline void transform_six(const Floats (&d)[6], Floats (&v)[6]) {
+  const Floats even_a = d[4] - kBB * d[2], odd_a = kA * (d[3] - kBB * d[1]);
+  const Floats even_b = d[4] - kAA * d[2], odd_b = kB * (d[3] - kAA * d[1]);
   v[0] = kAA * kBB * d[0] + (d[4] - (kAA + kBB) * d[2]);
   v[1] = even_a + odd_a;
   v[2] = even_a - odd_a;
@@ -54,65 +56,66 @@ inline void transform_six(const Sixteen (&d)[6], Sixteen (&v)[6]) {
   v[5] = kAA * kBB * d[1] + (d[5] - (kAA + kBB) * d[3]);
 }
 
-// B^T d B of 16 tiles; element (i, j) goes to v + (i * 6 + j) * input_step.
+// B^T d B of a vector of tiles; element (i, j) goes to v + (i * 6 + j) * input_step.
 void transform_input(const float* planes, const WinogradPlan& plan, float* v) {
   float half[6][6 * kTiles];  // B^T d, by row.
   for (int j = 0; j < 6; ++j) {
-    Sixteen d[6], column[6];
+    Floats d[6], column[6];
     const float* from = planes + j % 4 * plan.plane_floats + j / 4;
 #pragma GCC unroll 6
-    for (int i = 0; i < 6; ++i) d[i] = load_16(from + i % 4 * 4 * plan.plane_floats + i / 4 * (plan.tiles_w + 1));
+    for (int i = 0; i < 6; ++i) d[i] = load_lanes(from + i % 4 * 4 * plan.plane_floats + i / 4 * (plan.tiles_w + 1));
     transform_six(d, column);
 #pragma GCC unroll 6
-    for (int i = 0; i < 6; ++i) store_16(column[i], &half[i][j * kTiles]);
+    for (int i = 0; i < 6; ++i) store_lanes(column[i], &half[i][j * kTiles]);
   }
   for (int i = 0; i < 6; ++i) {
-    Sixteen d[6], row[6];
+    Floats d[6], row[6];
 #pragma GCC unroll 6
-    for (int j = 0; j < 6; ++j) d[j] = load_16(&half[i][j * kTiles]);
+    for (int j = 0; j < 6; ++j) d[j] = load_lanes(&half[i][j * kTiles]);
     transform_six(d, row);
 #pragma GCC unroll 6
-    for (int j = 0; j < 6; ++j) store_16(row[j], v + (i * 6 + j) * plan.input_step);
+    for (int j = 0; j < 6; ++j) store_lanes(row[j], v + (i * 6 + j) * plan.input_step);
   }
 }
 
 // A^T of six values.
-inline void transform_back(const Sixteen (&m)[6], Sixteen (&y)[4]) {
-  const Sixteen sum_a = m[1] + m[2], difference_a = m[1] - m[2];
-  const Sixteen sum_b = m[3] + m[4], difference_b = m[3] - m[4];
+inline void transform_back(const Floats (&m)[6], Floats (&y)[4]) {
+  const Floats sum_a = m[1] + m[2], difference_a = m[1] - m[2];
+  const Floats sum_b = m[3] + m[4], difference_b = m[3] - m[4];
   y[0] = m[0] + sum_a + sum_b;
   y[1] = kA * difference_a + kB * difference_b;
   y[2] = kAA * sum_a + kBB * sum_b;
   y[3] = kAA * kA * difference_a + (kBB * kB * difference_b + m[5]);
 }
 
-// a0 b0 c0 d0 a1 b1 ...: 64 consecutive outputs.
-inline void store_interleaved(const Sixteen (&y)[4], float* to) {
-  const Sixteen ac_low = low_pairs_of(y[0], y[2]), ac_high = high_pairs_of(y[0], y[2]);
-  const Sixteen bd_low = low_pairs_of(y[1], y[3]), bd_high = high_pairs_of(y[1], y[3]);
-  store_16(low_pairs_of(ac_low, bd_low), to);
-  store_16(high_pairs_of(ac_low, bd_low), to + 16);
-  store_16(low_pairs_of(ac_high, bd_high), to + 32);
-  store_16(high_pairs_of(ac_high, bd_high), to + 48);
+// a0 b0 c0 d0 a1 b1 ...: consecutive outputs.
+inline void store_interleaved(const Floats (&y)[4], float* to) {
+  const Floats ac_low = low_pairs_of(y[0], y[2]), ac_high = high_pairs_of(y[0], y[2]);
+  const Floats bd_low = low_pairs_of(y[1], y[3]), bd_high = high_pairs_of(y[1], y[3]);
+  store_lanes(low_pairs_of(ac_low, bd_low), to);
+  store_lanes(high_pairs_of(ac_low, bd_low), to + kTiles);
+  store_lanes(low_pairs_of(ac_high, bd_high), to + 2 * kTiles);
+  store_lanes(high_pairs_of(ac_high, bd_high), to + 3 * kTiles);
 }
 
-// Four rows of 64 outputs from 16 tiles; element (i, j) of the products is at m + (i * 6 + j) * step.
-void transform_output(const float* m, std::int64_t step, float bias, float low, float high, float (&out)[4][64]) {
+// Four rows of outputs from a vector of tiles; element (i, j) of the products is at m + (i * 6 + j) * step.
+void transform_output(const float* m, std::int64_t step, float bias, float low, float high,
+                      float (&out)[4][4 * kTiles]) {
   float half[4][6 * kTiles];  // A^T m, by row.
   for (int j = 0; j < 6; ++j) {
-    Sixteen column[6], y[4];
+    Floats column[6], y[4];
 #pragma GCC unroll 6
-    for (int i = 0; i < 6; ++i) column[i] = load_16(m + (i * 6 + j) * step);
+    for (int i = 0; i < 6; ++i) column[i] = load_lanes(m + (i * 6 + j) * step);
     transform_back(column, y);
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) store_16(y[i], &half[i][j * kTiles]);
+    for (int i = 0; i < 4; ++i) store_lanes(y[i], &half[i][j * kTiles]);
   }
-  const Sixteen lowest = spread_16(low);
-  const Sixteen highest = spread_16(high);
+  const Floats lowest = spread_lanes(low);
+  const Floats highest = spread_lanes(high);
   for (int i = 0; i < 4; ++i) {
-    Sixteen row[6], y[4];
+    Floats row[6], y[4];
 #pragma GCC unroll 6
-    for (int j = 0; j < 6; ++j) row[j] = load_16(&half[i][j * kTiles]);
+    for (int j = 0; j < 6; ++j) row[j] = load_lanes(&half[i][j * kTiles]);
     transform_back(row, y);
 #pragma GCC unroll 4
     for (int j = 0; j < 4; ++j) {
@@ -123,9 +126,9 @@ void transform_output(const float* m, std::int64_t step, float bias, float low, 
   }
 }
 
-// Sixteen tiles from `first` on, of a band whose first row of tiles is `top`; some may be the last ones of a row, which
-// mean nothing, or belong to the next band.
-void write_tiles(const Conv& c, const WinogradPlan& plan, const float (&out)[4][64], std::int64_t top,
+// A vector of tiles from `first` on, of a band whose first row of tiles is `top`; some may be the last ones of a row,
+// which mean nothing, or belong to the next band.
+void write_tiles(const Conv& c, const WinogradPlan& plan, const float (&out)[4][4 * kTiles], std::int64_t top,
                  std::int64_t first, float* output) {
   const std::int64_t width = plan.tiles_w + 1;
   std::int64_t ty = top + first / width;
@@ -143,7 +146,7 @@ void write_tiles(const Conv& c, const WinogradPlan& plan, const float (&out)[4][
 // One output channel; `m` is its row of the first of the 36 products.
 void write_channel(const Conv& c, const WinogradPlan& plan, const float* m, std::int64_t top, float bias,
                    float* output) {
-  float out[4][64];
+  float out[4][4 * kTiles];
   for (std::int64_t first = 0; first < plan.num_tiles; first += kTiles) {
     transform_output(m + first, plan.product_step, bias, c.clamp_min, c.clamp_max, out);
     write_tiles(c, plan, out, top, first, output);
@@ -167,10 +170,11 @@ void multiply_group(const Conv& c, const WinogradPlan& plan, const float* u, con
   p.b_stride = plan.tile_stride;
   p.c_stride = plan.tile_stride;
   p.m = rows;
+  const std::int64_t columns = (plan.num_tiles + kTiles - 1) / kTiles * kTiles;
   for (int element = 0; element < 36; ++element) {
     const float* a = u + element * rows * c.in_channels;
-    for (std::int64_t first = 0; first < plan.tile_stride; first += kPanel) {
-      p.columns = plan.tile_stride - first < kPanel ? plan.tile_stride - first : kPanel;
+    for (std::int64_t first = 0; first < columns; first += kPanel) {
+      p.columns = columns - first < kPanel ? columns - first : kPanel;
       p.c = products + element * plan.product_step + first;
       for (std::int64_t at = 0; at < c.in_channels; at += kMaxDepth) {
         p.a = a + at;

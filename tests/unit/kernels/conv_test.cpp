@@ -143,6 +143,28 @@ TEST_P(ConvOnEachIsa, RandomGeometriesMatchPlainLoopsInAnyParts) {
   }
 }
 
+// Rows of outputs far apart: several panels at a time.
+TEST_P(ConvOnEachIsa, LargeImagesMatchPlainLoopsInAnyParts) {
+  std::mt19937 rng(88004);
+  for (const std::int64_t stride : {1, 2}) {
+    ConvProblem p;
+    Conv& c = p.args;
+    c.in_channels = 2;
+    c.out_channels = 14;
+    c.in_h = 89 * stride;
+    c.in_w = 107 * stride;
+    c.kernel_h = c.kernel_w = 3;
+    c.stride_h = c.stride_w = stride;
+    c.pad_top = c.pad_left = 1;
+    c.clamp_min = 0.0F;
+    ASSERT_TRUE(complete(rng, 1, 1, p));
+    ASSERT_GT(p.positions(), 9000);
+    const std::vector<float> whole = run_conv(table(), p);
+    expect_near(whole, plain_conv(p.args), 1e-5, p);
+    ASSERT_EQ(run_conv_in_parts(table(), p, 5), whole) << p.describe();
+  }
+}
+
 // More channels and taps than one pass over a panel sums.
 TEST_P(ConvOnEachIsa, LongSumsMatchPlainLoops) {
   std::mt19937 rng(88002);

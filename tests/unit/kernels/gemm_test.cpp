@@ -124,35 +124,56 @@ TEST_P(GemmOnEachIsa, LongSumsMatchPlainLoops) {
   }
 }
 
-// Rows of a product with `b` in rows, and columns of any product, computed in parts as gemm.hpp allows.
+// Rows of a product with `b` in rows, `num_rows` at a time, and columns of any product, as gemm.hpp allows.
+void expect_same_in_parts(const KernelTable& table, Problem& p, std::int64_t num_rows) {
+  std::vector<float> whole = p.c;
+  p.args.c = whole.data();
+  table.gemm(p.args);
+  std::vector<float> by_columns = p.c;
+  for (std::int64_t first = 0; first < p.args.n; first += kColumnGranule) {
+    Gemm part = p.args;
+    part.n = std::min(kColumnGranule, p.args.n - first);
+    part.b += first * (part.b_order == Order::kRows ? 1 : part.b_stride);
+    part.c = by_columns.data() + first;
+    if (part.column_bias != nullptr) part.column_bias += first;
+    table.gemm(part);
+  }
+  ASSERT_EQ(by_columns, whole) << p.describe();
+  if (p.args.b_order != Order::kRows) return;
+  std::vector<float> by_rows = p.c;
+  for (std::int64_t first = 0; first < p.args.m; first += num_rows) {
+    Gemm part = p.args;
+    part.m = std::min<std::int64_t>(num_rows, p.args.m - first);
+    part.a += first * (part.a_order == Order::kRows ? part.a_stride : 1);
+    part.c = by_rows.data() + first * part.c_stride;
+    if (part.row_bias != nullptr) part.row_bias += first;
+    table.gemm(part);
+  }
+  ASSERT_EQ(by_rows, whole) << p.describe();
+}
+
 TEST_P(GemmOnEachIsa, PartsGiveTheBitsOfTheWhole) {
   std::mt19937 rng(20264);
   for (int i = 0; i < 60; ++i) {
     Problem p = random_problem(rng, any_extent(rng, 40), any_extent(rng, 160), any_extent(rng, 150));
-    std::vector<float> whole = p.c;
-    p.args.c = whole.data();
-    table().gemm(p.args);
-    std::vector<float> by_columns = p.c;
-    for (std::int64_t first = 0; first < p.args.n; first += kColumnGranule) {
-      Gemm part = p.args;
-      part.n = std::min(kColumnGranule, p.args.n - first);
-      part.b += first * (part.b_order == Order::kRows ? 1 : part.b_stride);
-      part.c = by_columns.data() + first;
-      if (part.column_bias != nullptr) part.column_bias += first;
-      table().gemm(part);
+    expect_same_in_parts(table(), p, 3);
+    if (HasFatalFailure()) return;
+  }
+}
+
+// A matrix that no second-level cache holds, and rows of outputs far apart: worked on in blocks.
+TEST_P(GemmOnEachIsa, BlocksMatchPlainLoopsAndTheirParts) {
+  std::mt19937 rng(20266);
+  constexpr struct {
+    std::int64_t m, n, k;
+  } kShapes[] = {{403, 75, 257}, {197, 49, 520}, {19, 8193, 5}, {27, 8210, 130}, {9, 8192, 0}};
+  for (const auto& [m, n, k] : kShapes) {
+    for (int i = 0; i < 4; ++i) {
+      Problem p = random_problem(rng, m, n, k);
+      expect_same_in_parts(table(), p, 40);
+      expect_correct(table(), p);
+      if (HasFatalFailure()) return;
     }
-    ASSERT_EQ(by_columns, whole) << p.describe();
-    if (p.args.b_order != Order::kRows) continue;
-    std::vector<float> by_rows = p.c;
-    for (std::int64_t first = 0; first < p.args.m; first += 3) {
-      Gemm part = p.args;
-      part.m = std::min<std::int64_t>(3, p.args.m - first);
-      part.a += first * (part.a_order == Order::kRows ? part.a_stride : 1);
-      part.c = by_rows.data() + first * part.c_stride;
-      if (part.row_bias != nullptr) part.row_bias += first;
-      table().gemm(part);
-    }
-    ASSERT_EQ(by_rows, whole) << p.describe();
   }
 }
 

@@ -25,9 +25,10 @@ set(CPACK_PACKAGE_NAME halfstep)
 set(CPACK_PACKAGE_VENDOR Halfstep)
 set(CPACK_PACKAGE_CONTACT ${HALFSTEP_MAINTAINER})
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "post-training quantizer for ONNX models")
-set(CPACK_PACKAGE_DESCRIPTION "Tools that quantize ONNX models to 8-bit and 16-bit integers after training, compute \
-bit for bit what integer hardware makes of them, and fail a job when that costs too much accuracy; and the library \
-behind them, with its headers and CMake package.")
+set(CPACK_PACKAGE_DESCRIPTION "Tools that quantize ONNX models to 8-bit and 16-bit integers after
+training, compute bit for bit what integer hardware makes of them, and fail
+a job when that costs too much accuracy; and the library behind them, with
+its headers and CMake package.")
 set(CPACK_VERBATIM_VARIABLES ON)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE

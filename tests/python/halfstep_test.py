@@ -7,6 +7,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import sysconfig
@@ -84,6 +85,19 @@ class Package(unittest.TestCase):
     def test_a_report_in_another_form_is_refused(self):
         with self.assertRaisesRegex(ValueError, "report='r.html': must end in .json"):
             self.quantize(report="r.html")
+
+    def test_the_example_of_readme(self):
+        text = (DATA.parents[2] / "README.md").read_text()
+        (example,) = re.findall(r"```python\n(import halfstep\n.*?)```", text, flags=re.DOTALL)
+        for name, source in (("model.onnx", "digits.onnx"), ("labels.txt", "eval_labels.txt"), ("calib.txt",) * 2,
+                             ("eval.txt",) * 2, ("calib",) * 2, ("eval",) * 2):
+            (self.work / name).symlink_to(DATA / source)
+        before = os.getcwd()
+        self.addCleanup(os.chdir, before)
+        os.chdir(self.work)
+        names = {}
+        exec(example, names)  # pylint: disable=exec-used
+        self.assertEqual([gate["option"] for gate in names["report"]["gates"]], ["max_top1_drop"])
 
     def test_run_tool(self):
         self.assertIn("Conv", halfstep.run_tool("quantize-inspect", "--operators"))

@@ -10,7 +10,7 @@ set -euo pipefail
 packages=(cmake ninja-build g++ protobuf-compiler libprotobuf-dev libonnx-dev libeigen3-dev libcli11-dev
           nlohmann-json3-dev libspdlog-dev libpng-dev libgtest-dev libgmock-dev python3)
 if [[ "${1:-}" == --with-checks ]]; then
-  packages+=(clang clang-format python3-venv git chromium)
+  packages+=(clang clang-format python3-venv git chromium curl groff-base)
 elif [[ "${1:-}" == --with-packaging ]]; then
   packages+=(debootstrap dpkg-dev file git python3-venv)
 fi

@@ -100,7 +100,10 @@ check_needs() {
 # The library and what is linked to shared libraries, in build/release; then the tools alone again, with archives.
 say "build (release)"
 tools/build.sh release --target halfstep "${tools[@]}"
-library=-DHALFSTEP_LIBRARY=$release/src/libhalfstep.a
+build_tools() {
+  say "build (package)"
+  tools/build.sh package "-DHALFSTEP_LIBRARY=$release/src/libhalfstep.a"
+}
 
 for form in "${forms[@]}"; do
   case $form in
@@ -144,8 +147,7 @@ for form in "${forms[@]}"; do
       fi
       ;;
     tgz)
-      say "build (package)"
-      tools/build.sh package "$library"
+      build_tools
       rm -f "$dist"/halfstep-*.tar.gz
       (cd build/package && cpack -G TGZ -B "$dist" >"$place/cpack.log") || { cat "$place/cpack.log"; exit 1; }
       rm -rf "$dist/_CPack_Packages"
@@ -165,9 +167,9 @@ for form in "${forms[@]}"; do
       rm -f "$dist"/halfstep-*.whl
       python3 -m venv "$place/tools"
       "$place/tools/bin/pip" -q install wheel
-      say "build (wheel)"
-      "$place/tools/bin/pip" -q wheel . --no-deps --wheel-dir "$place/wheel" -C "cmake.define.${library#-D}" \
-        -C build-dir=build/wheel
+      build_tools
+      # Packs what is in build/package already; without the option it would compile all of it in build/wheel.
+      "$place/tools/bin/pip" -q wheel . --no-deps --wheel-dir "$place/wheel" -C build-dir=build/package
       unpacked=$place/unpacked
       mkdir "$unpacked"
       (cd "$unpacked" && python3 -m zipfile -e "$place"/wheel/halfstep-*.whl .)

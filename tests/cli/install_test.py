@@ -72,7 +72,7 @@ class Install(unittest.TestCase):
 
     def test_notice_names_every_library_that_is_linked(self):
         listed = (ROOT / "cmake" / "halfstep_libraries.cmake").read_text()
-        packages = {name for text in re.findall(r"HALFSTEP_LINKED_PACKAGES ([^)]*)\)", listed) for name in text.split()}
+        packages = {name for text in re.findall(r"(?:set\(|APPEND )HALFSTEP_LINKED_PACKAGES ([^)]*)\)", listed) for name in text.split()}
         self.assertIn("libprotobuf-dev", packages)
         words = (self.prefix / "share" / "doc" / "halfstep" / "NOTICE").read_text().split()
         self.assertEqual(packages - set(words), set())

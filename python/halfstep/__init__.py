@@ -5,10 +5,10 @@
     report = halfstep.quantize("model.onnx", input_list="calib.txt", effort="best")
     report = halfstep.evaluate("model.onnx", "model.quantized.onnx", input_list="eval.txt", min_sqnr_db=20)
 
-Options are those of the command line without their dashes. True gives the option alone, False is "=false" behind it, and
-None leaves it out; a list repeats the option; a dict repeats it with two words, as input_dim={"image": "1,3,224,224"}.
-Nothing is computed here: the tools are native programs, and what they refuse raises ToolError with their message and
-exit code.
+Options are those of the command line without their dashes. True gives the option alone, False is "=false" behind it,
+and None leaves it out; a list repeats the option; a dict repeats it with two words, as
+input_dim={"image": "1,3,224,224"}. Nothing is computed here: the tools are native programs, and what they refuse raises
+ToolError with their message and exit code.
 """
 
 import importlib.metadata

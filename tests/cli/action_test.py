@@ -28,7 +28,7 @@ def below(lines, indent):
 
 
 def read_action(text):
-    """Defaults of the inputs, and the steps: dicts of their keys, env a dict, run the commands. No more YAML than that."""
+    """Defaults of the inputs, and the steps: dicts of their keys, env a dict, run the commands; no more YAML than that."""
     lines = text.splitlines()
     defaults, name = {}, None
     for line in below(lines[lines.index("inputs:") + 1:], 2):

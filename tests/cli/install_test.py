@@ -67,12 +67,13 @@ class Install(unittest.TestCase):
         for tool in TOOLS:
             page = gzip.decompress((share / "man" / "man1" / f"{tool}.1.gz").read_bytes())
             self.assertTrue(page.startswith(b".TH "), tool)
-            for file in (share / "bash-completion" / "completions" / tool, share / "zsh" / "site-functions" / f"_{tool}"):
-                self.assertIn(tool, file.read_text())
+            for file in ("bash-completion/completions/" + tool, "zsh/site-functions/_" + tool):
+                self.assertIn(tool, (share / file).read_text())
 
     def test_notice_names_every_library_that_is_linked(self):
         listed = (ROOT / "cmake" / "halfstep_libraries.cmake").read_text()
-        packages = {name for text in re.findall(r"(?:set\(|APPEND )HALFSTEP_LINKED_PACKAGES ([^)]*)\)", listed) for name in text.split()}
+        lists = re.findall(r"(?:set\(|APPEND )HALFSTEP_LINKED_PACKAGES ([^)]*)\)", listed)
+        packages = {name for text in lists for name in text.split()}
         self.assertIn("libprotobuf-dev", packages)
         words = (self.prefix / "share" / "doc" / "halfstep" / "NOTICE").read_text().split()
         self.assertEqual(packages - set(words), set())

@@ -100,8 +100,8 @@ class Manual(tool_test.ToolTest):
         for tool in TOOLS:
             page = gzip.decompress((share / "man" / "man1" / f"{tool}.1.gz").read_bytes()).decode()
             self.assertEqual(page, self.generate(tool, "man"))
-            self.assertEqual((share / "bash-completion" / "completions" / tool).read_text(), self.generate(tool, "bash"))
-            self.assertEqual((share / "zsh" / "site-functions" / f"_{tool}").read_text(), self.generate(tool, "zsh"))
+            for form, file in (("bash", "bash-completion/completions/" + tool), ("zsh", "zsh/site-functions/_" + tool)):
+                self.assertEqual((share / file).read_text(), self.generate(tool, form))
 
     def test_bash_completes_values(self):
         (self.work / "digits.onnx").touch()

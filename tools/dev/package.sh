@@ -13,7 +13,10 @@ cd "$(dirname "$0")/../.."
 forms=("$@")
 [[ ${#forms[@]} -gt 0 ]] || forms=(deb tgz wheel)
 for form in "${forms[@]}"; do
-  case $form in deb | tgz | wheel) ;; *) echo "package.sh: no such package: $form; deb, tgz or wheel" >&2; exit 2 ;; esac
+  if [[ ! $form =~ ^(deb|tgz|wheel)$ ]]; then
+    echo "package.sh: no such package: $form; deb, tgz or wheel" >&2
+    exit 2
+  fi
 done
 
 digits=$PWD/tests/data/digits
@@ -35,7 +38,8 @@ make_base() {
   command -v debootstrap >/dev/null && [[ $(id -u) -eq 0 ]] || return 1
   local codename mirror
   codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
-  mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' | awk -v name="$codename" '$2 == name { print $1; exit }')
+  mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' |
+    awk -v name="$codename" '$2 == name && !found { print $1; found = 1 }')
   [[ -n $mirror ]] || return 1
   say "a minimal Debian $codename, once"
   rm -rf "$base"
@@ -65,7 +69,8 @@ fresh_root() {
 in_root() {
   if $has_base; then
     env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive here= \
-      unshare --mount bash -c 'mount -t proc proc "$1/proc" && exec chroot "$1" bash -euo pipefail -c "$2"' in_root "$root" "$1"
+      unshare --mount bash -c 'mount -t proc proc "$1/proc" && exec chroot "$1" bash -euo pipefail -c "$2"' \
+      in_root "$root" "$1"
   else
     env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root here="$root" bash -euo pipefail -c "$1"
   fi
@@ -83,14 +88,16 @@ try_tools() {
            quantize-eval --input_list \$here/data/eval.txt --labels \$here/data/eval_labels.txt --min_top1 99 \
              --max_top1_drop 1 \$here/data/digits.onnx digits.quantized.onnx | grep -A 3 '^Gates'"
   mkdir -p "$place/here"
-  (cd "$place/here" && "$release/tools/quantize" --quiet --input_list "$digits/calib.txt" "$digits/digits.onnx" >/dev/null)
+  (cd "$place/here" &&
+    "$release/tools/quantize" --quiet --input_list "$digits/calib.txt" "$digits/digits.onnx" >/dev/null)
   cmp "$place/here/digits.quantized.onnx" "$root/work/digits.quantized.onnx"
 }
 
 # check_needs PROGRAM...: each needs the C library alone, of a version that Debian 12 has; sets $glibc, "2.34".
 check_needs() {
   local needed
-  needed=$(objdump -p "$@" | awk '$1 == "NEEDED" { print $2 }' | sort -u | grep -vxE 'lib(c|m)\.so\.6|ld-linux-x86-64\.so\.2' || true)
+  needed=$(objdump -p "$@" | awk '$1 == "NEEDED" { print $2 }' | sort -u |
+    grep -vxE 'lib(c|m)\.so\.6|ld-linux-x86-64\.so\.2' || true)
   [[ -z $needed ]] || fail "$* need $needed"
   glibc=$(objdump -T "$@" | grep -oE 'GLIBC_[0-9.]+' | sort -uV | tail -1)
   glibc=${glibc#GLIBC_}
@@ -121,7 +128,8 @@ for form in "${forms[@]}"; do
       else
         mkdir -p "$root"/var/lib/dpkg/{info,updates}
         touch "$root"/var/lib/dpkg/{status,available}
-        dpkg --root="$root" --force-depends --install "$package" >"$place/dpkg.log" 2>&1 || { cat "$place/dpkg.log"; exit 1; }
+        dpkg --root="$root" --force-depends --install "$package" >"$place/apt.log" 2>&1 ||
+          { cat "$place/apt.log"; exit 1; }
       fi
       try_tools /usr/bin
       for tool in "${tools[@]}"; do

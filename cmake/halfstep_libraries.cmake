@@ -48,7 +48,8 @@ add_custom_command(OUTPUT ${onnx_folder}/onnx/onnx-ml.pb.cc ${onnx_folder}/onnx/
   COMMAND protobuf::protoc --descriptor_set_in=${onnx_folder}/descriptor.bin --cpp_out=${onnx_folder} onnx/onnx-ml.proto
   DEPENDS halfstep_onnx_descriptor)
 add_library(halfstep_onnx_proto STATIC ${onnx_folder}/onnx/onnx-ml.pb.cc)
-target_include_directories(halfstep_onnx_proto PRIVATE ${onnx_folder} SYSTEM INTERFACE
+target_include_directories(halfstep_onnx_proto PRIVATE ${onnx_folder})
+target_include_directories(halfstep_onnx_proto SYSTEM INTERFACE
   $<TARGET_PROPERTY:onnx_proto,INTERFACE_INCLUDE_DIRECTORIES>)
 target_compile_definitions(halfstep_onnx_proto PUBLIC $<TARGET_PROPERTY:onnx_proto,INTERFACE_COMPILE_DEFINITIONS>)
 target_link_libraries(halfstep_onnx_proto PUBLIC protobuf::libprotobuf)

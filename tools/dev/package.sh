@@ -107,16 +107,13 @@ check_needs() {
 # The library and what is linked to shared libraries, in build/release; then the tools alone again, with archives.
 say "build (release)"
 tools/build.sh release --target halfstep "${tools[@]}"
-build_tools() {
-  say "build (package)"
-  tools/build.sh package "-DHALFSTEP_LIBRARY=$release/src/libhalfstep.a"
-}
+library=$release/src/libhalfstep.a
 
 for form in "${forms[@]}"; do
   case $form in
     deb)
       rm -f "$dist"/halfstep_*.deb
-      (cd "$release" && cpack -G DEB -B "$dist" >"$place/cpack.log") || { cat "$place/cpack.log"; exit 1; }
+      (cd "$release" && cpack -G DEB -B "$dist" >"$place/cpack.log" 2>&1) || { cat "$place/cpack.log"; exit 1; }
       rm -rf "$dist/_CPack_Packages"
       package=$(echo "$dist"/halfstep_*.deb)
       say "$(basename "$package"), $(du -h "$package" | cut -f 1)"
@@ -155,9 +152,10 @@ for form in "${forms[@]}"; do
       fi
       ;;
     tgz)
-      build_tools
+      say "build (package)"
+      tools/build.sh package "-DHALFSTEP_LIBRARY=$library"
       rm -f "$dist"/halfstep-*.tar.gz
-      (cd build/package && cpack -G TGZ -B "$dist" >"$place/cpack.log") || { cat "$place/cpack.log"; exit 1; }
+      (cd build/package && cpack -G TGZ -B "$dist" >"$place/cpack.log" 2>&1) || { cat "$place/cpack.log"; exit 1; }
       rm -rf "$dist/_CPack_Packages"
       package=$(echo "$dist"/halfstep-*.tar.gz)
       say "$(basename "$package"), $(du -h "$package" | cut -f 1)"
@@ -175,9 +173,10 @@ for form in "${forms[@]}"; do
       rm -f "$dist"/halfstep-*.whl
       python3 -m venv "$place/tools"
       "$place/tools/bin/pip" -q install wheel
-      build_tools
-      # Packs what is in build/package already; without the option it would compile all of it in build/wheel.
-      "$place/tools/bin/pip" -q wheel . --no-deps --wheel-dir "$place/wheel" -C build-dir=build/package
+      say "build (wheel)"
+      # In a folder of its own, for scikit-build-core forgets what a folder was configured with.
+      "$place/tools/bin/pip" -q wheel . --no-deps --wheel-dir "$place/wheel" "-Ccmake.define.HALFSTEP_LIBRARY=$library" \
+        "-Ccmake.define.CMAKE_CXX_COMPILER_LAUNCHER=$(command -v ccache || true)"
       unpacked=$place/unpacked
       mkdir "$unpacked"
       (cd "$unpacked" && python3 -m zipfile -e "$place"/wheel/halfstep-*.whl .)

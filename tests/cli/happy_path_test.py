@@ -391,7 +391,7 @@ class Inspect(tool_test.ToolTest):
         for tool in TOOLS:
             with self.subTest(tool=tool):
                 self.assertIn("Usage: " + tool, self.assert_succeeds(tool, "--help").stdout)
-                self.assertRegex(self.assert_succeeds(tool, "--version").stdout, r"^halfstep \d+\.\d+\.\d+\n$")
+                self.assertRegex(self.assert_succeeds(tool, "--version").stdout, r"^halfstep \d+\.\d+\.\d+\ncommit ")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ What the build knows (compiler, generator, sanitizers) is read from the
 CMakeCache.txt beside the folder of the tools.
 """
 
+import gzip
 import pathlib
 import re
 import subprocess
@@ -13,7 +14,8 @@ import unittest
 import tool_test
 from tool_test import DIGITS, TOOLS
 
-OUTSIDE = pathlib.Path(__file__).resolve().parent / "outside_project"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+OUTSIDE = ROOT / "tests" / "cli" / "outside_project"
 
 
 class Install(unittest.TestCase):
@@ -59,6 +61,22 @@ class Install(unittest.TestCase):
         printed = self.command([self.prefix / "bin" / "quantize", "--config", "tidl-simple", "--explain",
                                 DIGITS / "digits.onnx"])
         self.assertRegex(printed, r"(?m)^scale +power_of_two +recipe tidl-simple$")
+
+    def test_manual_pages_and_completions_are_installed(self):
+        share = self.prefix / "share"
+        for tool in TOOLS:
+            page = gzip.decompress((share / "man" / "man1" / f"{tool}.1.gz").read_bytes())
+            self.assertTrue(page.startswith(b".TH "), tool)
+            for file in ("bash-completion/completions/" + tool, "zsh/site-functions/_" + tool):
+                self.assertIn(tool, (share / file).read_text())
+
+    def test_notice_names_every_library_that_is_linked(self):
+        listed = (ROOT / "cmake" / "halfstep_libraries.cmake").read_text()
+        lists = re.findall(r"(?:set\(|APPEND )HALFSTEP_LINKED_PACKAGES ([^)]*)\)", listed)
+        packages = {name for text in lists for name in text.split()}
+        self.assertIn("libprotobuf-dev", packages)
+        words = (self.prefix / "share" / "doc" / "halfstep" / "NOTICE").read_text().split()
+        self.assertEqual(packages - set(words), set())
 
     def test_only_public_headers_are_installed(self):
         headers = [p.relative_to(self.prefix / "include") for p in (self.prefix / "include").rglob("*.hpp")]

@@ -12,8 +12,10 @@
 #include <memory>
 #include <new>
 
+#include "cli/completion.hpp"
+#include "cli/manual.hpp"
 #include "cli/progress.hpp"
-#include "halfstep/version.hpp"
+#include "cli/version.hpp"
 
 namespace halfstep::cli {
 namespace {
@@ -35,7 +37,18 @@ std::shared_ptr<spdlog::logger> logger_of(const std::string& tool) {
 }  // namespace
 
 void set_up(CLI::App& app) {
-  app.set_version_flag("--version", std::string("halfstep ") + kVersion);
+  app.set_version_flag("--version", version_text(), "Print version, commit, compiler and instruction set, and exit");
+  // First of all options, so that it is obeyed before what is wrong with others is found.
+  app.add_option_function<std::string>(
+         "--generate",
+         [&app](const std::string& form) {
+           const auto print = form == "man" ? manual_page : form == "bash" ? bash_completion : zsh_completion;
+           std::fputs(print(app).c_str(), stdout);
+           throw CLI::Success();
+         },
+         "Print the manual page, or what a shell needs to complete this tool's options, and exit")
+      ->type_name("man|bash|zsh")
+      ->check(CLI::IsMember({"man", "bash", "zsh"}));
   app.get_formatter()->column_width(34);
   app.failure_message([](const CLI::App* a, const CLI::Error& e) {
     return a->get_name() + ": error: " + one_line(e.what()) + "; see " + a->get_name() + " --help\n";

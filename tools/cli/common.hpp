@@ -29,7 +29,7 @@ inline constexpr const char* kExitStatusHelp =
     "Exit status: 0 success, 2 usage, 3 a file is unreadable, malformed or not writable,\n"
     "4 unsupported model, 5 calibration impossible, 6 accuracy gate missed.";
 
-/// An application with our version flag, one-line errors and exit status 2 for misuse.
+/// An application with --version and --generate, one-line errors and exit status 2 for misuse.
 void set_up(CLI::App& app);
 
 /// --input_dim NAME DIMS (repeatable).

@@ -193,8 +193,12 @@ struct ThreeByThree {
   Ints weights[6];
   std::int64_t row_step;
 
-  ThreeByThree(const IntDepthwise& d, const TapPairs& pairs) : row_step(d.dilation_h * d.padded_stride) {
-    for (int p = 0; p < 6; ++p) weights[p] = pairs.weights[p] - Ints{};
+  explicit ThreeByThree(const IntDepthwise& d) : row_step(d.dilation_h * d.padded_stride) {
+    for (int i = 0; i < 3; ++i) {
+      const std::int16_t* row = d.filter + 3 * i;
+      weights[2 * i] = weights_of(row[0], row[1]) - Ints{};
+      weights[2 * i + 1] = weights_of(0, row[2]) - Ints{};
+    }
   }
 
   // Neighbouring pairs of inputs from `from` on, each with all taps.
@@ -235,19 +239,13 @@ inline void store_even_and_odd(Ints even, Ints odd, std::int32_t* to) {
   store_block(low, high, to);
 }
 
-// Stride 1. count >= kBlock.
+// Stride 1 and any filter. count >= kBlock.
 void sum_any_line(const IntDepthwise& d, const std::int16_t* from, const TapPairs& pairs, std::int64_t count,
                   std::int32_t* to) {
   constexpr int kPairsOfThreeByThree = 5;
   if (!pairs_neighbours(d)) {
     if (pairs.count == kPairsOfThreeByThree) return sum_line<kPairsOfThreeByThree>(from, pairs, count, to);
     return sum_line<0>(from, pairs, count, to);
-  }
-  if (is_three_by_three(d)) {
-    const ThreeByThree taps(d, pairs);
-    for_each_block(count,
-                   [&](std::int64_t x) { store_even_and_odd(taps.sum(from + x), taps.sum(from + x + 1), to + x); });
-    return;
   }
   for_each_block(count, [&](std::int64_t x) {
     Ints even = {};
@@ -276,7 +274,8 @@ inline void copy_row(const std::int32_t* from, std::int32_t* to, std::int64_t co
 
 // Rows together as one line, by bands that fit a buffer. Requires stride 1 both ways.
 constexpr std::int64_t kBand = 4096;
-void sum_as_one_line(const IntDepthwise& d, const TapPairs& pairs) {
+template <class F>
+void sum_as_one_line(const IntDepthwise& d, F&& sum_line) {
   std::int32_t sums[kBand];
   const std::int64_t band_rows = kBand / d.padded_stride;
   for (std::int64_t y = 0; y < d.out_h; y += band_rows) {
@@ -288,22 +287,22 @@ void sum_as_one_line(const IntDepthwise& d, const TapPairs& pairs) {
       }
       continue;
     }
-    sum_any_line(d, d.padded + y * d.padded_stride, pairs, count, sums);
+    sum_line(d.padded + y * d.padded_stride, count, sums);
     for (std::int64_t r = 0; r < rows; ++r) {
       copy_row(sums + r * d.padded_stride, d.acc + (y + r) * d.out_w, d.out_w);
     }
   }
 }
 
-void sum_stride_1(const IntDepthwise& d) {
-  TapPairs pairs;
-  pairs_neighbours(d) ? pair_neighbours(d, pairs) : pair_any_taps(d, pairs);
+// sum_line(from, count, to): `count` outputs, at least kBlock, whose inputs lie side by side.
+template <class F>
+void sum_rows_of_stride_1(const IntDepthwise& d, F&& sum_line) {
   // A row alone wastes what its last block computes twice, a long line what lies between the rows.
   const std::int64_t rounded_up = (d.out_w + kBlock - 1) / kBlock * kBlock;
   const bool is_short = d.out_w < kBlock;
   const bool has_waste = is_short || (rounded_up * 4 > d.out_w * 5 && d.padded_stride < rounded_up);
   if (has_waste && d.stride_h == 1 && d.padded_stride * 2 <= kBand) {
-    sum_as_one_line(d, pairs);
+    sum_as_one_line(d, sum_line);
     return;
   }
   if (is_short) {
@@ -311,8 +310,23 @@ void sum_stride_1(const IntDepthwise& d) {
     return;
   }
   for (std::int64_t y = 0; y < d.out_h; ++y) {
-    sum_any_line(d, d.padded + y * d.stride_h * d.padded_stride, pairs, d.out_w, d.acc + y * d.out_w);
+    sum_line(d.padded + y * d.stride_h * d.padded_stride, d.out_w, d.acc + y * d.out_w);
   }
+}
+
+void sum_stride_1(const IntDepthwise& d) {
+  if (pairs_neighbours(d) && is_three_by_three(d)) {
+    const ThreeByThree taps(d);
+    return sum_rows_of_stride_1(d, [&](const std::int16_t* from, std::int64_t count, std::int32_t* to) {
+      for_each_block(count,
+                     [&](std::int64_t x) { store_even_and_odd(taps.sum(from + x), taps.sum(from + x + 1), to + x); });
+    });
+  }
+  TapPairs pairs;
+  pairs_neighbours(d) ? pair_neighbours(d, pairs) : pair_any_taps(d, pairs);
+  sum_rows_of_stride_1(d, [&](const std::int16_t* from, std::int64_t count, std::int32_t* to) {
+    sum_any_line(d, from, pairs, count, to);
+  });
 }
 
 #if defined(__AVX2__)
@@ -342,20 +356,12 @@ void sum_some_neighbours(const std::int16_t* from, const TapPairs& pairs, std::i
 }
 #endif
 
-// sum(from): a vector of outputs whose inputs begin there.
+// Of at least kLanes outputs each; sum(from): a vector of outputs whose inputs begin there.
 template <class F>
-void sum_rows_of_stride_2(const IntDepthwise& d, [[maybe_unused]] const TapPairs& pairs, F&& sum) {
+void sum_rows_of_stride_2(const IntDepthwise& d, F&& sum) {
   for (std::int64_t y = 0; y < d.out_h; ++y) {
     const std::int16_t* from = d.padded + y * d.stride_h * d.padded_stride;
     std::int32_t* to = d.acc + y * d.out_w;
-    if (d.out_w < kLanes) {
-#if defined(__AVX2__)
-      sum_some_neighbours(from, pairs, d.out_w, to);
-#else
-      for (std::int64_t x = 0; x < d.out_w; ++x) to[x] = sum_at(d, y, x);
-#endif
-      continue;
-    }
     std::int64_t x = 0;
     for (; x + kLanes <= d.out_w; x += kLanes) store(sum(from + 2 * x), to + x);
     if (x == d.out_w) continue;
@@ -364,14 +370,26 @@ void sum_rows_of_stride_2(const IntDepthwise& d, [[maybe_unused]] const TapPairs
   }
 }
 
+void sum_short_rows_of_stride_2(const IntDepthwise& d, [[maybe_unused]] const TapPairs& pairs) {
+  for (std::int64_t y = 0; y < d.out_h; ++y) {
+    std::int32_t* to = d.acc + y * d.out_w;
+#if defined(__AVX2__)
+    sum_some_neighbours(d.padded + y * d.stride_h * d.padded_stride, pairs, d.out_w, to);
+#else
+    for (std::int64_t x = 0; x < d.out_w; ++x) to[x] = sum_at(d, y, x);
+#endif
+  }
+}
+
 void sum_stride_2(const IntDepthwise& d) {
+  if (is_three_by_three(d) && d.out_w >= kLanes) {
+    const ThreeByThree taps(d);
+    return sum_rows_of_stride_2(d, [&](const std::int16_t* from) { return taps.sum(from); });
+  }
   TapPairs pairs;
   pair_neighbours(d, pairs);
-  if (is_three_by_three(d)) {
-    const ThreeByThree taps(d, pairs);
-    return sum_rows_of_stride_2(d, pairs, [&](const std::int16_t* from) { return taps.sum(from); });
-  }
-  sum_rows_of_stride_2(d, pairs, [&](const std::int16_t* from) { return sum_neighbours(from, pairs); });
+  if (d.out_w < kLanes) return sum_short_rows_of_stride_2(d, pairs);
+  sum_rows_of_stride_2(d, [&](const std::int16_t* from) { return sum_neighbours(from, pairs); });
 }
 
 #endif

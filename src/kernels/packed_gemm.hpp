@@ -59,8 +59,7 @@ struct PackedLeft {
   /// Rows [t * kWeightTileRows, ...) are tile t; empty where nothing saturates. Rows behind the last are zeros.
   std::vector<WeightTile> tiles;
   std::vector<std::int32_t> steps;
-  std::vector<std::int32_t> tile_order;  ///< All tiles, those with as many steps one behind the other.
-  std::vector<std::int32_t> sums;        ///< By row; with kQuads only, for instruction sets whose bytes are signed.
+  std::vector<std::int32_t> sums;  ///< By row; with kQuads only, for instruction sets whose bytes are signed.
 };
 
 /// Packs left[rows][k], every number int8 (kQuads) or int16 (kPairs); k is filled up with zeros. With kQuads and
@@ -96,7 +95,6 @@ struct LeftPart {
         tiles(left.tiles.empty() ? nullptr : left.tiles.data() + first / kWeightTileRows),
         tile_row(first % kWeightTileRows),
         steps(left.steps.data()),
-        tile_order(first == 0 && count == left.rows && !left.tiles.empty() ? left.tile_order.data() : nullptr),
         sums(left.sums.empty() ? nullptr : left.sums.data() + first) {}
 
   Group group = Group::kPairs;
@@ -106,7 +104,6 @@ struct LeftPart {
   const WeightTile* tiles = nullptr;  ///< The first has the first row as its row tile_row.
   std::int64_t tile_row = 0;
   const std::int32_t* steps = nullptr;
-  const std::int32_t* tile_order = nullptr;  ///< Only where the part is all rows.
   const std::int32_t* sums = nullptr;
 };
 

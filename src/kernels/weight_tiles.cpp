@@ -10,8 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstdlib>
-#include <numeric>
+#include <cstring>
 #include <utility>
 
 namespace halfstep::kernels {
@@ -149,12 +148,6 @@ void add_weight_tiles(PackedLeft& left) {
       left.steps.insert(left.steps.end(), single.quads.begin(), single.quads.end());
     }
   }
-  left.tile_order.resize(left.tiles.size());
-  std::iota(left.tile_order.begin(), left.tile_order.end(), 0);
-  std::ranges::stable_sort(left.tile_order, {}, [&](std::int32_t index) {
-    const WeightTile& tile = left.tiles[static_cast<std::size_t>(index)];
-    return std::pair(tile.doubles, tile.singles);
-  });
 }
 
 }  // namespace halfstep::kernels

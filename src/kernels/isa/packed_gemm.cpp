@@ -347,30 +347,24 @@ void finish_tile(const PackedGemm& g, const std::int32_t* acc, std::int64_t row,
 }
 
 #if defined(HALFSTEP_SATURATES_BYTE_PAIRS)
-// Finishes, or copies to their place, rows of `tile` from its row `skipped` on, which are [row, row + rows) of g.left.
-void finish_part(const PackedGemm& g, const std::int32_t* tile, std::int64_t skipped, std::int64_t row, int rows,
-                 std::int64_t padded) {
-  const std::int32_t* from = tile + skipped * kBlock;
-  if (g.acc == nullptr) return finish_tile(g, from, row, rows);
-  for (int r = 0; r < rows; ++r) {
-    std::int32_t* to = g.acc + (row + r) * g.acc_stride;
-    for (std::int64_t j = 0; j < padded; j += kLanes) store(load(from + r * kBlock + j), to + j);
-  }
-}
-
-// Tiles with as many steps come one behind the other: loops of a few steps whose number changes from tile to tile cost
-// more by their mispredicted ends than by their products.
 void multiply_panel_by_tiles(const PackedGemm& g, const Columns& columns) {
   alignas(64) std::int32_t tile[kWeightTileRows * kBlock];
-  const std::int64_t num_tiles = (g.left.tile_row + g.left.num_rows + kWeightTileRows - 1) / kWeightTileRows;
-  for (std::int64_t i = 0; i < num_tiles; ++i) {
-    const std::int64_t index = g.left.tile_order == nullptr ? i : g.left.tile_order[i];
-    const std::int64_t skipped = index == 0 ? g.left.tile_row : 0;
-    const std::int64_t row = index * kWeightTileRows + skipped - g.left.tile_row;
+  std::int64_t skipped = g.left.tile_row;
+  for (std::int64_t row = 0, index = 0; row < g.left.num_rows; ++index) {
     const std::int64_t rest = g.left.num_rows - row;
     const int rows = static_cast<int>(rest < kWeightTileRows - skipped ? rest : kWeightTileRows - skipped);
     sum_tile(g, index, skipped, row, rows, columns, tile);
-    finish_part(g, tile, skipped, row, rows, columns.padded);
+    if (g.acc == nullptr) {
+      finish_tile(g, tile + skipped * kBlock, row, rows);
+    } else {
+      for (int r = 0; r < rows; ++r) {
+        const std::int32_t* from = tile + (skipped + r) * kBlock;
+        for (std::int64_t j = 0; j < columns.padded; j += kLanes)
+          store(load(from + j), g.acc + (row + r) * g.acc_stride + j);
+      }
+    }
+    row += rows;
+    skipped = 0;
   }
 }
 #endif

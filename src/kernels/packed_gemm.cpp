@@ -2,27 +2,13 @@
 #include "kernels/packed_gemm.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 
 #include "kernels/kernel_table.hpp"
+#include "kernels/weight_tiles.hpp"
 
 namespace halfstep::kernels {
 namespace {
-
-// 255 * 128 and -255 * 128 fit int16.
-constexpr std::int32_t kMostPair = 128;
-
-// Cuts w[0] + w[1] to what never saturates; what is cut goes to `rests`, from the larger of the two.
-void make_safe(std::int32_t* w, std::int64_t k, std::vector<WeightRest>& rests) {
-  const std::int32_t sum = w[0] + w[1];
-  const bool same_sign = (w[0] < 0) == (w[1] < 0);
-  const std::int32_t excess = sum > kMostPair ? sum - kMostPair : (sum < -kMostPair ? sum + kMostPair : 0);
-  if (!same_sign || excess == 0) return;
-  const std::size_t larger = std::abs(w[0]) >= std::abs(w[1]) ? 0 : 1;
-  w[larger] -= excess;
-  rests.push_back({static_cast<std::int32_t>(k + static_cast<std::int64_t>(larger)), excess});
-}
 
 std::int32_t group_of(Group group, const std::int32_t* w) {
   std::int32_t bits = 0;
@@ -47,8 +33,6 @@ PackedLeft pack_left(Group group, std::int64_t rows, std::int64_t k, std::span<c
   packed.rows = rows;
   packed.k_groups = (k + size - 1) / size;
   packed.groups.reserve(static_cast<std::size_t>(rows * packed.k_groups + kGroupSlack));
-  const bool cuts = saturating && group == Group::kQuads;
-  packed.rest_starts.push_back(0);
   for (std::int64_t row = 0; row < rows; ++row) {
     std::int32_t sum = 0;
     for (std::int64_t first = 0; first < k; first += size) {
@@ -57,17 +41,12 @@ PackedLeft pack_left(Group group, std::int64_t rows, std::int64_t k, std::span<c
         w[i] = left[static_cast<std::size_t>(row * k + first + i)];
         sum += w[i];
       }
-      if (cuts) {
-        make_safe(w, first, packed.rests);
-        make_safe(w + 2, first + 2, packed.rests);
-      }
       packed.groups.push_back(group_of(group, w));
     }
-    packed.rest_starts.push_back(static_cast<std::int64_t>(packed.rests.size()));
     if (group == Group::kQuads) packed.sums.push_back(sum);
   }
   packed.groups.resize(packed.groups.size() + static_cast<std::size_t>(kGroupSlack), 0);
-  if (packed.rests.empty()) packed.rest_starts.clear();
+  if (saturating && group == Group::kQuads) add_weight_tiles(packed);
   return packed;
 }
 

@@ -32,14 +32,23 @@ struct PanelShape {
 };
 PanelShape panel_shape() noexcept;
 
-/// A part of a weight that was taken out of a PackedLeft.
-struct WeightRest {
-  std::int32_t k = 0;
-  std::int32_t value = 0;
-};
-
 /// Groups behind the last row of a PackedLeft that kernels may read.
 inline constexpr std::int64_t kGroupSlack = 16;
+
+/// Rows that a WeightTile holds.
+inline constexpr std::int64_t kWeightTileRows = 4;
+
+/// Rows of quads for instructions that saturate the sum of two products of bytes to 16 bits, cut up so that no sum they
+/// form leaves int16. A double has two groups whose 16-bit sums are added before they are widened, a single has one:
+///   double: group of k, group of k, for each row both quads; single: group of k, for each row its quad.
+/// A group of k occurs as often as its weights need; over all occurrences they add up to the weights of the rows.
+struct WeightTile {
+  std::int64_t first = 0;  ///< Of its doubles in PackedLeft::steps, followed by its singles.
+  std::int64_t doubles = 0;
+  std::int64_t singles = 0;
+};
+inline constexpr std::int64_t kDoubleSize = 2 + 2 * kWeightTileRows;
+inline constexpr std::int64_t kSingleSize = 1 + kWeightTileRows;
 
 /// Constant rows.
 struct PackedLeft {
@@ -47,16 +56,14 @@ struct PackedLeft {
   std::int64_t rows = 0;
   std::int64_t k_groups = 0;
   std::vector<std::int32_t> groups;  ///< [rows][k_groups], and kGroupSlack more.
-  /// What is missing in row r of `groups`: rests[rest_starts[r]] to rests[rest_starts[r + 1]]; both empty where nothing
-  /// is. Only for instruction sets that saturate sums of two products to 16 bits: see pack_left().
-  std::vector<std::int64_t> rest_starts;
-  std::vector<WeightRest> rests;
+  /// Rows [t * kWeightTileRows, ...) are tile t; empty where nothing saturates. Rows behind the last are zeros.
+  std::vector<WeightTile> tiles;
+  std::vector<std::int32_t> steps;
   std::vector<std::int32_t> sums;  ///< By row; with kQuads only, for instruction sets whose bytes are signed.
 };
 
 /// Packs left[rows][k], every number int8 (kQuads) or int16 (kPairs); k is filled up with zeros. With kQuads and
-/// `saturating`, pairs of weights w0, w1 for which 255 * (w0 + w1) would leave int16 are cut to what fits, and what was
-/// cut off stands in `rests`: products are exact at the speed of the saturating instruction.
+/// `saturating` there are tiles, too.
 PackedLeft pack_left(Group group, std::int64_t rows, std::int64_t k, std::span<const std::int32_t> left,
                      bool saturating);
 /// The same for the instruction set in use.
@@ -85,16 +92,18 @@ struct LeftPart {
         num_rows(count),
         k_groups(left.k_groups),
         groups(left.groups.data() + first * left.k_groups),
-        rest_starts(left.rest_starts.empty() ? nullptr : left.rest_starts.data() + first),
-        rests(left.rests.data()),
+        tiles(left.tiles.empty() ? nullptr : left.tiles.data() + first / kWeightTileRows),
+        tile_row(first % kWeightTileRows),
+        steps(left.steps.data()),
         sums(left.sums.empty() ? nullptr : left.sums.data() + first) {}
 
   Group group = Group::kPairs;
   std::int64_t num_rows = 0;
   std::int64_t k_groups = 0;
   const std::int32_t* groups = nullptr;
-  const std::int64_t* rest_starts = nullptr;
-  const WeightRest* rests = nullptr;
+  const WeightTile* tiles = nullptr;  ///< The first has the first row as its row tile_row.
+  std::int64_t tile_row = 0;
+  const std::int32_t* steps = nullptr;
   const std::int32_t* sums = nullptr;
 };
 

@@ -21,6 +21,15 @@ std::int16_t centred_code(Q q, std::int32_t zero_point) {
   return static_cast<std::int16_t>(static_cast<std::uint16_t>(q) - static_cast<std::uint16_t>(zero_point));
 }
 
+// As many as a register has numbers of 16 bits: the compiler passes parts of larger vectors through memory.
+#if defined(__AVX512BW__)
+constexpr int kCodesAtOnce = 32;
+#elif defined(__AVX2__)
+constexpr int kCodesAtOnce = 16;
+#else
+constexpr int kCodesAtOnce = 8;
+#endif
+
 // N codes at once.
 template <int N, class Q>
 inline void centre_some(const Q* q, std::uint16_t zero_point, std::int16_t* centred) {
@@ -45,8 +54,8 @@ void centre(const Q* q, std::int64_t rows, std::int64_t columns, std::int64_t q_
             std::int16_t* centred, std::int64_t centred_stride) {
   const auto zero = static_cast<std::uint16_t>(zero_point);
   for (; rows > 0; --rows, q += q_stride, centred += centred_stride) {
-    if (columns >= 32) {
-      centre_by<32>(q, columns, zero, centred);
+    if (columns >= kCodesAtOnce) {
+      centre_by<kCodesAtOnce>(q, columns, zero, centred);
     } else if (columns >= 8) {
       centre_by<8>(q, columns, zero, centred);
     } else if (columns >= 4) {

@@ -2,13 +2,15 @@
 //
 // One instruction multiplies two 16-bit inputs with two taps and adds the products.
 // With stride 2 the inputs of taps j and j + 1 lie next to each other for every
-// output; with stride 1 the inputs of any two taps are interleaved. Narrow images
-// are treated as one long row, whose sums between the rows are dropped.
+// output. With stride 1 they do so for every other one: the even outputs are summed
+// from where the taps lie, the odd ones from one element further, and both are
+// interleaved at the end. Elsewhere the inputs of any two taps are interleaved. Narrow
+// images are treated as one long row, whose sums between the rows are dropped.
 //
-// Cost: two taps for a vector of outputs are one multiply-add of pairs and one addition, behind one load with stride 2,
-// or two loads and two interleaves with stride 1, where each pair of rows serves two vectors. A 3x3 filter is 4.5
-// pairs, made 5 or 6 by a zero tap. 16-bit inputs rather than bytes, because the byte instruction of AVX2 saturates its
-// pair sums.
+// Cost: two taps for a vector of outputs are one multiply-add of pairs with its load and one addition. A 3x3 filter is
+// 4.5 pairs, made 6 by zero taps: 12 instructions a vector, and one interleave with stride 1. With AVX-512, where
+// each of these loads crosses a cache line, two loads and two interleaves serve two vectors: 5 pairs, 20 instructions a
+// vector. 16-bit inputs rather than bytes, because the byte instruction of AVX2 saturates its pair sums.
 #include "kernels/isa/lanes.hpp"
 #include "kernels/isa/variant.hpp"
 
@@ -98,7 +100,7 @@ constexpr int kMaxPairs = 64;
 struct TapPairs {
   int count = 0;
   std::int64_t first[kMaxPairs];
-  std::int64_t second[kMaxPairs];  // With stride 2 always first + 1, and not stored.
+  std::int64_t second[kMaxPairs];  // Of neighbours always first + 1, and not stored.
   std::int32_t weights[kMaxPairs];
 };
 
@@ -127,7 +129,7 @@ void pair_any_taps(const IntDepthwise& d, TapPairs& pairs) {
   }
 }
 
-// For stride 2 and kernel_w >= 2: neighbours, or a tap and a zero, such that no pair reaches behind the last tap.
+// For kernel_w >= 2: neighbours, or a tap and a zero, such that no pair reaches behind the last tap.
 void pair_neighbours(const IntDepthwise& d, TapPairs& pairs) {
   for (std::int64_t i = 0; i < d.kernel_h; ++i) {
     const std::int16_t* filter = d.filter + i * d.kernel_w;
@@ -163,19 +165,99 @@ inline void sum_block(const std::int16_t* from, const TapPairs& pairs, const Int
 }
 
 // count >= kBlock; the last block overlaps the one before.
+template <class F>
+inline void for_each_block(std::int64_t count, F&& f) {
+  std::int64_t x = 0;
+  for (; x + kBlock <= count; x += kBlock) f(x);
+  if (x < count) f(count - kBlock);
+}
+
 template <int P>
 void sum_line(const std::int16_t* from, const TapPairs& pairs, std::int64_t count, std::int32_t* to) {
   Ints weights[P == 0 ? 1 : P];
   for (int p = 0; p < P; ++p) weights[p] = pairs.weights[p] - Ints{};
-  std::int64_t x = 0;
-  for (; x + kBlock <= count; x += kBlock) sum_block<P>(from + x, pairs, weights, to + x);
-  if (x < count) sum_block<P>(from + count - kBlock, pairs, weights, to + count - kBlock);
+  for_each_block(count, [&](std::int64_t x) { sum_block<P>(from + x, pairs, weights, to + x); });
 }
 
-void sum_any_line(const std::int16_t* from, const TapPairs& pairs, std::int64_t count, std::int32_t* to) {
+// Whether the taps of stride 1 are paired as neighbours.
+inline bool pairs_neighbours([[maybe_unused]] const IntDepthwise& d) {
+#if defined(__AVX512BW__)
+  return false;
+#else
+  return d.kernel_w >= 2 && d.dilation_w == 1;
+#endif
+}
+
+// The weights of a 3x3 filter, and where its rows lie, in registers.
+struct ThreeByThree {
+  Ints weights[6];
+  std::int64_t row_step;
+
+  explicit ThreeByThree(const IntDepthwise& d) : row_step(d.dilation_h * d.padded_stride) {
+    for (int i = 0; i < 3; ++i) {
+      const std::int16_t* row = d.filter + 3 * i;
+      weights[2 * i] = weights_of(row[0], row[1]) - Ints{};
+      weights[2 * i + 1] = weights_of(0, row[2]) - Ints{};
+    }
+  }
+
+  // Neighbouring pairs of inputs from `from` on, each with all taps.
+  Ints sum(const std::int16_t* from) const {
+    const std::int16_t* second = from + row_step;
+    const std::int16_t* third = second + row_step;
+    const Ints first_row = multiply_pairs(load(from), weights[0]) + multiply_pairs(load(from + 1), weights[1]);
+    const Ints second_row = multiply_pairs(load(second), weights[2]) + multiply_pairs(load(second + 1), weights[3]);
+    const Ints third_row = multiply_pairs(load(third), weights[4]) + multiply_pairs(load(third + 1), weights[5]);
+    return first_row + second_row + third_row;
+  }
+};
+
+inline bool is_three_by_three(const IntDepthwise& d) { return d.kernel_h == 3 && d.kernel_w == 3 && d.dilation_w == 1; }
+
+// Neighbouring pairs of inputs from `from` on, each with all taps.
+inline Ints sum_neighbours(const std::int16_t* from, const TapPairs& pairs) {
+  Ints sum = {};
+  for (int p = 0; p < pairs.count; ++p) {
+    sum += multiply_pairs(load(from + pairs.first[p]), pairs.weights[p] - Ints{});
+  }
+  return sum;
+}
+
+inline void store_even_and_odd(Ints even, Ints odd, std::int32_t* to) {
+#if defined(__AVX512BW__)
+  const Ints low = reinterpret_cast<Ints>(
+      _mm512_maskz_unpacklo_epi32(0xFFFF, reinterpret_cast<__m512i>(even), reinterpret_cast<__m512i>(odd)));
+  const Ints high = reinterpret_cast<Ints>(
+      _mm512_maskz_unpackhi_epi32(0xFFFF, reinterpret_cast<__m512i>(even), reinterpret_cast<__m512i>(odd)));
+#elif defined(__AVX2__)
+  const Ints low = __builtin_shufflevector(even, odd, 0, 8, 1, 9, 4, 12, 5, 13);
+  const Ints high = __builtin_shufflevector(even, odd, 2, 10, 3, 11, 6, 14, 7, 15);
+#else
+  const Ints low = __builtin_shufflevector(even, odd, 0, 4, 1, 5);
+  const Ints high = __builtin_shufflevector(even, odd, 2, 6, 3, 7);
+#endif
+  store_block(low, high, to);
+}
+
+// Stride 1 and any filter. count >= kBlock.
+void sum_any_line(const IntDepthwise& d, const std::int16_t* from, const TapPairs& pairs, std::int64_t count,
+                  std::int32_t* to) {
   constexpr int kPairsOfThreeByThree = 5;
-  if (pairs.count == kPairsOfThreeByThree) return sum_line<kPairsOfThreeByThree>(from, pairs, count, to);
-  sum_line<0>(from, pairs, count, to);
+  if (!pairs_neighbours(d)) {
+    if (pairs.count == kPairsOfThreeByThree) return sum_line<kPairsOfThreeByThree>(from, pairs, count, to);
+    return sum_line<0>(from, pairs, count, to);
+  }
+  for_each_block(count, [&](std::int64_t x) {
+    Ints even = {};
+    Ints odd = {};
+    for (int p = 0; p < pairs.count; ++p) {
+      const std::int16_t* at = from + x + pairs.first[p];
+      const Ints w = pairs.weights[p] - Ints{};
+      even += multiply_pairs(load(at), w);
+      odd += multiply_pairs(load(at + 1), w);
+    }
+    store_even_and_odd(even, odd, to + x);
+  });
 }
 
 // Rows are often a few elements long: the last vector overlaps the one before
@@ -192,7 +274,8 @@ inline void copy_row(const std::int32_t* from, std::int32_t* to, std::int64_t co
 
 // Rows together as one line, by bands that fit a buffer. Requires stride 1 both ways.
 constexpr std::int64_t kBand = 4096;
-void sum_as_one_line(const IntDepthwise& d, const TapPairs& pairs) {
+template <class F>
+void sum_as_one_line(const IntDepthwise& d, F&& sum_line) {
   std::int32_t sums[kBand];
   const std::int64_t band_rows = kBand / d.padded_stride;
   for (std::int64_t y = 0; y < d.out_h; y += band_rows) {
@@ -204,22 +287,22 @@ void sum_as_one_line(const IntDepthwise& d, const TapPairs& pairs) {
       }
       continue;
     }
-    sum_any_line(d.padded + y * d.padded_stride, pairs, count, sums);
+    sum_line(d.padded + y * d.padded_stride, count, sums);
     for (std::int64_t r = 0; r < rows; ++r) {
       copy_row(sums + r * d.padded_stride, d.acc + (y + r) * d.out_w, d.out_w);
     }
   }
 }
 
-void sum_stride_1(const IntDepthwise& d) {
-  TapPairs pairs;
-  pair_any_taps(d, pairs);
+// sum_line(from, count, to): `count` outputs, at least kBlock, whose inputs lie side by side.
+template <class F>
+void sum_rows_of_stride_1(const IntDepthwise& d, F&& sum_line) {
   // A row alone wastes what its last block computes twice, a long line what lies between the rows.
   const std::int64_t rounded_up = (d.out_w + kBlock - 1) / kBlock * kBlock;
   const bool is_short = d.out_w < kBlock;
   const bool has_waste = is_short || (rounded_up * 4 > d.out_w * 5 && d.padded_stride < rounded_up);
   if (has_waste && d.stride_h == 1 && d.padded_stride * 2 <= kBand) {
-    sum_as_one_line(d, pairs);
+    sum_as_one_line(d, sum_line);
     return;
   }
   if (is_short) {
@@ -227,16 +310,23 @@ void sum_stride_1(const IntDepthwise& d) {
     return;
   }
   for (std::int64_t y = 0; y < d.out_h; ++y) {
-    sum_any_line(d.padded + y * d.stride_h * d.padded_stride, pairs, d.out_w, d.acc + y * d.out_w);
+    sum_line(d.padded + y * d.stride_h * d.padded_stride, d.out_w, d.acc + y * d.out_w);
   }
 }
 
-inline Ints sum_neighbours(const std::int16_t* from, const TapPairs& pairs) {
-  Ints sum = {};
-  for (int p = 0; p < pairs.count; ++p) {
-    sum += multiply_pairs(load(from + pairs.first[p]), pairs.weights[p] - Ints{});
+void sum_stride_1(const IntDepthwise& d) {
+  if (pairs_neighbours(d) && is_three_by_three(d)) {
+    const ThreeByThree taps(d);
+    return sum_rows_of_stride_1(d, [&](const std::int16_t* from, std::int64_t count, std::int32_t* to) {
+      for_each_block(count,
+                     [&](std::int64_t x) { store_even_and_odd(taps.sum(from + x), taps.sum(from + x + 1), to + x); });
+    });
   }
-  return sum;
+  TapPairs pairs;
+  pairs_neighbours(d) ? pair_neighbours(d, pairs) : pair_any_taps(d, pairs);
+  sum_rows_of_stride_1(d, [&](const std::int16_t* from, std::int64_t count, std::int32_t* to) {
+    sum_any_line(d, from, pairs, count, to);
+  });
 }
 
 #if defined(__AVX2__)
@@ -266,26 +356,40 @@ void sum_some_neighbours(const std::int16_t* from, const TapPairs& pairs, std::i
 }
 #endif
 
-void sum_stride_2(const IntDepthwise& d) {
-  TapPairs pairs;
-  pair_neighbours(d, pairs);
+// Of at least kLanes outputs each; sum(from): a vector of outputs whose inputs begin there.
+template <class F>
+void sum_rows_of_stride_2(const IntDepthwise& d, F&& sum) {
   for (std::int64_t y = 0; y < d.out_h; ++y) {
     const std::int16_t* from = d.padded + y * d.stride_h * d.padded_stride;
     std::int32_t* to = d.acc + y * d.out_w;
-    if (d.out_w < kLanes) {
-#if defined(__AVX2__)
-      sum_some_neighbours(from, pairs, d.out_w, to);
-#else
-      for (std::int64_t x = 0; x < d.out_w; ++x) to[x] = sum_at(d, y, x);
-#endif
-      continue;
-    }
     std::int64_t x = 0;
-    for (; x + kLanes <= d.out_w; x += kLanes) store(sum_neighbours(from + 2 * x, pairs), to + x);
+    for (; x + kLanes <= d.out_w; x += kLanes) store(sum(from + 2 * x), to + x);
     if (x == d.out_w) continue;
     x = d.out_w - kLanes;  // The last vector overlaps the one before.
-    store(sum_neighbours(from + 2 * x, pairs), to + x);
+    store(sum(from + 2 * x), to + x);
   }
+}
+
+void sum_short_rows_of_stride_2(const IntDepthwise& d, [[maybe_unused]] const TapPairs& pairs) {
+  for (std::int64_t y = 0; y < d.out_h; ++y) {
+    std::int32_t* to = d.acc + y * d.out_w;
+#if defined(__AVX2__)
+    sum_some_neighbours(d.padded + y * d.stride_h * d.padded_stride, pairs, d.out_w, to);
+#else
+    for (std::int64_t x = 0; x < d.out_w; ++x) to[x] = sum_at(d, y, x);
+#endif
+  }
+}
+
+void sum_stride_2(const IntDepthwise& d) {
+  if (is_three_by_three(d) && d.out_w >= kLanes) {
+    const ThreeByThree taps(d);
+    return sum_rows_of_stride_2(d, [&](const std::int16_t* from) { return taps.sum(from); });
+  }
+  TapPairs pairs;
+  pair_neighbours(d, pairs);
+  if (d.out_w < kLanes) return sum_short_rows_of_stride_2(d, pairs);
+  sum_rows_of_stride_2(d, [&](const std::int16_t* from) { return sum_neighbours(from, pairs); });
 }
 
 #endif

@@ -7,7 +7,11 @@
 // Cost, AVX-512 VNNI: 24 accumulators (6 rows by 4 vectors); a step is 4 loads, 6 spreading loads and 24 dot products:
 // the products bind. Without VNNI, bytes take three instructions (multiply-add of bytes to 16 bits, of 16 bits to 32,
 // addition) for 4 products a lane where 16-bit operands take two for 2; sums of two products saturate there, so
-// pack_left() has seen to it that none needs more than 16 bits, and what it cut off is added to the finished tile.
+// WeightTile has the weights such that none needs more than 16 bits. Where the sums of two groups fit as well, they are
+// added in 16 bits: five instructions for 8 products a lane. Of the multiplications, of which AVX2 processors do two a
+// cycle, that is 3 for 8 products, against 4. A tile is 4 rows by 2 vectors: 8 accumulators, 4 vectors of the panel,
+// two quads and two sums fill 16 registers. It walks the steps of a WeightTile, each of which names its groups of the
+// panel.
 //
 // Arm's dot product is of signed bytes: the panel's are taken less 128, one instruction for a vector of columns and all
 // rows of the tile, and 128 times the row's sum of weights is added to the finished tile. 32 registers hold 20
@@ -40,7 +44,43 @@ constexpr int kTileRows = 6;
 constexpr int kMaxTileRows = 8;
 constexpr int rows_of_tile(int num_vectors) { return num_vectors == 1 ? kMaxTileRows : kTileRows; }
 
-#if !(defined(__AVX2__) || defined(__ARM_FEATURE_DOTPROD))
+#if defined(__AVX2__) && !defined(__AVX512VNNI__) && !defined(__AVXVNNI__)
+#define HALFSTEP_SATURATES_BYTE_PAIRS
+#endif
+
+#if defined(HALFSTEP_SATURATES_BYTE_PAIRS)
+// Neighbours of 16 bits multiplied and added.
+inline Ints multiply_pairs(Ints a, Ints b) {
+#if defined(__AVX512BW__)
+  return reinterpret_cast<Ints>(_mm512_madd_epi16(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
+#else
+  return reinterpret_cast<Ints>(_mm256_madd_epi16(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+#endif
+}
+
+// Neighbouring bytes multiplied and added, saturated to 16 bits: of `a` signed, of `b` not.
+inline Shorts multiply_bytes(Ints a, Ints b) {
+#if defined(__AVX512BW__)
+  return reinterpret_cast<Shorts>(_mm512_maddubs_epi16(reinterpret_cast<__m512i>(b), reinterpret_cast<__m512i>(a)));
+#else
+  return reinterpret_cast<Shorts>(_mm256_maddubs_epi16(reinterpret_cast<__m256i>(b), reinterpret_cast<__m256i>(a)));
+#endif
+}
+
+// Of 32 bits: sums of neighbours of 16.
+inline Ints widen(Shorts sums) {
+  return multiply_pairs(reinterpret_cast<Ints>(sums), reinterpret_cast<Ints>(Shorts{} + std::int16_t{1}));
+}
+
+// Exact for all numbers: the even and the odd bytes as 16-bit numbers, of `a` signed, of `b` not.
+inline Ints dot_bytes(Ints sums, Ints a, Ints b) {
+  typedef std::uint16_t Words __attribute__((vector_size(sizeof(Ints))));
+  const Shorts x = reinterpret_cast<Shorts>(a);
+  const Words y = reinterpret_cast<Words>(b);
+  const Ints even = multiply_pairs(reinterpret_cast<Ints>(x << 8 >> 8), reinterpret_cast<Ints>(y & 255));
+  return sums + even + multiply_pairs(reinterpret_cast<Ints>(x >> 8), reinterpret_cast<Ints>(y >> 8));
+}
+#elif !(defined(__AVX2__) || defined(__ARM_FEATURE_DOTPROD))
 // The even and the odd bytes of each group as 16-bit numbers, which hold their products: of `a` signed, of `b` not.
 inline Ints dot_bytes(Ints sums, Ints a, Ints b) {
 #if defined(__SSE2__)
@@ -77,16 +117,9 @@ inline Ints add_products(Ints sums, Ints a, Ints b) {
   const __m256i y = reinterpret_cast<__m256i>(b);
   return reinterpret_cast<Ints>(kGroup == Group::kQuads ? _mm256_dpbusd_avx_epi32(acc, y, x)
                                                         : _mm256_dpwssd_avx_epi32(acc, x, y));
-#elif defined(__AVX512BW__)
-  const __m512i x = reinterpret_cast<__m512i>(a);
-  const __m512i y = reinterpret_cast<__m512i>(b);
-  if constexpr (kGroup == Group::kPairs) return sums + reinterpret_cast<Ints>(_mm512_madd_epi16(x, y));
-  return sums + reinterpret_cast<Ints>(_mm512_madd_epi16(_mm512_maddubs_epi16(y, x), _mm512_set1_epi16(1)));
 #elif defined(__AVX2__)
-  const __m256i x = reinterpret_cast<__m256i>(a);
-  const __m256i y = reinterpret_cast<__m256i>(b);
-  if constexpr (kGroup == Group::kPairs) return sums + reinterpret_cast<Ints>(_mm256_madd_epi16(x, y));
-  return sums + reinterpret_cast<Ints>(_mm256_madd_epi16(_mm256_maddubs_epi16(y, x), _mm256_set1_epi16(1)));
+  if constexpr (kGroup == Group::kPairs) return sums + multiply_pairs(a, b);
+  return dot_bytes(sums, a, b);
 #else
   if constexpr (kGroup == Group::kPairs) {
 #if defined(__SSE2__)
@@ -146,6 +179,51 @@ void run_tile(const Tile& t) {
     for (int v = 0; v < V; ++v) store(sums[r][v], t.acc + r * t.acc_stride + v * kLanes);
   }
 }
+
+#if defined(HALFSTEP_SATURATES_BYTE_PAIRS)
+// The rows of a WeightTile by V vectors: `b` and what is written as in Tile.
+template <int V>
+void run_steps(const WeightTile& tile, const std::int32_t* step, const Tile& t) {
+  Ints sums[kWeightTileRows][V] = {};
+  for (std::int64_t i = 0; i < tile.doubles; ++i, step += kDoubleSize) {
+    const std::int32_t* first = t.b + step[0] * t.b_stride;
+    const std::int32_t* second = t.b + step[1] * t.b_stride;
+#pragma GCC unroll 4
+    for (int r = 0; r < kWeightTileRows; ++r) {
+      const Ints a = spread(step[2 + 2 * r]);
+      const Ints b = spread(step[3 + 2 * r]);
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) {
+        sums[r][v] += widen(multiply_bytes(a, load(first + v * kLanes)) + multiply_bytes(b, load(second + v * kLanes)));
+      }
+    }
+  }
+  for (std::int64_t i = 0; i < tile.singles; ++i, step += kSingleSize) {
+    const std::int32_t* first = t.b + step[0] * t.b_stride;
+#pragma GCC unroll 4
+    for (int r = 0; r < kWeightTileRows; ++r) {
+      const Ints a = spread(step[1 + r]);
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) sums[r][v] += widen(multiply_bytes(a, load(first + v * kLanes)));
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < kWeightTileRows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) store(sums[r][v], t.acc + r * t.acc_stride + v * kLanes);
+  }
+}
+
+void run_step_columns(const WeightTile& tile, const std::int32_t* steps, const Tile& t, int num_vectors) {
+  const std::int32_t* step = steps + tile.first;
+  if (num_vectors == 1) return run_steps<1>(tile, step, t);
+  if (num_vectors == 2) return run_steps<2>(tile, step, t);
+#if defined(__AVX512BW__)
+  if (num_vectors == 3) return run_steps<3>(tile, step, t);
+  run_steps<4>(tile, step, t);
+#endif
+}
+#endif
 
 template <Group kGroup, int V>
 void run_some_rows(const Tile& t, int rows) {
@@ -213,19 +291,6 @@ inline std::int32_t dot(const std::int32_t* a, const std::int32_t* b, std::int64
   return sum_of_lanes(even + odd);
 }
 
-// Adds to `acc` what row `row` of the left side lacks.
-void add_rests(const PackedGemm& g, std::int64_t row, const Columns& columns, std::int32_t* acc) {
-  const WeightRest* end = g.left.rests + g.left.rest_starts[row + 1];
-  for (const WeightRest* rest = g.left.rests + g.left.rest_starts[row]; rest != end; ++rest) {
-    const std::int32_t* b = g.b + rest->k / 4 * columns.padded;
-    const int shift = rest->k % 4 * 8;
-    for (std::int64_t j = 0; j < columns.tiled; j += kLanes) {
-      store(load(acc + j) + rest->value * ((load(b + j) >> shift) & 0xFF), acc + j);
-    }
-    if (columns.lone != nullptr) acc[columns.lone_at] += rest->value * ((b[columns.lone_at] >> shift) & 0xFF);
-  }
-}
-
 // Sums of the rows [row, row + rows).
 template <Group kGroup>
 void sum_rows(const PackedGemm& g, std::int64_t row, int rows, const Columns& columns, std::int32_t* acc,
@@ -249,9 +314,26 @@ void sum_rows(const PackedGemm& g, std::int64_t row, int rows, const Columns& co
       if (columns.lone != nullptr) acc[columns.lone_at] += 128 * g.left.sums[row + r];
     }
 #endif
-    if (g.left.rest_starts != nullptr) add_rests(g, row + r, columns, acc);
   }
 }
+
+#if defined(HALFSTEP_SATURATES_BYTE_PAIRS)
+// Sums of the rows of tile `index`, of which those from `skipped` on are rows [row, row + rows) of g.left.
+void sum_tile(const PackedGemm& g, std::int64_t index, std::int64_t skipped, std::int64_t row, int rows,
+              const Columns& columns, std::int32_t* acc) {
+  const int num_vectors = static_cast<int>(columns.tiled / kLanes);
+  for (int v = 0; v < num_vectors; v += kTileVectors) {
+    const int part = num_vectors - v < kTileVectors ? num_vectors - v : kTileVectors;
+    run_step_columns(g.left.tiles[index], g.left.steps,
+                     {nullptr, g.b + v * kLanes, columns.padded, 0, acc + v * kLanes, kBlock}, part);
+  }
+  if (columns.lone == nullptr) return;
+  for (int r = 0; r < rows; ++r) {
+    acc[(skipped + r) * kBlock + columns.lone_at] =
+        dot<Group::kQuads>(g.left.groups + (row + r) * g.left.k_groups, columns.lone, g.left.k_groups);
+  }
+}
+#endif
 
 template <Rounding kRounding, class Q>
 void finish_rows(const PackedGemm& g, const std::int32_t* acc, std::int64_t row, int rows) {
@@ -262,6 +344,44 @@ void finish_rows(const PackedGemm& g, const std::int32_t* acc, std::int64_t row,
 
 void finish_tile(const PackedGemm& g, const std::int32_t* acc, std::int64_t row, int rows) {
   with_codes(g.rounding, g.dtype, [&]<Rounding kRounding, class Q>() { finish_rows<kRounding, Q>(g, acc, row, rows); });
+}
+
+#if defined(HALFSTEP_SATURATES_BYTE_PAIRS)
+void multiply_panel_by_tiles(const PackedGemm& g, const Columns& columns) {
+  alignas(64) std::int32_t tile[kWeightTileRows * kBlock];
+  std::int64_t skipped = g.left.tile_row;
+  for (std::int64_t row = 0, index = 0; row < g.left.num_rows; ++index) {
+    const std::int64_t rest = g.left.num_rows - row;
+    const int rows = static_cast<int>(rest < kWeightTileRows - skipped ? rest : kWeightTileRows - skipped);
+    sum_tile(g, index, skipped, row, rows, columns, tile);
+    if (g.acc == nullptr) {
+      finish_tile(g, tile + skipped * kBlock, row, rows);
+    } else {
+      for (int r = 0; r < rows; ++r) {
+        const std::int32_t* from = tile + (skipped + r) * kBlock;
+        for (std::int64_t j = 0; j < columns.padded; j += kLanes)
+          store(load(from + j), g.acc + (row + r) * g.acc_stride + j);
+      }
+    }
+    row += rows;
+    skipped = 0;
+  }
+}
+#endif
+
+template <Group kGroup>
+void multiply_panel_by_rows(const PackedGemm& g, const Columns& columns) {
+  const int step = rows_of_tile(static_cast<int>(columns.tiled / kLanes));
+  alignas(64) std::int32_t tile[kMaxTileRows * kBlock];
+  for (std::int64_t row = 0; row < g.left.num_rows; row += step) {
+    const int rows = static_cast<int>(g.left.num_rows - row < step ? g.left.num_rows - row : step);
+    if (g.acc != nullptr) {
+      sum_rows<kGroup>(g, row, rows, columns, g.acc + row * g.acc_stride, g.acc_stride);
+    } else {
+      sum_rows<kGroup>(g, row, rows, columns, tile, kBlock);
+      finish_tile(g, tile, row, rows);
+    }
+  }
 }
 
 template <Group kGroup>
@@ -276,17 +396,15 @@ void multiply_panel(const PackedGemm& g) {
     for (; k % kLanes != 0; ++k) lone[k] = no_group<kGroup>();
     columns.lone = lone;
   }
-  const int step = rows_of_tile(static_cast<int>(columns.tiled / kLanes));
-  alignas(64) std::int32_t tile[kMaxTileRows * kBlock];
-  for (std::int64_t row = 0; row < g.left.num_rows; row += step) {
-    const int rows = static_cast<int>(g.left.num_rows - row < step ? g.left.num_rows - row : step);
-    if (g.acc != nullptr) {
-      sum_rows<kGroup>(g, row, rows, columns, g.acc + row * g.acc_stride, g.acc_stride);
-    } else {
-      sum_rows<kGroup>(g, row, rows, columns, tile, kBlock);
-      finish_tile(g, tile, row, rows);
-    }
+#if defined(HALFSTEP_SATURATES_BYTE_PAIRS)
+  if constexpr (kGroup == Group::kQuads) {
+    multiply_panel_by_tiles(g, columns);
+  } else {
+    multiply_panel_by_rows<kGroup>(g, columns);
   }
+#else
+  multiply_panel_by_rows<kGroup>(g, columns);
+#endif
 }
 
 }  // namespace

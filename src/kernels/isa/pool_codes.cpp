@@ -11,11 +11,18 @@
 namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
 
-// More than a register has on some instruction sets: the compiler takes several.
+// A register: the compiler passes parts of larger vectors through memory.
+#if defined(__AVX512BW__)
+constexpr int kVectorBytes = 64;
+#elif defined(__AVX2__)
+constexpr int kVectorBytes = 32;
+#else
+constexpr int kVectorBytes = 16;
+#endif
 template <class T>
 struct VectorOf {
-  typedef T Type __attribute__((vector_size(64)));
-  static constexpr std::int64_t kLanes = 64 / static_cast<std::int64_t>(sizeof(T));
+  typedef T Type __attribute__((vector_size(kVectorBytes)));
+  static constexpr std::int64_t kLanes = kVectorBytes / static_cast<std::int64_t>(sizeof(T));
 };
 template <class T>
 using Vector = typename VectorOf<T>::Type;
@@ -72,7 +79,7 @@ template <class Code, class Wide>
 inline void split_codes(const void* from, Code* even, Code* odd) {
   constexpr int kBits = 8 * sizeof(Code);
   constexpr std::int64_t kLanes = VectorOf<Wide>::kLanes;
-  typedef Code Half __attribute__((vector_size(32)));
+  typedef Code Half __attribute__((vector_size(kVectorBytes / 2)));
   for (int i = 0; i < 2; ++i) {
     const auto pairs = load<Vector<Wide>>(static_cast<const Wide*>(from) + i * kLanes);
     store(__builtin_convertvector(pairs, Half), even + i * kLanes);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <random>
+#include <span>
 #include <tuple>
 #include <vector>
 
@@ -184,33 +185,95 @@ TEST(RowFinishTest, LeavesOtherRulesAndLargeFactorsToRows) {
   EXPECT_FALSE(make_row_finish(0, r, DType::kUint8, finish));
 }
 
-// By definition: every pair in the packed rows fits, and with the rests it is the weight.
-TEST(PackLeftTest, PairsThatSaturateAreCutAndTheRestIsKept) {
-  std::mt19937 rng(3);
-  const Problem p = random_problem(rng, Group::kQuads, 7, 1, 21);
-  const PackedLeft left = pack_left(Group::kQuads, p.m, p.k, p.left, true);
-  ASSERT_FALSE(left.rests.empty());
-  for (std::int64_t row = 0; row < p.m; ++row) {
-    std::vector<std::int32_t> w(static_cast<std::size_t>(4 * left.k_groups));
-    for (std::int64_t g = 0; g < left.k_groups; ++g) {
+// The weights that the quads of one step multiply in one 16-bit lane of one row: none of their sums leaves int16.
+void expect_lanes_fit(std::span<const std::int32_t> quads) {
+  for (int lane = 0; lane < 2; ++lane) {
+    std::int32_t most = 0;
+    std::int32_t least = 0;
+    for (const std::int32_t bits : quads) {
       std::int8_t quad[4];
-      std::memcpy(quad, &left.groups[static_cast<std::size_t>(row * left.k_groups + g)], 4);
-      for (std::size_t i = 0; i < 4; ++i) w[static_cast<std::size_t>(4 * g) + i] = quad[i];
-      for (std::size_t i = 0; i < 4; i += 2) {
-        EXPECT_LE(255 * (std::max<int>(quad[i], 0) + std::max<int>(quad[i + 1], 0)), 32767);
-        EXPECT_GE(255 * (std::min<int>(quad[i], 0) + std::min<int>(quad[i + 1], 0)), -32768);
+      std::memcpy(quad, &bits, 4);
+      for (int i = 2 * lane; i < 2 * lane + 2; ++i) (quad[i] > 0 ? most : least) += quad[i];
+    }
+    EXPECT_LE(255 * most, 32767);
+    EXPECT_GE(255 * least, -32768);
+  }
+}
+
+// By definition: no step saturates, and over all steps the weights are what was given.
+TEST(PackLeftTest, TilesAddUpToTheWeightsAndNeverSaturate) {
+  std::mt19937 rng(3);
+  for (const int spread : {1, 3, 20}) {  // From extremes only to weights of which many are paired.
+    Problem p = random_problem(rng, Group::kQuads, 11, 1, 70);
+    for (std::int32_t& w : p.left) w /= spread;
+    const PackedLeft left = pack_left(Group::kQuads, p.m, p.k, p.left, true);
+    ASSERT_EQ(std::ssize(left.tiles), 3);
+    std::vector<std::int32_t> w(static_cast<std::size_t>(12 * 4 * left.k_groups), 0);
+    const auto add_quad = [&](std::int64_t row, std::int32_t k_group, std::int32_t bits) {
+      std::int8_t quad[4];
+      std::memcpy(quad, &bits, 4);
+      for (std::int64_t i = 0; i < 4; ++i) {
+        w[static_cast<std::size_t>(4 * (row * left.k_groups + k_group) + i)] += quad[i];
+      }
+    };
+    std::int64_t doubles = 0;
+    for (std::int64_t t = 0; t < 3; ++t) {
+      const WeightTile& tile = left.tiles[static_cast<std::size_t>(t)];
+      const std::int32_t* step = left.steps.data() + tile.first;
+      doubles += tile.doubles;
+      for (std::int64_t i = 0; i < tile.doubles; ++i, step += kDoubleSize) {
+        for (std::int64_t r = 0; r < kWeightTileRows; ++r) {
+          expect_lanes_fit({step + 2 + 2 * r, 2});
+          add_quad(kWeightTileRows * t + r, step[0], step[2 + 2 * r]);
+          add_quad(kWeightTileRows * t + r, step[1], step[3 + 2 * r]);
+        }
+      }
+      for (std::int64_t i = 0; i < tile.singles; ++i, step += kSingleSize) {
+        for (std::int64_t r = 0; r < kWeightTileRows; ++r) {
+          expect_lanes_fit({step + 1 + r, 1});
+          add_quad(kWeightTileRows * t + r, step[0], step[1 + r]);
+        }
       }
     }
-    for (auto r = left.rest_starts[static_cast<std::size_t>(row)];
-         r < left.rest_starts[static_cast<std::size_t>(row + 1)]; ++r) {
-      const WeightRest& rest = left.rests[static_cast<std::size_t>(r)];
-      w[static_cast<std::size_t>(rest.k)] += rest.value;
+    for (std::int64_t row = 0; row < 12; ++row) {
+      for (std::int64_t k = 0; k < 4 * left.k_groups; ++k) {
+        EXPECT_EQ(w[static_cast<std::size_t>(row * 4 * left.k_groups + k)],
+                  row < p.m && k < p.k ? p.left[static_cast<std::size_t>(row * p.k + k)] : 0);
+      }
     }
-    for (std::int64_t k = 0; k < p.k; ++k) {
-      EXPECT_EQ(w[static_cast<std::size_t>(k)], p.left[static_cast<std::size_t>(row * p.k + k)]);
+    if (spread == 20) {
+      EXPECT_GE(doubles, 3 * left.k_groups / 4);  // Of at most half as many a tile.
     }
   }
-  EXPECT_TRUE(pack_left(Group::kQuads, p.m, p.k, p.left, false).rests.empty());
+  const Problem p = random_problem(rng, Group::kQuads, 5, 1, 8);
+  EXPECT_TRUE(pack_left(Group::kQuads, p.m, p.k, p.left, false).tiles.empty());
+}
+
+TEST_P(PackedGemmTest, PartsBeginAtAnyRow) {
+  std::mt19937 rng(5);
+  const std::int64_t m = 11, n = table().panel_shape().lanes + 1, k = 50;
+  const Problem p = random_problem(rng, Group::kQuads, m, n, k);
+  const PackedLeft left = pack_left(p.group, m, k, p.left, table().saturates_byte_pairs);
+  const std::int64_t padded = table().panel_shape().padded(n);
+  const std::vector<std::int32_t> panel = pack_right(p, padded);
+  for (std::int64_t first = 0; first < m; ++first) {
+    for (std::int64_t count = 1; count <= m - first; ++count) {
+      std::vector<std::int32_t> acc(static_cast<std::size_t>((count + 1) * padded), -1);
+      PackedGemm gemm;
+      gemm.left = LeftPart(left, first, count);
+      gemm.n = n;
+      gemm.b = panel.data();
+      gemm.acc = acc.data();
+      gemm.acc_stride = padded;
+      table().packed_gemm(gemm);
+      for (std::int64_t row = 0; row < count; ++row) {
+        for (std::int64_t j = 0; j < n; ++j) {
+          ASSERT_EQ(acc[static_cast<std::size_t>(row * padded + j)], p.sum(first + row, j)) << first << " " << count;
+        }
+      }
+      for (std::int64_t j = 0; j < padded; ++j) ASSERT_EQ(acc[static_cast<std::size_t>(count * padded + j)], -1);
+    }
+  }
 }
 
 TEST_P(PackedGemmTest, InterleavesSplitsAndGathers) {

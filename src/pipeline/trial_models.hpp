@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "calib/observe.hpp"
+#include "encoding/target_profile.hpp"
 #include "halfstep/observer.hpp"
 #include "halfstep/quantize.hpp"
 #include "halfstep/result.hpp"

@@ -178,7 +178,7 @@ class Diagnoser {
     for (const QuantizerGroup& group : groups) all.push_back(&group);
     FixedPointOptions wide = fixed_;
     wide.accumulator_bits = 64;
-    const Result<OutputScore> found = score(with_16_bits(model_, *partial_, all, Part::kBoth), wide);
+    const Result<OutputScore> found = score(with_bits(model_, *partial_, all, Part::kBoth, 16), wide);
     if (!found.ok()) return found.error();
     wide_db_ = found->sqnr_db;
     std::string text = "The same ranges on 16 bits: " + in_db(wide_db_) + ". ";
@@ -196,14 +196,18 @@ class Diagnoser {
              wide_db_);
       return true;
     }
-    text += "without any grid it is " + in_db(real->sqnr_db) + ", so the two models do not compute the same.";
-    diagnosis_.verdict =
-        "the two models compute different things even without quantization; is this the float model "
-        "that the quantized one was made from?";
-    if (!partial_->kept_weights().empty()) {
-      diagnosis_.verdict += " An algorithm scaled channels, so that weights such as " +
-                            quoted(partial_->kept_weights().front()) +
-                            " stayed rounded here: compare with the model that quantize --float_out wrote.";
+    text += "without any grid it is " + in_db(real->sqnr_db);
+    if (partial_->kept_weights().empty()) {
+      text += ", so the two models do not compute the same.";
+      diagnosis_.verdict =
+          "the two models compute different things even without quantization; is this the float model "
+          "that the quantized one was made from?";
+    } else {
+      text += ", where weights such as " + quoted(partial_->kept_weights().front()) +
+              " stay rounded: an algorithm scaled their channels, and this float model has none like them.";
+      diagnosis_.verdict =
+          "what rounding those weights costs cannot be told apart; diagnose against the model that "
+          "quantize --float_out writes.";
     }
     answer("16-bit", std::move(text), wide_db_);
     return false;
@@ -334,7 +338,7 @@ class Diagnoser {
       for (std::size_t i = 0; i < worst.causes.size(); ++i) {
         const bool is_known = std::any_of(worst.causes.begin(), worst.causes.begin() + static_cast<std::ptrdiff_t>(i),
                                           [&](const auto& cause) { return cause.kind == worst.causes[i].kind; });
-        if (!is_known) text += (i > 0 ? ", " : "") + std::string(name_of(worst.causes[i].kind));
+        if (!is_known) text += (i > 0 ? ", " : "") + std::string(words_of(worst.causes[i].kind));
       }
     }
     diagnosis_.verdict = text + ".";

@@ -50,6 +50,7 @@ class StepFinder {
     change_weights();
     change_channels();
     add_bits();
+    widen_weights();
     leave_in_float();
     search_widths();
     std::ranges::stable_sort(steps_, [](const DiagnosisStep& a, const DiagnosisStep& b) {
@@ -112,8 +113,7 @@ class StepFinder {
   }
 
   void change_weights() {
-    Groups all;
-    for (const QuantizerGroup& group : *request_.groups) all.push_back(&group);
+    const Groups all = all_groups();
     const Names apart =
         tensors_with({CauseKind::kChannelsApart, CauseKind::kDeadChannels, CauseKind::kWeightOutlier}, true);
     const bool on_one_grid = std::ranges::any_of(apart, [&](const std::string& name) {
@@ -129,6 +129,10 @@ class StepFinder {
       measure("--use_per_channel_quantization true", "a grid for each output channel of all weights",
               with_new_weights(model_, *request_.partial, all, single, true));
     }
+    if (const Names other = tensors_with({CauseKind::kOtherWeights}, true); !other.empty()) {
+      measure("", "this float model quantized anew, since " + words(other) + " has other values in the quantized one",
+              with_new_weights(model_, *request_.partial, dear_, other, false));
+    }
     if (const Names ranges = tensors_with({CauseKind::kWideGrid, CauseKind::kSaturation}, true); !ranges.empty()) {
       measure("--param_quantizer_calibration min-max", "the range of " + words(ranges) + " from its values",
               with_new_weights(model_, *request_.partial, dear_, ranges, false));
@@ -137,7 +141,8 @@ class StepFinder {
 
   /// Channels of activations: what algorithms make of them is not known before they ran.
   void change_channels() {
-    const Names apart = tensors_with({CauseKind::kChannelsApart, CauseKind::kDeadChannels}, false);
+    const Names apart =
+        tensors_with({CauseKind::kChannelsApart, CauseKind::kDeadChannels, CauseKind::kJointGrid}, false);
     if (apart.empty()) return;
     Groups concerned = dear_;
     std::erase_if(concerned, [&](const QuantizerGroup* group) {
@@ -199,23 +204,39 @@ class StepFinder {
       options += (options.empty() ? "" : " ") + std::string("--params_16bit_names_list ") + quoted_option(weights);
     }
     if (!options.empty()) {
-      QuantizedGraph form = with_16_bits(model_, *request_.partial, params, Part::kWeights);
+      QuantizedGraph form = with_bits(model_, *request_.partial, params, Part::kWeights, 16);
       put_16_bits(outputs, form);
       measure(options, "16 bits where it costs most", form);
     }
-    if (!has_input) return;
-    QuantizedGraph form = model_;
+    // What no list of nodes can say.
+    if (has_input || dear_.empty()) {
+      QuantizedGraph form = model_;
+      put_16_bits(all_groups(), form);
+      measure("--act_bitwidth 16", "all activations on 16 bits", form);
+    }
+  }
+
+  /// Where weights have 4 bits.
+  void widen_weights() {
+    const bool are_narrow = std::ranges::any_of(model_.encodings, [](const auto& named) {
+      return named.second.role == TensorRole::kWeight && storage_bits(named.second.encoding.grid()) < 8;
+    });
+    if (!are_narrow) return;
+    measure("--weights_bitwidth 8", "all weights on 8 bits",
+            with_bits(model_, *request_.partial, all_groups(), Part::kWeights, 8));
+  }
+
+  Groups all_groups() const {
     Groups all;
     for (const QuantizerGroup& group : *request_.groups) all.push_back(&group);
-    put_16_bits(all, form);
-    measure("--act_bitwidth 16", "all activations on 16 bits, the model's input among them", form);
+    return all;
   }
 
   static void put_16_bits(const Groups& groups, QuantizedGraph& form) {
     for (const QuantizerGroup* group : groups) {
       for (const std::string& name : group->activations) {
         const auto at = form.encodings.find(name);
-        if (at != form.encodings.end()) at->second.encoding = on_16_bits(at->second.encoding);
+        if (at != form.encodings.end()) at->second.encoding = on_bits(at->second.encoding, 16);
       }
     }
   }

@@ -58,13 +58,13 @@ void put_weight(const QuantizedGraph& model, const std::string& name, const Tens
 
 }  // namespace
 
-Encoding on_16_bits(const Encoding& encoding) {
-  const int bits = width_of(encoding.grid());
-  if (bits >= 16) return encoding;
-  const std::int32_t factor = std::int32_t{1} << (16 - bits);
+Encoding on_bits(const Encoding& encoding, int bits) {
+  const int own = width_of(encoding.grid());
+  if (own >= bits) return encoding;
+  const std::int32_t factor = std::int32_t{1} << (bits - own);
   std::vector<QuantParams> params = encoding.params();
   for (QuantParams& p : params) p = {p.scale / factor, p.zero_point * factor};
-  const IntGrid grid = is_signed(encoding.grid()) ? signed_grid(16) : unsigned_grid(16);
+  const IntGrid grid = is_signed(encoding.grid()) ? signed_grid(bits) : unsigned_grid(bits);
   Result<Encoding> wide = encoding.axis()         ? Encoding::per_channel(grid, *encoding.axis(), std::move(params))
                           : encoding.block_axis() ? Encoding::per_block(grid, *encoding.block_axis(),
                                                                         encoding.block_size(), std::move(params))
@@ -72,21 +72,21 @@ Encoding on_16_bits(const Encoding& encoding) {
   return wide.ok() ? *std::move(wide) : encoding;  // A scale below the least float32: it is fine enough.
 }
 
-QuantizedGraph with_16_bits(const QuantizedGraph& model, const PartialQuantization& partial,
-                            std::span<const QuantizerGroup* const> groups, Part part) {
+QuantizedGraph with_bits(const QuantizedGraph& model, const PartialQuantization& partial,
+                         std::span<const QuantizerGroup* const> groups, Part part, int bits) {
   QuantizedGraph form = part == Part::kActivations ? model : partial.without(groups, Part::kWeights);
   const auto ids = ids_of(form.graph);
   for (const QuantizerGroup* group : groups) {
     if (part != Part::kActivations) {
       for (const std::string& name : group->weights) {
         const Tensor& real = *graph::constant_of(form.graph, ids.at(name));
-        put_weight(model, name, real, on_16_bits(find_encoding(model.encodings, name)->encoding), form);
+        put_weight(model, name, real, on_bits(find_encoding(model.encodings, name)->encoding, bits), form);
       }
     }
     if (part == Part::kWeights) continue;
     for (const std::string& name : group->activations) {
       const auto at = form.encodings.find(name);
-      if (at != form.encodings.end()) at->second.encoding = on_16_bits(at->second.encoding);
+      if (at != form.encodings.end()) at->second.encoding = on_bits(at->second.encoding, bits);
     }
   }
   return form;

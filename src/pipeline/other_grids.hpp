@@ -15,13 +15,13 @@ namespace halfstep::pipeline {
 /// Names of tensors.
 using Names = std::set<std::string, std::less<>>;
 
-/// The same range on 16 bits, every point of the old grid on the new one; itself if it has 16 bits or more.
-Encoding on_16_bits(const Encoding& encoding);
+/// The same range on so many bits, at most 16, every point of the old grid on the new one; itself if it has as many.
+Encoding on_bits(const Encoding& encoding, int bits);
 
-/// `part` of `groups` on_16_bits(); weights are the float model's then, and their layers' biases stay real.
+/// `part` of `groups` on_bits(); weights are the float model's then, and their layers' biases stay real.
 /// `partial`: of `model`.
-QuantizedGraph with_16_bits(const QuantizedGraph& model, const sensitivity::PartialQuantization& partial,
-                            std::span<const sensitivity::QuantizerGroup* const> groups, sensitivity::Part part);
+QuantizedGraph with_bits(const QuantizedGraph& model, const sensitivity::PartialQuantization& partial,
+                         std::span<const sensitivity::QuantizerGroup* const> groups, sensitivity::Part part, int bits);
 
 /// Activations `names` on grids of their own kind and width over the ranges that `method` chooses for what was
 /// observed, which needs histograms for some. Those that were not observed stay.

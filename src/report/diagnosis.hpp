@@ -55,7 +55,7 @@ std::string to_text(const Diagnosis& diagnosis, const std::string& model);
 /// "conv1 (Conv)", "input 'x'".
 std::string layer_words(const DiagnosedLayer& layer);
 
-/// "leaves 31.2 dB, 10.4 dB more: measured" and the like.
+/// "measured: 31.2 dB, +10.4 dB" or "predicted: at most 31.2 dB, +10.4 dB".
 std::string gain_words(const DiagnosisStep& step);
 
 /// "quantize ... OPTIONS model.onnx".

@@ -1,4 +1,6 @@
 // diagnosis_text.cpp: a diagnosis for a terminal.
+#include <algorithm>
+
 #include "report/diagnosis.hpp"
 #include "report/report_text.hpp"
 
@@ -36,15 +38,14 @@ std::string layer_words(const DiagnosedLayer& layer) {
 }
 
 std::string gain_words(const DiagnosisStep& step) {
-  const std::string figures =
-      shown_db_unit(step.sqnr_db) + ", " + decimals(step.gain_db, 1) + " dB more than now, with the same samples";
-  return step.measured ? "measured: " + figures : "predicted: at most " + figures;
+  return (step.measured ? "measured: " : "predicted: at most ") + shown_db_unit(step.sqnr_db) + ", +" +
+         decimals(step.gain_db, 1) + " dB";
 }
 
 std::string command_of(const DiagnosisStep& step, const std::string& model) {
   const bool is_plain = model.find_first_not_of(
                             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+") == std::string::npos;
-  return "quantize ... " + step.options + " " + (is_plain ? model : "'" + model + "'");
+  return "quantize ... " + step.options + (step.options.empty() ? "" : " ") + (is_plain ? model : "'" + model + "'");
 }
 
 std::string to_text(const Diagnosis& diagnosis, const std::string& model) {
@@ -65,7 +66,7 @@ std::string to_text(const Diagnosis& diagnosis, const std::string& model) {
   }
   text += wrapped("Verdict: ", diagnosis.verdict);
   if (diagnosis.next.empty()) return text;
-  text += "Try next, where ... are the options that made this model:\n";
+  text += "Try next (... are the options that made this model; SQNR over the same samples):\n";
   for (const DiagnosisStep& step : diagnosis.next) {
     text += "   " + command_of(step, model) + "\n";
     text += wrapped("      ", step.reason + "; " + gain_words(step));

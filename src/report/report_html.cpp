@@ -120,6 +120,7 @@ std::vector<Section> sections(const Report& report) {
   std::vector<Section> all;
   all.push_back({"gates", "Gates", html::gate_table(report)});
   all.push_back({"metrics", "Metrics", html::metric_table(report)});
+  all.push_back({"diagnosis", "Diagnosis", html::diagnosis_panel(report)});
   all.push_back({"outputs", "Outputs", html::output_table(report)});
   all.push_back({"layers", "Layers", html::sqnr_chart(report, layers) + html::layer_table(layers)});
   all.push_back(

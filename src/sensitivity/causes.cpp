@@ -11,6 +11,35 @@
 namespace halfstep::sensitivity {
 namespace {
 
+struct Spelling {
+  const char* name;
+  const char* words;
+};
+
+Spelling spelling_of(CauseKind kind) {
+  switch (kind) {
+    case CauseKind::kWeightOutlier:
+      return {"weight-outlier", "a weight outlier"};
+    case CauseKind::kChannelsApart:
+      return {"channels-apart", "channels far apart on one grid"};
+    case CauseKind::kDeadChannels:
+      return {"dead-channels", "channels that become 0"};
+    case CauseKind::kWideGrid:
+      return {"wide-grid", "a grid far wider than its values"};
+    case CauseKind::kSaturation:
+      return {"saturation", "values cut off by the grid"};
+    case CauseKind::kActivationOutliers:
+      return {"activation-outliers", "few values that stretch the grid of all others"};
+    case CauseKind::kJointGrid:
+      return {"joint-grid", "a joint grid that one of its tensors cannot afford"};
+    case CauseKind::kOtherWeights:
+      return {"other-weights", "weights that are not the float model's"};
+    case CauseKind::kExponentials:
+      break;
+  }
+  return {"exponentials", "exponentials that need the range of floating point"};
+}
+
 double magnitude(const Spread& values) { return std::max(std::abs(values.min), std::abs(values.max)); }
 bool is_empty(const Spread& values) { return values.min > values.max || magnitude(values) == 0.0; }
 /// Of the values and 0, which every grid has.
@@ -33,14 +62,16 @@ class TensorJudge {
   TensorJudge(const ActivationFacts& tensor, std::vector<Cause>& causes)
       : tensor_(tensor), encoding_(*tensor.encoding), causes_(causes) {}
 
-  void judge(bool shares_wide_grid, const std::string& widest) {
+  /// `widest`: the tensor of the widest values on the same grid; empty: there is none wider. `has_narrow`: one of those
+  /// that share the grid cannot afford it, which is told there.
+  void judge(const std::string& widest, bool has_narrow) {
     find_saturation();
     if (find_exponentials()) return;
     const double share = extent(tensor_.whole) / grid_extent(encoding_);
     if (share <= kSmallShare) {
       const std::string seen = name_words(tensor_) + ": its values, " + range_words(tensor_.whole) + ", use " +
                                words::codes(share, encoding_.grid()) + " codes of ";
-      if (shares_wide_grid) {
+      if (!widest.empty()) {
         add(CauseKind::kJointGrid,
             seen + "the grid that it shares with " + quoted(widest) + ", " + grid_words(encoding_));
       } else {
@@ -49,7 +80,7 @@ class TensorJudge {
       return;  // What follows measures values by a grid made for them.
     }
     find_outliers();
-    find_channels();
+    if (!has_narrow) find_channels();
   }
 
  private:
@@ -144,27 +175,8 @@ void judge_channels(const ActivationFacts& tensor, std::vector<Cause>& causes) {
 
 }  // namespace
 
-const char* name_of(CauseKind kind) {
-  switch (kind) {
-    case CauseKind::kWeightOutlier:
-      return "weight-outlier";
-    case CauseKind::kChannelsApart:
-      return "channels-apart";
-    case CauseKind::kDeadChannels:
-      return "dead-channels";
-    case CauseKind::kWideGrid:
-      return "wide-grid";
-    case CauseKind::kSaturation:
-      return "saturation";
-    case CauseKind::kActivationOutliers:
-      return "activation-outliers";
-    case CauseKind::kJointGrid:
-      return "joint-grid";
-    case CauseKind::kExponentials:
-      break;
-  }
-  return "exponentials";
-}
+const char* name_of(CauseKind kind) { return spelling_of(kind).name; }
+const char* words_of(CauseKind kind) { return spelling_of(kind).words; }
 
 std::vector<Cause> activation_causes(std::span<const ActivationFacts> group) {
   std::vector<Cause> causes;
@@ -175,11 +187,15 @@ std::vector<Cause> activation_causes(std::span<const ActivationFacts> group) {
       continue;
     }
     const ActivationFacts* widest = &tensor;
+    const double afforded = kSmallShare * grid_extent(*tensor.encoding);
+    bool has_narrow = false;
     for (const ActivationFacts& other : group) {
-      if (*other.encoding == *tensor.encoding && extent(other.whole) > extent(widest->whole)) widest = &other;
+      if (*other.encoding != *tensor.encoding || is_empty(other.whole)) continue;
+      if (extent(other.whole) > extent(widest->whole)) widest = &other;
+      has_narrow = has_narrow || extent(other.whole) <= afforded;
     }
-    const bool shares = widest != &tensor && extent(widest->whole) > kSmallShare * grid_extent(*tensor.encoding);
-    TensorJudge(tensor, causes).judge(shares, widest->name);
+    const bool shares = widest != &tensor && extent(widest->whole) > afforded;
+    TensorJudge(tensor, causes).judge(shares ? widest->name : std::string(), has_narrow);
   }
   return causes;
 }

@@ -19,11 +19,15 @@ enum class CauseKind {
   kSaturation,          ///< A grid that cuts off what counts.
   kActivationOutliers,  ///< Few values that stretch the grid of all others.
   kJointGrid,           ///< A grid shared with tensors of far wider range.
+  kOtherWeights,        ///< Codes of other weights than the float model's.
   kExponentials,        ///< Exponentials of, or into, ranges that only floating point affords.
 };
 
 /// "weight-outlier", "channels-apart", ...: as reports spell it.
 const char* name_of(CauseKind kind);
+
+/// "a weight outlier", "channels far apart on one grid", ...
+const char* words_of(CauseKind kind);
 
 struct Cause {
   CauseKind kind = CauseKind::kWideGrid;
@@ -41,6 +45,8 @@ inline constexpr double kOutlierShare = 1.0 / 512.0;
 inline constexpr double kClipNoise = 1e-3;
 /// From this share of an activation's channels on, those that rounding leaves empty count.
 inline constexpr double kDeadShare = 1.0 / 8.0;
+/// A code so many steps from its value came from another one: algorithms that choose roundings stay within one step.
+inline constexpr double kForeignSteps = 1.5;
 /// Half a step of this much makes exponentials wrong by 28 %.
 inline constexpr double kExponentStep = 0.5;
 

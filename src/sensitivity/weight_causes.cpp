@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 
 #include "core/text.hpp"
 #include "encoding/grid_runs.hpp"
@@ -34,6 +35,11 @@ class WeightJudge {
   std::vector<Cause> run() {
     if (real_.num_elements() == 0) return {};
     sort_by_channels();
+    if (2 * num_foreign_ > num_inside_) {
+      add(CauseKind::kOtherWeights,
+          "most of its codes lie more than " + words::number(kForeignSteps) + " steps from the float model's values");
+      return std::move(causes_);  // What follows compares grid and values.
+    }
     find_saturation();
     find_wide_grids();
     find_outliers();
@@ -76,7 +82,11 @@ class WeightJudge {
         if (rounded[static_cast<std::size_t>(i)] != 0.0F) ++channel.num_codes;
         squares_ += value * value;
         const double beyond = std::max(value - high, low - value);
-        if (beyond <= 0.0) continue;
+        if (beyond <= 0.0) {
+          ++num_inside_;
+          if (std::abs(rounded[static_cast<std::size_t>(i)] - value) > kForeignSteps * step) ++num_foreign_;
+          continue;
+        }
         ++num_clipped_;
         clipped_squares_ += (beyond + step / 2.0) * (beyond + step / 2.0);
       }
@@ -122,6 +132,7 @@ class WeightJudge {
     for (std::size_t c = 0; c < channels_.size(); ++c) {
       Values& channel = channels_[c];
       if (channel.magnitudes.size() < 2 || channel.largest < channel.grid_reach / 2.0) continue;
+      const double stretch = std::min(channel.largest, channel.grid_reach);
       const auto aside = std::max<std::ptrdiff_t>(
           1, static_cast<std::ptrdiff_t>(static_cast<double>(channel.magnitudes.size()) * kOutlierShare));
       std::ranges::nth_element(channel.magnitudes, channel.magnitudes.begin() + aside, std::greater<>());
@@ -129,7 +140,7 @@ class WeightJudge {
       for (auto at = channel.magnitudes.begin() + aside; at != channel.magnitudes.end(); ++at) squares += *at * *at;
       const double rms =
           std::sqrt(squares / static_cast<double>(channel.magnitudes.end() - channel.magnitudes.begin() - aside));
-      const double ratio = channel.largest / rms;
+      const double ratio = stretch / rms;
       if (ratio < kOutlierRatio || ratio <= worst) continue;
       worst = ratio;
       sentence = "an outlier of " + words::number(channel.largest) +
@@ -181,6 +192,8 @@ class WeightJudge {
   double squares_ = 0.0;
   double clipped_squares_ = 0.0;
   std::int64_t num_clipped_ = 0;
+  std::int64_t num_inside_ = 0;   // Within the ends of the grid, and not 0;
+  std::int64_t num_foreign_ = 0;  // of these, with codes of another value.
   bool is_wide_ = false;
   std::vector<Cause> causes_;
 };

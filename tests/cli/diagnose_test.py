@@ -54,14 +54,6 @@ class Planted(tool_test.ToolTest):
             nodes, [wire.value_info("x", [1, 4, 12, 12])], [wire.value_info("y", [1, CHANNELS, 12, 12])],
             self.initializers())))
 
-    def write(self, name, data):
-        path = self.folder / name
-        if isinstance(data, bytes):
-            path.write_bytes(data)
-        else:
-            path.write_text(data)
-        return path
-
     def grids(self, **ranges):
         """An overrides file with these ranges on 8 bits."""
         entries = {name: [{"bitwidth": 8, "dtype": "int", "is_symmetric": "False", "min": low, "max": high}]
@@ -177,9 +169,11 @@ class CauseTest(Planted):
         diagnosis = self.diagnose(model)
         name, part, kinds = self.worst(diagnosis)
         self.assertEqual((name, part), ("concat", "activations"))
-        self.assertIn("joint-grid", kinds)
+        self.assertEqual(kinds, {"joint-grid"})
+        self.assertIn("activations cost most", self.rung(diagnosis, "parts")["answer"])
         joint_causes = [cause for cause in diagnosis["layers"][0]["causes"] if cause["kind"] == "joint-grid"]
         self.assertEqual([cause["tensor"] for cause in joint_causes], ["a"])
+        self.assert_true_gain(model, diagnosis, "--output_feature_16bit_names_list a,b,both")
 
     def test_saturation_is_no_matter_of_bits(self):
         model = self.chain()
@@ -194,8 +188,26 @@ class CauseTest(Planted):
         self.quantize(self.chain())
         self.weights["w3"] = self.normal(len(self.weights["w3"]), 0.1)
         diagnosis = self.diagnose(self.chain())
-        # Weights go back to the float model's, so what differs must be something else than a weight.
-        self.assertEqual([rung["question"] for rung in diagnosis["rungs"]][:2], ["quantized", "16-bit"])
+        self.assertEqual(self.worst(diagnosis), ("conv_3", "weights", {"other-weights"}))
+
+
+    def test_a_model_of_another_function_ends_the_ladder(self):
+        self.quantize(self.chain())
+        text = self.chain().read_bytes()
+        self.assertEqual(text.count(b"Relu"), 3)
+        diagnosis = self.diagnose(self.write("other.onnx", text.replace(b"Relu", b"Tanh")))
+        self.assertEqual([rung["question"] for rung in diagnosis["rungs"]], ["quantized", "16-bit"])
+        self.assertIn("different things", diagnosis["verdict"])
+        self.assertEqual((diagnosis["layers"], diagnosis["next"]), ([], []))
+
+    def test_four_bits_are_few_for_all_layers(self):
+        model = self.chain()
+        self.quantize(model, "--weights_bitwidth", 4)
+        diagnosis = self.diagnose(model)
+        self.assertIn("weights cost most", self.rung(diagnosis, "parts")["answer"])
+        self.assertEqual([layer["causes"] for layer in diagnosis["layers"]], [[]] * len(diagnosis["layers"]))
+        self.assertIn("Nothing stands out", self.rung(diagnosis, "causes")["answer"])
+        self.assert_true_gain(model, diagnosis, "--weights_bitwidth 8")
 
 
 class UseTest(Planted):

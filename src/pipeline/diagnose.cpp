@@ -31,6 +31,8 @@ using sensitivity::RunScores;
 constexpr std::int64_t kMaxDiagnosedSamples = 32;
 /// From here on a form is good, as far as SQNR tells: the noise is a thousandth of the outputs' power.
 constexpr double kGoodDb = 30.0;
+/// Two orders of the same float operations are this close, and no grid is.
+constexpr double kExactDb = 120.0;
 constexpr std::size_t kMaxLayers = 5;
 /// Weights or activations are to blame if what they cost is so many times what the others cost.
 constexpr double kPlainlyMore = 2.0;
@@ -186,28 +188,30 @@ class Diagnoser {
       answer("16-bit", text + "So the ranges hold what counts, and the grids are too coarse.", wide_db_);
       return true;
     }
-    text += "So the trouble is not the bit width: ";
     const Result<OutputScore> real = score(partial_->only({}, Part::kBoth), wide);
     if (!real.ok()) return real.error();
     if (real->sqnr_db >= kGoodDb) {
       answer("16-bit",
-             text + "ranges cut values off or lie far from them. Without any grid it is " +
-                 (real->sqnr_db >= 150.0 ? "exact" : in_db(real->sqnr_db)) + ".",
+             text +
+                 "So the trouble is not the bit width: ranges cut values off or lie far from them. Without any grid "
+                 "it is " +
+                 (real->sqnr_db >= kExactDb ? "exact" : in_db(real->sqnr_db)) + ".",
              wide_db_);
       return true;
     }
-    text += "without any grid it is " + in_db(real->sqnr_db);
+    text += "Without any grid it is " + in_db(real->sqnr_db);
     if (partial_->kept_weights().empty()) {
       text += ", so the two models do not compute the same.";
       diagnosis_.verdict =
-          "the two models compute different things even without quantization; is this the float model "
-          "that the quantized one was made from?";
+          "the two models compute different things even without quantization; is this the float model that the "
+          "quantized one was made from?";
     } else {
       text += ", where weights such as " + quoted(partial_->kept_weights().front()) +
               " stay rounded: an algorithm scaled their channels, and this float model has none like them.";
       diagnosis_.verdict =
-          "what rounding those weights costs cannot be told apart; diagnose against the model that "
-          "quantize --float_out writes.";
+          "what rounding those weights costs cannot be told apart; diagnose what quantize --effort fast makes, where "
+          "no "
+          "algorithm scales channels.";
     }
     answer("16-bit", std::move(text), wide_db_);
     return false;

@@ -114,16 +114,16 @@ class StepFinder {
 
   void change_weights() {
     const Groups all = all_groups();
-    const Names apart =
-        tensors_with({CauseKind::kChannelsApart, CauseKind::kDeadChannels, CauseKind::kWeightOutlier}, true);
-    const bool on_one_grid = std::ranges::any_of(apart, [&](const std::string& name) {
+    const auto is_single = [&](const std::string& name) {
       return find_encoding(model_.encodings, name)->encoding.is_per_tensor();
-    });
+    };
+    const bool on_one_grid = std::ranges::any_of(
+        dear_weights_, [&](const QuantizerGroup* group) { return std::ranges::any_of(group->weights, is_single); });
     if (on_one_grid) {
       Names single;
       for (const QuantizerGroup* group : all) {
         for (const std::string& name : group->weights) {
-          if (find_encoding(model_.encodings, name)->encoding.is_per_tensor()) single.insert(name);
+          if (is_single(name)) single.insert(name);
         }
       }
       measure("--use_per_channel_quantization true", "a grid for each output channel of all weights",

@@ -43,9 +43,14 @@ std::string gain_words(const DiagnosisStep& step) {
 }
 
 std::string command_of(const DiagnosisStep& step, const std::string& model) {
-  const bool is_plain = model.find_first_not_of(
-                            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+") == std::string::npos;
-  return "quantize ... " + step.options + (step.options.empty() ? "" : " ") + (is_plain ? model : "'" + model + "'");
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+";
+  std::string word = model;
+  if (model.find_first_not_of(kPlain) != std::string::npos) {
+    word = "'";
+    for (const char c : model) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    word += "'";
+  }
+  return "quantize ... " + step.options + (step.options.empty() ? "" : " ") + word;
 }
 
 std::string to_text(const Diagnosis& diagnosis, const std::string& model) {

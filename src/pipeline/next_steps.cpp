@@ -181,10 +181,8 @@ class StepFinder {
     std::string weights;
     Groups outputs;
     Groups params;
-    bool has_input = false;
     const auto append = [](const std::string& name, std::string& to) { to += (to.empty() ? "" : ",") + name; };
     for (const QuantizerGroup* group : dear_activations_) {
-      has_input = has_input || group->node == graph::kNoNode;
       const std::vector<std::string> names = outputs_of(*group);
       if (names.empty() || !std::ranges::all_of(names, fits_lists)) continue;
       for (const std::string& name : names) append(name, activations);
@@ -208,12 +206,9 @@ class StepFinder {
       put_16_bits(outputs, form);
       measure(options, "16 bits where it costs most", form);
     }
-    // What no list of nodes can say.
-    if (has_input || dear_.empty()) {
-      QuantizedGraph form = model_;
-      put_16_bits(all_groups(), form);
-      measure("--act_bitwidth 16", "all activations on 16 bits", form);
-    }
+    QuantizedGraph form = model_;
+    put_16_bits(all_groups(), form);
+    measure("--act_bitwidth 16", "all activations on 16 bits", form);
   }
 
   /// Where weights have 4 bits.

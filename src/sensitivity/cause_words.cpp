@@ -27,12 +27,12 @@ std::string codes(double share, IntGrid grid) {
   return printed("%.0f of ", std::min(all, std::ceil(share * (all - 1.0)) + 1.0)) + printed("%.0f", all);
 }
 
-std::string of_channels(const std::vector<std::size_t>& some, std::size_t all) {
+std::string of_channels(const std::vector<std::size_t>& some, std::size_t all, const char* one, const char* many) {
   std::string text = std::to_string(some.size()) + " of " + std::to_string(all) + " channels (";
   for (std::size_t i = 0; i < std::min(some.size(), kNamedChannels); ++i) {
     text += (i > 0 ? ", " : "") + std::to_string(some[i]);
   }
-  return text + (some.size() > kNamedChannels ? ", ...)" : ")") + (some.size() == 1 ? " lies" : " lie");
+  return text + (some.size() > kNamedChannels ? ", ...) " : ") ") + (some.size() == 1 ? one : many);
 }
 
 double median(std::vector<double> values) {

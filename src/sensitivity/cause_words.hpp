@@ -18,8 +18,9 @@ std::string percent(double share);
 /// How many codes of `grid` that share of it holds: "3 of 256".
 std::string codes(double share, IntGrid grid);
 
-/// "3 of 64 channels (0, 5, 17) lie"; at most the first four are named. Requires: `some` is not empty.
-std::string of_channels(const std::vector<std::size_t>& some, std::size_t all);
+/// "3 of 64 channels (0, 5, 17) " and the verb for one or for many; at most the first four are named.
+/// Requires: `some` is not empty.
+std::string of_channels(const std::vector<std::size_t>& some, std::size_t all, const char* one, const char* many);
 
 /// The middle value, the lower one of two. Requires: not empty.
 double median(std::vector<double> values);

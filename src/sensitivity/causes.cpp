@@ -136,8 +136,9 @@ class TensorJudge {
     }
     if (largest.size() < 2) return;
     if (static_cast<double>(dead.size()) >= kDeadShare * static_cast<double>(largest.size())) {
-      add(CauseKind::kDeadChannels, name_words(tensor_) + ": " + words::of_channels(dead, largest.size()) +
-                                        " below half a step of its grid and become 0");
+      add(CauseKind::kDeadChannels, name_words(tensor_) + ": " +
+                                        words::of_channels(dead, largest.size(), "lies", "lie") +
+                                        " within half a step of 0, which is all that its grid leaves of them");
     }
     const double median = words::median(largest);
     if (median > kSmallShare * reach(encoding_)) return;
@@ -169,7 +170,7 @@ void judge_channels(const ActivationFacts& tensor, std::vector<Cause>& causes) {
   if (static_cast<double>(wide.size()) < kDeadShare * static_cast<double>(tensor.channels.size()) || wide.empty())
     return;
   causes.push_back({CauseKind::kWideGrid, tensor.name,
-                    name_words(tensor) + ": " + words::of_channels(wide, tensor.channels.size()) +
+                    name_words(tensor) + ": " + words::of_channels(wide, tensor.channels.size(), "lies", "lie") +
                         " on an eighth of their grids or less"});
 }
 

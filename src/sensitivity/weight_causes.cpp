@@ -121,7 +121,8 @@ class WeightJudge {
     // Channels that are nothing beside the others have grids above a floor, and cost nothing.
     std::erase_if(wide, [&](std::size_t c) { return channels_[c].largest < largest_of_all() / 4096.0; });
     if (wide.empty()) return;
-    add(CauseKind::kWideGrid, words::of_channels(wide, channels_.size()) + " on an eighth of their grids or less");
+    add(CauseKind::kWideGrid,
+        words::of_channels(wide, channels_.size(), "lies", "lie") + " on an eighth of their grids or less");
     is_wide_ = true;
   }
 
@@ -158,7 +159,8 @@ class WeightJudge {
       if (channels_[c].largest > 0.0 && channels_[c].num_codes == 0) dead.push_back(c);
     }
     if (!dead.empty()) {
-      add(CauseKind::kDeadChannels, words::of_channels(dead, channels_.size()) + " dead: every weight rounds to 0");
+      add(CauseKind::kDeadChannels,
+          words::of_channels(dead, channels_.size(), "is", "are") + " dead: every weight rounds to 0");
     }
   }
 

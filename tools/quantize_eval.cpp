@@ -77,6 +77,10 @@ int main(int argc, char** argv) {
                  "outputs lie as Result_N/<output>.raw")
       ->type_name("COMMAND");
   app.add_flag("--no_isolated", no_isolated, "Do not measure every layer alone: saves one run a sample");
+  app.add_flag(
+      "--diagnose", request.diagnose,
+      "Say which layers cost most, why, and what to try next with what gain, from the first samples, at most 32 "
+      "(docs/diagnose.md)");
   app.add_option("--report", request.reports,
                  "Write the report here: .json, .md, .xml (JUnit) or .html; repeatable (docs/report.md)")
       ->type_name("FILE")

@@ -63,6 +63,7 @@ struct EvaluateRequest : PairRequest {
   /// and {quantized_dir} in it become folders with Result_<i>/<output>.raw, as quantize-run writes them.
   std::optional<std::string> metric_command;
   bool isolated = true;                        ///< Measure the error of every layer alone, too: one more run a sample.
+  bool diagnose = false;                       ///< Look for what costs most, why and what to do; see docs/diagnose.md.
   std::vector<std::filesystem::path> reports;  ///< To write: .json, .md, .xml (JUnit) or .html; see docs/report.md.
   Gates gates;
   int num_threads = 0;  ///< 0: one for each processor.

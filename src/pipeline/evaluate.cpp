@@ -11,6 +11,7 @@
 #include "io/samples/photo_folder.hpp"
 #include "pipeline/charts.hpp"
 #include "pipeline/comparison.hpp"
+#include "pipeline/diagnose.hpp"
 #include "pipeline/gates.hpp"
 #include "pipeline/integer_model.hpp"
 #include "pipeline/load_model.hpp"
@@ -46,6 +47,7 @@ Result<void> check_request(const EvaluateRequest& request) {
     if (Result<void> valid = pipeline::check_metric_command(*request.metric_command); !valid.ok()) return valid;
   }
   if (Result<void> valid = pipeline::check_gates(request); !valid.ok()) return valid;
+  if (Result<void> valid = pipeline::check_diagnosis(request); !valid.ok()) return valid;
   for (const std::filesystem::path& path : request.reports) {
     if (Result<void> known = pipeline::check_report_format(path); !known.ok()) return known;
   }
@@ -159,6 +161,10 @@ Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer&
     return valid.error();
   }
 
+  if (request.diagnose) {
+    if (Result<void> valid = pipeline::check_diagnosis(*pair); !valid.ok()) return valid.error();
+  }
+
   // Compare.
   pipeline::FloatComparison comparison;
   comparison.reference = &model->graph;
@@ -208,6 +214,11 @@ Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer&
   Result<std::vector<report::Gate>> gates = pipeline::judge(request.gates, *baseline, report);
   if (!gates.ok()) return gates.error();
   report.gates = *std::move(gates);
+  if (request.diagnose) {
+    Result<report::Diagnosis> diagnosis = pipeline::diagnose(*pair, *fixed, request.num_threads, observer);
+    if (!diagnosis.ok()) return diagnosis.error();
+    report.diagnosis = *std::move(diagnosis);
+  }
   if (wants_charts(request)) {
     Result<report::Charts> charts = pipeline::make_charts(comparison, *report.comparison, observer);
     if (!charts.ok()) return charts.error();

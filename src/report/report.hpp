@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "compare/comparison.hpp"
+#include "report/diagnosis.hpp"
 
 namespace halfstep::report {
 
@@ -191,6 +192,7 @@ struct Report {
   std::int64_t quantized_model_bytes = 0;  ///< 0: left out.
   std::vector<Trial> trials;               ///< Of a search, in their order.
   std::optional<MixedPrecision> mixed_precision;
+  std::optional<Diagnosis> diagnosis;
   std::vector<TuningStep> tuning;           ///< In the order they ran.
   std::int64_t num_held_out = 0;            ///< Samples that judged them; 0: left out.
   std::vector<WeightRanges> weight_ranges;  ///< In the order the network reads them; for the HTML page.

@@ -98,6 +98,7 @@ std::vector<html::Section> sections(const Report& report) {
   std::vector<html::Section> all;
   all.push_back({"gates", "Gates", html::gate_table(report)});
   all.push_back({"metrics", "Metrics", html::metric_table(report)});
+  all.push_back({"diagnosis", "Diagnosis", html::diagnosis_panel(report)});
   all.push_back({"outputs", "Outputs", html::output_table(report)});
   all.push_back({"layers", "Layers", html::sqnr_chart(report, layers) + html::layer_table(layers)});
   all.push_back(

@@ -24,6 +24,9 @@ std::string layer_table(const std::vector<PlacedLayer>& layers);
 /// What each algorithm did and what that won, its notes behind a fold. "" without any.
 std::string tuning_table(const Report& report);
 
+/// What --diagnose found, rung by rung, and what to try next. "" without it.
+std::string diagnosis_panel(const Report& report);
+
 /// What was observed and chosen: activations, and weights behind a fold. "" without any.
 std::string range_tables(const std::vector<TensorRange>& ranges);
 

@@ -132,6 +132,38 @@ Json tuning_json(const TuningStep& step) {
           {"notes", step.notes}};
 }
 
+Json diagnosis_json(const Diagnosis& diagnosis) {
+  Json json{{"num_samples", diagnosis.num_samples}, {"verdict", diagnosis.verdict}};
+  json["rungs"] = Json::array();
+  for (const DiagnosisRung& rung : diagnosis.rungs) {
+    Json entry{{"question", rung.question}, {"answer", rung.answer}};
+    if (rung.sqnr_db) entry["sqnr_db"] = limited_db(*rung.sqnr_db);
+    json["rungs"].push_back(std::move(entry));
+  }
+  json["layers"] = Json::array();
+  for (const DiagnosedLayer& layer : diagnosis.layers) {
+    Json entry{{"name", layer.name},
+               {"op", layer.op},
+               {"part", layer.part},
+               {"gain_db", layer.gain_db},
+               {"noise_share_percent", layer.noise_share_percent},
+               {"causes", Json::array()}};
+    for (const DiagnosedCause& cause : layer.causes) {
+      entry["causes"].push_back({{"kind", cause.kind}, {"tensor", cause.tensor}, {"sentence", cause.sentence}});
+    }
+    json["layers"].push_back(std::move(entry));
+  }
+  json["next"] = Json::array();
+  for (const DiagnosisStep& step : diagnosis.next) {
+    json["next"].push_back({{"options", step.options},
+                            {"reason", step.reason},
+                            {"sqnr_db", limited_db(step.sqnr_db)},
+                            {"gain_db", step.gain_db},
+                            {"measured", step.measured}});
+  }
+  return json;
+}
+
 /// Left out if there are none.
 template <class T>
 void put_list(const char* key, const std::vector<T>& entries, Json (*entry_json)(const T&), Json& json) {
@@ -181,6 +213,7 @@ std::string to_json(const Report& report) {
     }
   }
   if (report.simulated_comparison) put_comparison(*report.simulated_comparison, json["simulated"]);
+  if (report.diagnosis) json["diagnosis"] = diagnosis_json(*report.diagnosis);
   put_list("gates", report.gates, gate_json, json);
   put_list("ranges", report.ranges, range_json, json);
   put_list("histograms", report.histograms, histogram_json, json);

@@ -94,6 +94,42 @@ void add_tuning(const Report& report, markdown::Page& page) {
   page.add("\n");
 }
 
+void add_diagnosis(const Report& report, markdown::Page& page) {
+  if (!report.diagnosis) return;
+  const Diagnosis& diagnosis = *report.diagnosis;
+  page.add("### Diagnosis\n\nOver " + counted(diagnosis.num_samples, "sample") + ": **" + plain(diagnosis.verdict) +
+           "**\n\n");
+  page.add_lines(
+      "", diagnosis.rungs.size(), [&](std::size_t i) { return "1. " + plain(diagnosis.rungs[i].answer) + "\n"; },
+      "rungs");
+  page.add("\n");
+  if (!diagnosis.layers.empty()) {
+    page.add_lines(
+        "| layer | what costs | dB | noise % | why |\n|---|---|---:|---:|---|\n", diagnosis.layers.size(),
+        [&](std::size_t i) {
+          const DiagnosedLayer& layer = diagnosis.layers[i];
+          std::string causes;
+          for (const DiagnosedCause& cause : layer.causes) {
+            causes += (causes.empty() ? "" : "<br>") + plain(cause.kind) + ": " + plain(cause.sentence);
+          }
+          return "| " + plain(layer_words(layer)) + " | " + layer.part + " | " + decimals(layer.gain_db, 1) + " | " +
+                 decimals(layer.noise_share_percent, 0) + " | " + causes + " |\n";
+        },
+        "layers");
+    page.add("\n");
+  }
+  if (diagnosis.next.empty()) return;
+  page.add_lines(
+      "| try next | gain | why |\n|---|---|---|\n", diagnosis.next.size(),
+      [&](std::size_t i) {
+        const DiagnosisStep& step = diagnosis.next[i];
+        return "| <code>" + plain(command_of(step, report.model)) + "</code> | " + gain_words(step) + " | " +
+               plain(step.reason) + " |\n";
+      },
+      "steps");
+  page.add("\n");
+}
+
 void add_tensors(const std::string& head, const std::vector<compare::TensorError>& tensors, std::size_t count,
                  markdown::Page& page) {
   if (count == 0) return;
@@ -149,6 +185,7 @@ std::string to_markdown(const Report& report) {
         comparison.layers, shown, page);
   }
   add_tuning(report, page);
+  add_diagnosis(report, page);
   page.add_folded(
       "Coverage", "| where encodings came from | tensors |\n|---|---|\n", report.coverage.size(),
       [&](std::size_t i) {

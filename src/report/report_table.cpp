@@ -145,6 +145,7 @@ std::string to_table(const Report& report, int num_layers) {
   if (report.simulated_comparison) {
     text += "\nFloat against simulated quantization\n" + comparison_table(*report.simulated_comparison, {}, num_layers);
   }
+  if (report.diagnosis) text += to_text(*report.diagnosis, report.model);
   if (report.gates.empty()) return text;
   text += "\nGates\n";
   for (const Gate& gate : report.gates) {

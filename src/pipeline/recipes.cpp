@@ -2,6 +2,7 @@
 #include "pipeline/recipes.hpp"
 
 #include <algorithm>
+#include <array>
 #include <system_error>
 #include <type_traits>
 #include <vector>
@@ -47,8 +48,10 @@ std::string without_dashes(std::string message) {
 /// Files to write and the like belong to one run, not to a recipe.
 template <class Request>
 bool is_for_recipes(const OptionRow<Request>& row) {
-  return !std::is_same_v<Request, QuantizeRequest> || row.name == "encodings_version" ||
-         row.name == "calibration_option";
+  constexpr std::array<std::string_view, 9> kOfRequests{
+      "encodings_version",  "calibration_option", "auto_mixed_precision", "amp_candidates", "allowed_accuracy_drop",
+      "max_bit_operations", "max_latency_factor", "amp_search",           "phase2_reverse"};
+  return !std::is_same_v<Request, QuantizeRequest> || std::ranges::find(kOfRequests, row.name) != kOfRequests.end();
 }
 
 Result<void> check_recipe_names(const Recipe& recipe, OptionSource source) {

@@ -115,9 +115,9 @@ Result<void> time_runs(const Arguments& args, exec::Executor& executor, const gr
 
 int run(const Arguments& args) {
   pipeline::RawModel raw = need(pipeline::read_model(args.model, {}));
-  const pipeline::OpenedSamples samples =
+  const pipeline::OpenedSamples opened =
       need(pipeline::open_samples(raw, {.input_list = args.input_list, .input_images = {}, .preprocess = {}}, raw, {}));
-  const io::SampleReader& reader = samples.reader;
+  const io::SampleReader& reader = opened.reader;
   const ops::InputShapes shapes = need(pipeline::shapes_of_first_sample(raw, reader));
   const pipeline::PreparedModel model = need(pipeline::prepare_model(std::move(raw), shapes, {}, {}));
   const FixedPointOptions options = args.is_fixed ? need(pipeline::fixed_options_for(model, {})) : FixedPointOptions{};

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "core/errors.hpp"
 #include "core/text.hpp"
+#include "io/json/aimet_sections.hpp"
 #include "io/json/parse_json.hpp"
 
 namespace halfstep::io {
@@ -21,7 +23,8 @@ Result<RecipeText> read_recipe(std::string_view text, const std::string& file) {
   const Result<nlohmann::json> document = parse_json(text);
   if (!document.ok()) return document.error().at(file);
   if (!document->is_object()) return invalid(file + ": the document is not an object");
-  const std::array<std::string, 3> keys{"description", "options", "forbids"};
+  const std::array<std::string, 5> keys{"description", "options", "forbids", "amp", "autoquant"};
+  bool has_section = false;
   RecipeText recipe;
   for (const auto& [key, value] : document->items()) {
     if (key == "description") {
@@ -36,13 +39,21 @@ Result<RecipeText> read_recipe(std::string_view text, const std::string& file) {
         }
         recipe.forbids.emplace_back(name, why.get<std::string>());
       }
+    } else if (key == "amp" || key == "autoquant") {
+      if (has_section) return invalid(file + ": 'amp' and 'autoquant' are two ways to the same, give one of them");
+      has_section = true;
+      Result<std::vector<std::pair<std::string, std::string>>> options = options_of_section(key, value, file);
+      if (!options.ok()) return options.error();
+      std::ranges::move(*options, std::back_inserter(recipe.options));
     } else if (key != "options") {
-      return invalid(file + ": a recipe holds 'description', 'options' and 'forbids', not " + halfstep::quoted(key) +
-                     did_you_mean(key, keys));
+      return invalid(file + ": a recipe holds 'description', 'options', 'forbids', 'amp' or 'autoquant', not " +
+                     halfstep::quoted(key) + did_you_mean(key, keys));
     }
   }
   const auto options = document->find("options");
-  if (options == document->end()) return invalid(file + ": there is no key 'options'");
+  if (options == document->end()) {
+    return has_section ? Result<RecipeText>(std::move(recipe)) : invalid(file + ": there is no key 'options'");
+  }
   if (!options->is_object()) return invalid(file + ": 'options' is not an object");
   for (const auto& [name, value] : options->items()) {
     if (value.is_string() && !has_control_characters(value.get_ref<const std::string&>())) {

@@ -169,7 +169,7 @@ class StepFinder {
     return reference_nodes_.contains(group.name) ? group.name : tensor;
   }
 
-  /// Every output of the group by name; empty if one cannot be listed.
+  /// The node, or where the group has several tensors each of them; empty for inputs of the model.
   std::vector<std::string> outputs_of(const QuantizerGroup& group) const {
     if (group.node == graph::kNoNode) return {};
     if (group.activations.size() == 1) return {listed(group, group.activations[0])};
@@ -236,15 +236,20 @@ class StepFinder {
     }
   }
 
-  /// Named only where it wins more than more bits do.
+  /// Named only where it may win more than more bits do. No more than a bound: quantize still puts what such layers
+  /// write on a grid where integer layers read it.
   void leave_in_float() {
     std::string options;
     Groups left;
     for (const QuantizerGroup* group : dear_) {
       if (group->node == graph::kNoNode) continue;
-      const std::string name = listed(*group, model_.graph.value(model_.graph.node(group->node).outputs[0]).name);
-      if (name.find('*') != std::string::npos) continue;
-      options += (options.empty() ? "--exclude_nodes " : " --exclude_nodes ") + quoted_option(name);
+      std::vector<std::string> names = outputs_of(*group);
+      if (names.empty()) names = {listed(*group, model_.graph.value(model_.graph.node(group->node).outputs[0]).name)};
+      const auto is_pattern = [](const std::string& name) { return name.find('*') != std::string::npos; };
+      if (std::ranges::any_of(names, is_pattern)) continue;
+      for (const std::string& name : names) {
+        options += (options.empty() ? "--exclude_nodes " : " --exclude_nodes ") + quoted_option(name);
+      }
       left.push_back(group);
     }
     if (left.empty()) return;
@@ -253,7 +258,7 @@ class StepFinder {
     for (const DiagnosisStep& step : steps_) {
       if (step.measured) best = std::max(best, step.sqnr_db);
     }
-    if (sqnr_db && *sqnr_db >= best + 1.0) add(options, "these layers in float", *sqnr_db, true);
+    if (sqnr_db && *sqnr_db >= best + 1.0) add(options, "these layers in float", *sqnr_db, false);
   }
 
   void search_widths() {

@@ -184,6 +184,26 @@ class CauseTest(Planted):
         self.assertIn("not the bit width", self.rung(diagnosis, "16-bit")["answer"])
         self.assertTrue(self.step(diagnosis, "--act_quantizer_calibration mse")["measured"])
 
+    def test_a_mask_that_softmax_reads(self):
+        mask = [-1e9 if i % 3 == 0 else 0.0 for i in range(CHANNELS)]
+        self.weights["w1"] = [20.0 * w for w in self.weights["w1"]]
+        nodes = [self.conv(1, "x", "c1"), wire.node("Add", ["c1", "mask"], ["masked"], name="add_mask"),
+                 wire.node("Softmax", ["masked"], ["p"], name="softmax", axis=1), self.conv(2, "p", "y")]
+        model = self.write("mask.onnx", wire.model(wire.graph(
+            nodes, [wire.value_info("x", [1, 4, 12, 12])], [wire.value_info("y", [1, CHANNELS, 12, 12])],
+            [*self.initializers()[:4], wire.tensor("mask", [CHANNELS, 1, 1], mask)])))
+        self.quantize(model, "--quantization_overrides", self.grids(masked=(-1e9, 10.0)))
+        diagnosis = self.diagnose(model)
+        # The mask is part of the convolution's bias by then.
+        self.assertEqual(self.worst(diagnosis), ("conv_1", "activations", {"exponentials"}))
+        self.assertEqual(diagnosis["layers"][0]["causes"][0]["tensor"], "masked")
+        step = self.step(diagnosis, "--exclude_nodes conv_1")
+        self.assertFalse(step["measured"])
+        self.quantize(model, *step["options"].split())
+        self.assertGreater(self.evaluate(model), self.whole_db(diagnosis) + 20.0)
+        self.assertLess(self.evaluate(model), step["sqnr_db"] + 0.5)
+        self.assertIn("about -30", diagnosis["layers"][0]["causes"][0]["sentence"])
+
     def test_another_float_model_is_told(self):
         self.quantize(self.chain())
         self.weights["w3"] = self.normal(len(self.weights["w3"]), 0.1)

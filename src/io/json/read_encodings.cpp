@@ -16,9 +16,9 @@ namespace {
 
 using nlohmann::json;
 
-class Reader {
+class EncodingsReader {
  public:
-  explicit Reader(const std::string& file, const EncodingTargets& targets) : file_(file), targets_(targets) {}
+  explicit EncodingsReader(const std::string& file, const EncodingTargets& targets) : file_(file), targets_(targets) {}
 
   Result<EncodingsFile> read(std::string_view text) {
     const Result<json> document = parse_json(text);
@@ -128,7 +128,7 @@ std::string_view name_of(EncodingsVersion version) {
 }
 
 Result<EncodingsFile> read_encodings(std::string_view text, const std::string& file, const EncodingTargets& targets) {
-  return Reader(file, targets).read(text);
+  return EncodingsReader(file, targets).read(text);
 }
 
 }  // namespace halfstep::io

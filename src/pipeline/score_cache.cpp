@@ -32,7 +32,19 @@ Error file_error(const std::filesystem::path& path, const char* what) {
                  "; name another folder with --cache_dir, or give --no_cache");
 }
 
-/// In one call, so that lines of several processes do not mix.
+/// A lock that other processes which use the file wait for.
+class FileLock {
+ public:
+  explicit FileLock(int file) : file_(file) { flock(file_, LOCK_EX); }
+  ~FileLock() { flock(file_, LOCK_UN); }
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+
+ private:
+  int file_;
+};
+
+/// Requires: a FileLock; else another process might take half a line for one that was never finished.
 Result<void> append(int file, const std::filesystem::path& path, const std::string& line) {
   const ssize_t written = write(file, line.data(), line.size());
   if (written == static_cast<ssize_t>(line.size())) return {};
@@ -78,7 +90,7 @@ Result<ScoreCache> ScoreCache::open(const std::optional<std::filesystem::path>& 
   cache.file_ = ::open(cache.path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (cache.file_ < 0) return file_error(cache.path_, "cannot open the cache");
   // One process at a time looks at the end: a new file gets its header, an unfinished line is cut off.
-  flock(cache.file_, LOCK_EX);
+  const FileLock lock(cache.file_);
   Result<void> ready;
   const Result<std::string> text = read_text(cache.path_);
   if (!text.ok()) {
@@ -91,7 +103,6 @@ Result<ScoreCache> ScoreCache::open(const std::optional<std::filesystem::path>& 
       ready = file_error(cache.path_, "cannot write");
     if (ready.ok()) ready = cache.read(cache.path_);
   }
-  flock(cache.file_, LOCK_UN);
   if (!ready.ok()) return ready.error();
   return cache;
 }
@@ -103,7 +114,9 @@ std::optional<OutputScore> ScoreCache::known(const std::string& form) const {
 
 Result<void> ScoreCache::add(const std::string& form, const OutputScore& score) {
   scores_.insert_or_assign(form, score);
-  return file_ < 0 ? Result<void>() : append(file_, path_, io::results_line(line_of(form, score)));
+  if (file_ < 0) return {};
+  const FileLock lock(file_);
+  return append(file_, path_, io::results_line(line_of(form, score)));
 }
 
 std::string ScoreCache::text() const {

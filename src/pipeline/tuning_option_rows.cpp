@@ -31,6 +31,9 @@ std::optional<std::string> get_choice(const Tuning& options) {
   return std::string(tune::name_of(options.*Member));
 }
 bool runs(const Tuning& options, Algorithm algorithm) {
+  const bool is_rung =
+      algorithm == Algorithm::kEqualize || algorithm == Algorithm::kRound || algorithm == Algorithm::kBiasCorrection;
+  if (options.ladder && is_rung) return true;
   return std::ranges::find(options.algorithms, algorithm) != options.algorithms.end();
 }
 
@@ -139,7 +142,8 @@ std::optional<std::string> get_iterative(const Tuning& options) {
   return get_int<Member>(options);
 }
 std::optional<std::string> get_samples(const Tuning& options) {
-  const bool sweeps = std::ranges::any_of(options.algorithms, [&](Algorithm a) { return tune::is_swept(a, options); });
+  const bool sweeps = options.ladder ||
+                      std::ranges::any_of(options.algorithms, [&](Algorithm a) { return tune::is_swept(a, options); });
   if (!sweeps) return std::nullopt;
   return get_int<&Tuning::num_samples>(options);
 }

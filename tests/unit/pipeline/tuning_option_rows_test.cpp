@@ -47,7 +47,7 @@ TEST(TuningRows, AlgorithmsComeInTheirOrder) {
 }
 
 TEST(TuningRows, BadListsAreNamed) {
-  constexpr auto kList = " Algorithms: cle, equalize, hba, weight-clip, round, bias-correction; or none";
+  constexpr auto kList = " Algorithms: cle, equalize, hba, weight-clip, round, bias-correction; or none; or auto";
   EXPECT_EQ(refusal("algorithms", "equalise"),
             std::string("--algorithms: there is no algorithm 'equalise', did you mean 'equalize'?") + kList);
   EXPECT_EQ(

@@ -37,7 +37,8 @@ TEST(ReadRecipe, ErrorsNameFileAndPlace) {
       {"{}", "r.json: there is no key 'options'"},
       {R"({"options": []})", "r.json: 'options' is not an object"},
       {R"({"option": {}})",
-       "r.json: a recipe holds 'description', 'options', 'forbids', 'amp' or 'autoquant', not 'option', did you mean 'options'?"},
+       "r.json: a recipe holds 'description', 'options', 'forbids', 'amp' or 'autoquant', not 'option', did you mean "
+       "'options'?"},
       {R"({"author": "", "options": {}})",
        "r.json: a recipe holds 'description', 'options', 'forbids', 'amp' or 'autoquant', not 'author'"},
       {R"({"description": 1, "options": {}})", "r.json: 'description' is not a text"},

@@ -6,12 +6,18 @@
 #include "core/spare_threads.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 namespace halfstep {
 namespace {
 
-constexpr int kSpins = 4000;  // Some 50 to 200 microseconds.
+using Clock = std::chrono::steady_clock;
+
+/// How long a wait spins. By the clock: how long a pause takes differs tenfold between processors. A thread that sleeps
+/// takes about as long to wake.
+constexpr std::chrono::microseconds kSpinTime{250};
+constexpr int kPausesPerLook = 16;  // At the clock.
 
 inline void relax() {
 #if defined(__x86_64__)
@@ -21,6 +27,19 @@ inline void relax() {
 #endif
 }
 
+/// Spins until `done`; false if that took longer than kSpinTime.
+template <class Done>
+bool spin_until(const Done& done) {
+  const Clock::time_point end = Clock::now() + kSpinTime;
+  do {
+    for (int i = 0; i < kPausesPerLook; ++i) {
+      if (done()) return true;
+      relax();
+    }
+  } while (Clock::now() < end);
+  return false;
+}
+
 constexpr int kSplitsToSkip = 256;  // After a thread was late.
 
 enum State : int { kAway, kFree, kClaimed, kOffered, kRunning, kClosed };
@@ -28,10 +47,7 @@ enum State : int { kAway, kFree, kClaimed, kOffered, kRunning, kClosed };
 /// Waits until `state` is none of kFree and kClaimed; returns what it is.
 int await_work(std::atomic<int>& state) {
   const auto waits = [](int now) { return now == kFree || now == kClaimed; };
-  for (int i = 0; i < kSpins; ++i) {
-    if (const int now = state.load(std::memory_order_acquire); !waits(now)) return now;
-    relax();
-  }
+  spin_until([&] { return !waits(state.load(std::memory_order_acquire)); });
   for (;;) {
     const int now = state.load(std::memory_order_acquire);
     if (!waits(now)) return now;
@@ -45,15 +61,9 @@ bool change(std::atomic<int>& state, int from, int to) {
 
 /// Waits while `state` is kRunning; false if that took longer than parts usually differ.
 bool await_part(const std::atomic<int>& state) {
-  for (int i = 0; state.load(std::memory_order_acquire) == kRunning; ++i) {
-    if (i < kSpins) {
-      relax();
-      continue;
-    }
-    while (state.load(std::memory_order_acquire) == kRunning) std::this_thread::yield();
-    return false;
-  }
-  return true;
+  if (spin_until([&] { return state.load(std::memory_order_acquire) != kRunning; })) return true;
+  while (state.load(std::memory_order_acquire) == kRunning) std::this_thread::yield();
+  return false;
 }
 
 thread_local SpareThreads* current_threads = nullptr;

@@ -20,8 +20,8 @@ struct RecipeText {
 /// Reads {"description": "...", "options": {"act_bitwidth": 8, ...}, "forbids": {"act_per_channel": "why"}}. Values are
 /// texts, numbers or booleans. AIMET's sections "amp" and "autoquant" become options, too (docs/mixed-precision.md).
 /// `file` is its name in messages. Errors: kInvalidInput naming file and place: not JSON, a
-/// repeated name, a key other than these (with the nearest one), neither options nor a section, a description that is no text, a
-/// value of another kind.
+/// repeated name, a key other than these (with the nearest one), neither options nor a section, a description that is
+/// no text, a value of another kind.
 Result<RecipeText> read_recipe(std::string_view text, const std::string& file);
 
 }  // namespace halfstep::io

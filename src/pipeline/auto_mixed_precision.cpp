@@ -37,8 +37,7 @@ class Searcher {
  public:
   Searcher(const QuantizeRequest& request, const RawModel& raw, Sources& sources, const TargetProfile* target,
            const Observer& observer, const AccuracyJudges& judges)
-      : request_(request),
-        search_(request.mixed_precision),
+      : search_(request.mixed_precision),
         target_(target),
         observer_(observer),
         judges_(judges),
@@ -286,7 +285,6 @@ class Searcher {
     }
   }
 
-  const QuantizeRequest& request_;
   const MixedPrecisionSearch& search_;
   const TargetProfile* target_;
   const Observer& observer_;

@@ -103,6 +103,7 @@ std::vector<html::Section> sections(const Report& report) {
   all.push_back({"layers", "Layers", html::sqnr_chart(report, layers) + html::layer_table(layers)});
   all.push_back(
       {"algorithms", "Algorithms", html::tuning_table(report) + html::weight_range_charts(report.weight_ranges)});
+  all.push_back({"mixed-precision", "Mixed precision", html::mixed_precision_panel(report)});
   all.push_back({"fixed-point", "Fixed point against simulated", html::off_by_chart(layers)});
   all.push_back({"activations", "Activations",
                  html::range_chart(charts.activation_ranges, layers) +

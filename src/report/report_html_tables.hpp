@@ -27,6 +27,9 @@ std::string tuning_table(const Report& report);
 /// What --diagnose found, rung by rung, and what to try next. "" without it.
 std::string diagnosis_panel(const Report& report);
 
+/// The curve of quantize --auto_mixed_precision and the layers that it made wider. "" without any.
+std::string mixed_precision_panel(const Report& report);
+
 /// What was observed and chosen: activations, and weights behind a fold. "" without any.
 std::string range_tables(const std::vector<TensorRange>& ranges);
 

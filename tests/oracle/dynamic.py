@@ -24,7 +24,7 @@ PRODUCTS = (None, {}, {"alpha": -0.5, "beta": 2.0}, {"transA": 1}, {"transB": 1}
 def compare(checks, tools, case, model, folder, what, allowed):
     """One file in ONNX Runtime, with and without optimizations, and in our fixed-point run."""
     ours = tools.outputs(case, model, "fixed", folder)
-    for optimized in (False, True):
+    for optimized in agreement.levels_of_integer_products():
         errors = agreement.float_errors(ours, agreement.run_onnxruntime(model, case.feeds(), optimized))
         checks.note(f"{what}: {errors.worst_of_range:.1e} of the range")
         checks.expect(errors.worst_of_range <= allowed, f"{what}, optimized {optimized}: {errors}; {errors.place}")
@@ -76,7 +76,7 @@ def check_products(checks, tools, folder):
             tools.quantize_dynamically(model, written, *options)
             types = [node.op_type for node in onnx.load(written).graph.node]
             checks.expect("MatMulInteger" in types and "Gemm" not in types, f"{attributes}: {types}")
-            for optimized in (False, True):
+            for optimized in agreement.levels_of_integer_products():
                 got = np.stack([sample["y"] for sample in agreement.run_onnxruntime(written, feeds, optimized)])
                 error = np.sqrt(np.mean((got - expected) ** 2) / np.mean(expected ** 2))
                 checks.expect(error < 10 ** (-MIN_SQNR_DB / 20), f"{attributes} {name}: error {error:.3f} of float")

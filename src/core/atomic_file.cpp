@@ -159,4 +159,19 @@ Result<void> write_file(const fs::path& path, std::string_view text) {
   return write_file(path, std::as_bytes(std::span(text)));
 }
 
+Result<void> write_files(const std::vector<FileText>& texts) {
+  std::vector<AtomicFile> files;
+  for (const FileText& text : texts) {
+    Result<AtomicFile> file = AtomicFile::create(text.path);
+    if (!file.ok()) return file.error();
+    files.push_back(*std::move(file));
+    if (auto written = files.back().write(text.text); !written.ok()) return written;
+    if (auto finished = files.back().finish(); !finished.ok()) return finished;
+  }
+  for (AtomicFile& file : files) {
+    if (auto committed = file.commit(); !committed.ok()) return committed;
+  }
+  return {};
+}
+
 }  // namespace halfstep

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -67,5 +68,14 @@ class AtomicFile {
 /// create(), write(), commit().
 Result<void> write_file(const std::filesystem::path& path, std::span<const std::byte> bytes);
 Result<void> write_file(const std::filesystem::path& path, std::string_view text);
+
+/// A file and what shall be in it.
+struct FileText {
+  std::filesystem::path path;
+  std::string text;
+};
+
+/// All of them, or none: each is written under a temporary name first. Errors: those of AtomicFile.
+Result<void> write_files(const std::vector<FileText>& texts);
 
 }  // namespace halfstep

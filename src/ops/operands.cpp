@@ -83,4 +83,20 @@ bool is_integer_node(const graph::Node& node, const Facts& facts) {
   return node.inputs.size() > data && is_float(facts, node.inputs[data]) && is_float(facts, node.outputs[0]);
 }
 
+graph::NodeId activation_behind(const graph::Graph& graph, const graph::Links& links, const Facts& facts,
+                                graph::NodeId n) {
+  const graph::ValueId output = graph.node(n).outputs[0];
+  const graph::NodeId reader = links.single_consumer(output);
+  if (reader == graph::kNoNode) return graph::kNoNode;
+  const graph::Node& node = graph.node(reader);
+  const OpDef* op = find_op(node);
+  if (op == nullptr || !is_integer_node(node, facts)) return graph::kNoNode;
+  const bool computes = op->output_rule == OutputRule::kObserved || op->output_rule == OutputRule::kFixed;
+  const bool is_unary = node.inputs.size() == 1 && node.outputs.size() == 1;
+  const auto& before = facts[static_cast<std::size_t>(output)].type;
+  const auto& after = facts[static_cast<std::size_t>(node.outputs[0])].type;
+  const bool same_shape = before && after && before->shape == after->shape;
+  return computes && is_unary && op->keeps_channels_apart && same_shape ? reader : graph::kNoNode;
+}
+
 }  // namespace halfstep::ops

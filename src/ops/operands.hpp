@@ -43,4 +43,9 @@ bool is_float(const Facts& facts, graph::ValueId value);
 /// `node` has an integer form, and computes float32 from float32.
 bool is_integer_node(const graph::Node& node, const Facts& facts);
 
+/// The node that alone reads the output of node `n` and computes each element from that element, as Swish and Sigmoid
+/// do; kNoNode if there is none. What it makes of a layer's output is what counts: far below 0 Swish makes all one.
+graph::NodeId activation_behind(const graph::Graph& graph, const graph::Links& links, const Facts& facts,
+                                graph::NodeId n);
+
 }  // namespace halfstep::ops

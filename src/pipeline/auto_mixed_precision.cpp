@@ -55,15 +55,15 @@ class Searcher {
     Result<Trial> base = trials_.make(overrides_of({}));
     if (!base.ok()) return base.error();
     if (base->model.encodings.empty()) return unsupported("nothing of this model is quantized, so no layer needs more");
-    if (auto done = learn_groups(*base); !done.ok()) return done.error();
+    const Result<ops::Facts> facts = ops::infer_facts(base->model.graph, shapes_);
+    if (!facts.ok()) return facts.error();
+    learn_groups(*base, *facts);
     Result<OutputJudge> judge =
         OutputJudge::make(base->reference, shapes_, judges_.samples, judges_.measures, num_threads_);
     if (!judge.ok()) return judge.error();
     judge_ = std::make_unique<OutputJudge>(*std::move(judge));
     if (auto done = measure_noise(*base); !done.ok()) return done.error();
-    const Result<ops::Facts> facts = ops::infer_facts(base->model.graph, shapes_);
-    if (!facts.ok()) return facts.error();
-    const sensitivity::CostModel costs(base->model, *facts, groups_, candidates_, operation_cost());
+    const sensitivity::CostModel costs(base->model, *facts, groups_, candidates_, &sensitivity::bit_operations);
     const bool has_budget = search_.max_bit_operations || search_.max_latency_factor;
     curve_ = sensitivity::pareto_curve(*noise_, costs, has_budget);
     const Result<Assignment> chosen = has_budget ? within_budget(costs, report) : holding_drop(report);
@@ -90,10 +90,8 @@ class Searcher {
   }
 
   /// Groups that are free: nothing in them came with the model or was ordered.
-  Result<void> learn_groups(const Trial& base) {
-    const Result<ops::Facts> facts = ops::infer_facts(base.model.graph, shapes_);
-    if (!facts.ok()) return facts.error();
-    groups_ = sensitivity::quantizer_groups(base.model, *facts);
+  void learn_groups(const Trial& base, const ops::Facts& facts) {
+    groups_ = sensitivity::quantizer_groups(base.model, facts);
     for (const QuantizerGroup& group : groups_) {
       const auto is_settled = [&](const std::string& name) {
         const TensorEncoding* encoding = find_encoding(base.model.encodings, name);
@@ -102,7 +100,6 @@ class Searcher {
       is_free_.push_back(!std::ranges::any_of(group.activations, is_settled) &&
                          !std::ranges::any_of(group.weights, is_settled));
     }
-    return {};
   }
 
   /// Whether the device computes the group's operator on such numbers.
@@ -118,6 +115,10 @@ class Searcher {
     return weights && (group.activations.empty() || has(rule->activations, candidate.act_bits, false));
   }
 
+  bool may_have(std::size_t g, std::size_t c) const {
+    return c == 0 || (is_free_[g] && is_legal(groups_[g], candidates_[c]));
+  }
+
   /// Phase 1: what each group costs alone, at each width.
   Result<void> measure_noise(const Trial& base) {
     noise_.emplace(groups_.size(), candidates_.size());
@@ -131,7 +132,7 @@ class Searcher {
       }
       Assignment all(groups_.size(), 0);
       for (std::size_t g = 0; g < groups_.size(); ++g) {
-        if (is_free_[g] && is_legal(groups_[g], candidates_[c])) all[g] = c;
+        if (may_have(g, c)) all[g] = c;
       }
       Result<Trial> trial = c == 0 ? Result<Trial>(base) : trials_.make(overrides_of(all));
       if (!trial.ok()) return trial.error();
@@ -144,7 +145,7 @@ class Searcher {
   }
 
   void allow(std::size_t g, std::size_t c, std::span<const float> errors, double sqnr_db) {
-    if (c != 0 && !(is_free_[g] && is_legal(groups_[g], candidates_[c]))) return;
+    if (!may_have(g, c)) return;
     noise_->allow(g, c, {errors.begin(), errors.end()});
     alone_db_[g][c] = sqnr_db;
   }
@@ -153,8 +154,7 @@ class Searcher {
     sensitivity::AnalysisRequest analysis;
     analysis.quantized = &trial.model;
     analysis.reference = &trial.reference;
-    analysis.other_units.insert(trial.units_differ.rescaled.begin(), trial.units_differ.rescaled.end());
-    analysis.other_units.insert(trial.units_differ.shifted.begin(), trial.units_differ.shifted.end());
+    analysis.other_units = trial.units_differ.all();
     analysis.shapes = shapes_;
     analysis.samples = samples;
     analysis.fixed = trial.fixed;
@@ -184,14 +184,6 @@ class Searcher {
     }
     return {};
   }
-
-  static const std::string& first_tensor(const QuantizerGroup& group) {
-    return !group.activations.empty() ? group.activations.front()
-           : !group.weights.empty()   ? group.weights.front()
-                                      : group.biases.front();
-  }
-
-  sensitivity::OperationCost operation_cost() const { return &sensitivity::bit_operations; }
 
   /// Of the model that an assignment makes, over all judging samples.
   Result<OutputScore> score(const Assignment& assignment) {

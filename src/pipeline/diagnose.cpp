@@ -100,10 +100,8 @@ class Diagnoser {
         fixed_(fixed),
         samples_(std::move(samples)),
         num_threads_(num_threads),
-        observer_(observer) {
-    const OtherUnits units = incomparable(pair.quantized.units, pair.reference.units);
-    other_units_.insert(units.rescaled.begin(), units.rescaled.end());
-    other_units_.insert(units.shifted.begin(), units.shifted.end());
+        observer_(observer),
+        other_units_(incomparable(pair.quantized.units, pair.reference.units).all()) {
     partial_ = std::make_unique<PartialQuantization>(model_, pair.reference.graph, other_units_);
   }
 

@@ -125,21 +125,13 @@ std::string classes_line(const std::vector<std::string>& classes) {
   return line.empty() ? "" : line + "\n\n";
 }
 
-/// All reports, or none: each is written under a temporary name first.
+/// All reports, or none.
 Result<void> write_reports(const EvaluateRequest& request, const report::Report& report) {
-  std::vector<AtomicFile> files;
+  std::vector<FileText> files;
   for (const std::filesystem::path& path : request.reports) {
-    Result<AtomicFile> file = AtomicFile::create(path);
-    if (!file.ok()) return file.error();
-    files.push_back(*std::move(file));
-    if (Result<void> written = files.back().write(pipeline::report_format_of(path)->write(report)); !written.ok())
-      return written;
-    if (Result<void> finished = files.back().finish(); !finished.ok()) return finished;
+    files.push_back({path, pipeline::report_format_of(path)->write(report)});
   }
-  for (AtomicFile& file : files) {
-    if (Result<void> committed = file.commit(); !committed.ok()) return committed;
-  }
-  return {};
+  return write_files(files);
 }
 
 }  // namespace

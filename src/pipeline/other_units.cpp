@@ -23,6 +23,12 @@ void OtherUnits::add(const OtherUnits& more) {
     (this->*entry.names).insert((more.*entry.names).begin(), (more.*entry.names).end());
 }
 
+std::set<std::string, std::less<>> OtherUnits::all() const {
+  std::set<std::string, std::less<>> names;
+  for (const UnitsEntry& entry : kUnitsEntries) names.insert((this->*entry.names).begin(), (this->*entry.names).end());
+  return names;
+}
+
 OtherUnits recorded_units(const graph::Graph& graph, const std::string& place, const Observer& observer) {
   OtherUnits units;
   for (const auto& [key, value] : graph.metadata) {

@@ -6,6 +6,7 @@
 // none.
 #pragma once
 
+#include <functional>
 #include <set>
 #include <string>
 #include <utility>
@@ -22,6 +23,8 @@ struct OtherUnits {
   std::set<std::string> shifted;   ///< Something was subtracted from some channels.
 
   void add(const OtherUnits& more);
+  /// Both kinds.
+  std::set<std::string, std::less<>> all() const;
   friend bool operator==(const OtherUnits&, const OtherUnits&) = default;
 };
 

@@ -136,26 +136,12 @@ report::SensitivityReport report_of(const SensitivityRequest& request, const Mod
   return report;
 }
 
-Result<void> write_files(const SensitivityRequest& request, const report::SensitivityReport& report,
-                         const ScoreCache& cache) {
-  std::vector<AtomicFile> files;
-  const auto add = [&](const std::filesystem::path& path, const std::string& text) -> Result<void> {
-    Result<AtomicFile> file = AtomicFile::create(path);
-    if (!file.ok()) return file.error();
-    files.push_back(*std::move(file));
-    if (auto written = files.back().write(text); !written.ok()) return written;
-    return files.back().finish();
-  };
-  if (request.results_out) {
-    if (auto added = add(*request.results_out, cache.text()); !added.ok()) return added;
-  }
-  for (const std::filesystem::path& path : request.reports) {
-    if (auto added = add(path, writer_of(path)(report)); !added.ok()) return added;
-  }
-  for (AtomicFile& file : files) {
-    if (auto committed = file.commit(); !committed.ok()) return committed;
-  }
-  return {};
+Result<void> write_results(const SensitivityRequest& request, const report::SensitivityReport& report,
+                           const ScoreCache& cache) {
+  std::vector<FileText> files;
+  if (request.results_out) files.push_back({*request.results_out, cache.text()});
+  for (const std::filesystem::path& path : request.reports) files.push_back({path, writer_of(path)(report)});
+  return write_files(files);
 }
 
 std::string story_of(const Analysis& analysis) {
@@ -184,9 +170,7 @@ Result<SensitivityOutcome> measure_sensitivity(const SensitivityRequest& request
   AnalysisRequest analysis;
   analysis.quantized = &pair->quantized;
   analysis.reference = &pair->reference.graph;
-  const pipeline::OtherUnits units = pipeline::incomparable(pair->quantized.units, pair->reference.units);
-  analysis.other_units.insert(units.rescaled.begin(), units.rescaled.end());
-  analysis.other_units.insert(units.shifted.begin(), units.shifted.end());
+  analysis.other_units = pipeline::incomparable(pair->quantized.units, pair->reference.units).all();
   analysis.shapes = pair->shapes;
   analysis.samples = pipeline::source_of(pair->samples.reader);
   analysis.samples.count = std::min(analysis.samples.count, request.num_samples);
@@ -228,7 +212,7 @@ Result<SensitivityOutcome> measure_sensitivity(const SensitivityRequest& request
 
   const report::SensitivityReport report = report_of(request, *pair, analysis, *judge, *analysed);
   if (observer.warning) std::ranges::for_each(report.warnings, observer.warning);
-  if (auto written = write_files(request, report, *cache); !written.ok()) return written.error();
+  if (auto written = write_results(request, report, *cache); !written.ok()) return written.error();
   return SensitivityOutcome{(request.shard ? std::string() : report::to_table(report, kGroupsInTable)) +
                             story_of(*analysed)};
 }

@@ -17,12 +17,6 @@ std::string number(const char* format, double value) {
   return text;
 }
 
-std::string padded(std::string text, std::size_t width, bool right) {
-  if (text.size() >= width) return text;
-  const std::string blanks(width - text.size(), ' ');
-  return right ? blanks + text : text + blanks;
-}
-
 std::string row(const std::string& label, const std::string& a, const std::string& b, const std::string& c) {
   return padded(label, 18, false) + padded(a, 12, true) + padded(b, 12, true) + padded(c, 12, true) + "\n";
 }

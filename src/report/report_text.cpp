@@ -182,6 +182,12 @@ std::string shortened(std::string_view text, std::size_t max_chars) {
   return whole.substr(0, starts[head]) + "..." + whole.substr(starts[starts.size() - tail]);
 }
 
+std::string padded(std::string text, std::size_t width, bool right) {
+  if (text.size() >= width) return text;
+  const std::string blanks(width - text.size(), ' ');
+  return right ? blanks + text : text + blanks;
+}
+
 std::string file_name(std::string_view path) {
   const std::size_t slash = path.find_last_of("/\\");
   return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));

@@ -59,6 +59,9 @@ std::string escaped(std::string_view text);
 /// front and the operator behind. max_chars >= 8.
 std::string shortened(std::string_view text, std::size_t max_chars);
 
+/// `text` with blanks behind it, or in front if `right`, up to `width` characters; longer texts stay as they are.
+std::string padded(std::string text, std::size_t width, bool right);
+
 /// The part of a path behind its last separator.
 std::string file_name(std::string_view path);
 

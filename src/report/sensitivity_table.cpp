@@ -10,13 +10,8 @@ namespace {
 
 constexpr std::size_t kNameChars = 36;
 
-std::string right(const std::string& text, std::size_t width) {
-  return text.size() >= width ? text : std::string(width - text.size(), ' ') + text;
-}
-std::string left(std::string text, std::size_t width) {
-  if (text.size() < width) text.append(width - text.size(), ' ');
-  return text;
-}
+std::string right(const std::string& text, std::size_t width) { return padded(text, width, true); }
+std::string left(const std::string& text, std::size_t width) { return padded(text, width, false); }
 
 std::string db(const std::optional<FormFigures>& figures) { return figures ? decimals(figures->sqnr_db, 1) : ""; }
 

@@ -162,10 +162,7 @@ std::vector<Run> runs_of(const std::vector<QuantizerGroup>& groups, const Analys
 
 std::string key_of(const Run& run, const std::vector<QuantizerGroup>& groups) {
   std::string key = std::string(name_of(run.direction)) + "/" + name_of(run.part);
-  if (!run.group) return key;
-  const QuantizerGroup& group = groups[*run.group];
-  const std::vector<std::string>& tensors = group.activations.empty() ? group.weights : group.activations;
-  return key + "/" + (tensors.empty() ? group.biases.front() : tensors.front());
+  return run.group ? key + "/" + first_tensor(groups[*run.group]) : key;
 }
 
 Result<OutputScore> score_of(const StagedRequest& request, const OutputJudge& judge) {

@@ -42,21 +42,13 @@ bool on_one_grid(const QuantizedGraph& model, ValueId a, ValueId b) {
   return first != nullptr && second != nullptr && first->encoding == second->encoding;
 }
 
-/// An activation of one input that computes each element from that element: what a layer is fused with.
-bool is_activation(const graph::Node& node, const ops::OpDef& op, const ops::Facts& facts) {
-  const bool computes = op.output_rule == ops::OutputRule::kObserved || op.output_rule == ops::OutputRule::kFixed;
-  if (!computes || !op.keeps_channels_apart || node.inputs.size() != 1 || node.outputs.size() != 1) return false;
-  const auto& before = facts[static_cast<std::size_t>(node.inputs[0])].type;
-  const auto& after = facts[static_cast<std::size_t>(node.outputs[0])].type;
-  return before && after && before->shape == after->shape;
-}
-
 /// Joins what has to be on one grid, and a layer's output with what the activation behind it makes of it.
 Joined join_tensors(const QuantizedGraph& model, const ops::Facts& facts) {
   const graph::Graph& graph = model.graph;
   const graph::Links links = graph::links_of(graph);
   Joined joined(graph.values.size());
-  for (const graph::Node& node : graph.nodes) {
+  for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+    const graph::Node& node = graph.nodes[n];
     const ops::OpDef* op = ops::find_op(node);
     if (op == nullptr || node.outputs.empty() || node.outputs[0] == graph::kNoValue || node.inputs.empty()) continue;
     const ValueId output = node.outputs[0];
@@ -68,11 +60,9 @@ Joined join_tensors(const QuantizedGraph& model, const ops::Facts& facts) {
       for (const ValueId id : node.inputs) {
         if (on_one_grid(model, id, output)) joined.join(output, id);
       }
-    } else if (node.inputs[0] != graph::kNoValue && is_activation(node, *op, facts)) {
-      const NodeId writer = links.producer[static_cast<std::size_t>(node.inputs[0])];
-      const bool behind_layer =
-          writer != graph::kNoNode && ops::weight_of(graph, graph.node(writer)) != graph::kNoValue;
-      if (behind_layer && links.single_consumer(node.inputs[0]) != graph::kNoNode) joined.join(node.inputs[0], output);
+    } else if (ops::weight_of(graph, node) != graph::kNoValue) {
+      const NodeId activation = ops::activation_behind(graph, links, facts, static_cast<NodeId>(n));
+      if (activation != graph::kNoNode) joined.join(output, graph.node(activation).outputs[0]);
     }
   }
   return joined;
@@ -186,6 +176,12 @@ class Grouper {
 
 std::vector<QuantizerGroup> quantizer_groups(const QuantizedGraph& model, const ops::Facts& facts) {
   return Grouper(model, facts).run();
+}
+
+const std::string& first_tensor(const QuantizerGroup& group) {
+  return !group.activations.empty() ? group.activations.front()
+         : !group.weights.empty()   ? group.weights.front()
+                                    : group.biases.front();
 }
 
 std::int64_t macs_of(const graph::Node& node, const ops::Facts& facts) {

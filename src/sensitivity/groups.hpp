@@ -29,6 +29,9 @@ struct QuantizerGroup {
 /// In the order of the graph; inputs first. `facts` are those of `model.graph`.
 std::vector<QuantizerGroup> quantizer_groups(const QuantizedGraph& model, const ops::Facts& facts);
 
+/// A tensor of the group that no other group has: its name in every process.
+const std::string& first_tensor(const QuantizerGroup& group);
+
 /// Multiply-accumulates of a linear node (Conv, ConvTranspose, Gemm, MatMul), one sample; 0 for other nodes, and where
 /// shapes are not known before running.
 std::int64_t macs_of(const graph::Node& node, const ops::Facts& facts);

@@ -174,7 +174,7 @@ std::vector<WantedMeans> corrected_tensors(const graph::Graph& graph, const ops:
         ops::bias_of(graph, node) == graph::kNoValue) {
       continue;
     }
-    const graph::NodeId activation = activation_behind(graph, links, facts, static_cast<graph::NodeId>(n));
+    const graph::NodeId activation = ops::activation_behind(graph, links, facts, static_cast<graph::NodeId>(n));
     const ValueId output = (activation == graph::kNoNode ? node : graph.node(activation)).outputs[0];
     const auto& type = facts[static_cast<std::size_t>(output)].type;
     if (!type) continue;

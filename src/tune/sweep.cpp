@@ -50,7 +50,7 @@ std::vector<Segment> segments_of(const graph::Graph& graph, const ops::Facts& fa
     if (segments.empty() || is_layer || segments.back().is_layer) segments.push_back({.is_layer = is_layer});
     segments.back().nodes.push_back(static_cast<NodeId>(n));
     if (is_layer) {
-      const NodeId activation = activation_behind(graph, links, facts, static_cast<NodeId>(n));
+      const NodeId activation = ops::activation_behind(graph, links, facts, static_cast<NodeId>(n));
       if (activation != graph::kNoNode) {
         segments.back().nodes.push_back(activation);
         is_taken[static_cast<std::size_t>(activation)] = true;
@@ -314,21 +314,6 @@ Result<SweepOutcome> Sweeper::run(const std::function<Result<void>(const SweptLa
 }
 
 }  // namespace
-
-NodeId activation_behind(const graph::Graph& graph, const graph::Links& links, const ops::Facts& facts, NodeId n) {
-  const ValueId output = graph.node(n).outputs[0];
-  const NodeId reader = links.single_consumer(output);
-  if (reader == graph::kNoNode) return graph::kNoNode;
-  const graph::Node& node = graph.node(reader);
-  const ops::OpDef* op = ops::find_op(node);
-  if (op == nullptr || !ops::is_integer_node(node, facts)) return graph::kNoNode;
-  const bool computes = op->output_rule == ops::OutputRule::kObserved || op->output_rule == ops::OutputRule::kFixed;
-  const bool is_unary = node.inputs.size() == 1 && node.outputs.size() == 1;
-  const auto& before = facts[static_cast<std::size_t>(output)].type;
-  const auto& after = facts[static_cast<std::size_t>(node.outputs[0])].type;
-  const bool same_shape = before && after && before->shape == after->shape;
-  return computes && is_unary && op->keeps_channels_apart && same_shape ? reader : graph::kNoNode;
-}
 
 Result<SweepOutcome> sweep(const QuantizedGraph& model, const SweepRequest& request,
                            const std::function<Result<void>(const SweptLayer&)>& visit) {

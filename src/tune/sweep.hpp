@@ -29,7 +29,8 @@ class SweptLayer {
   virtual ~SweptLayer() = default;
 
   virtual graph::NodeId node() const = 0;
-  /// The node that writes what the layer hands on: the layer itself, or the activation behind it (activation_behind()).
+  /// The node that writes what the layer hands on: the layer itself, or the activation behind it
+  /// (ops::activation_behind()).
   virtual graph::NodeId last() const = 0;
   /// The grid of input 0 as codes; nullptr: it is read as real numbers.
   virtual const Encoding* input_grid() const = 0;
@@ -39,11 +40,6 @@ class SweptLayer {
   /// model has them now, on the first `num_samples` samples.
   virtual Result<void> for_each_output(std::int64_t num_samples, const SeeTensor& see) const = 0;
 };
-
-/// The node that alone reads the output of node `n` and computes each element from that element, as Swish and Sigmoid
-/// do; kNoNode if there is none. What it makes of a layer's output is what counts: far below 0 Swish makes all one.
-graph::NodeId activation_behind(const graph::Graph& graph, const graph::Links& links, const ops::Facts& facts,
-                                graph::NodeId n);
 
 struct SweepRequest {
   exec::SampleSource samples;  ///< All of one shape.

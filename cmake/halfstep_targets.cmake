@@ -21,8 +21,7 @@ if(HALFSTEP_SANITIZE)
 endif()
 
 # Most of a file's compile time is its headers. Two remedies, both without effect on results. `tidy` builds without
-# either and `clang` without the second, so that every file still includes what it uses: of this project by `clang`,
-# which every run of CI builds, of the standard library by `tidy`.
+# either and tools/dev/check_includes.py without the second, so that every file still includes what it uses.
 option(HALFSTEP_PRECOMPILE "Precompile the standard headers" ON)
 option(HALFSTEP_UNITY "Compile several sources of a folder as one unit" ON)
 if(HALFSTEP_PRECOMPILE AND CMAKE_CXX_COMPILER_LAUNCHER MATCHES "ccache" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

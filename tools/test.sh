@@ -24,7 +24,7 @@ if [[ ! -d ../shared/data ]]; then
   echo "SKIPPED: ../shared is absent: the ONNX operator tests, and the real models of property_tests and oracle"
 fi
 status=0
-ctest --preset "$preset" --no-tests=error || status=$?
+ctest --preset "$preset" --no-tests=error --parallel "$(nproc)" || status=$?
 # Why a test was skipped is in CTest's log only.
 grep '^SKIPPED:' "build/$preset/Testing/Temporary/LastTest.log" || true
 if [[ $preset == release ]]; then

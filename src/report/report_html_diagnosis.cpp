@@ -1,4 +1,5 @@
 // report_html_diagnosis.cpp: a diagnosis as a part of the page.
+#include "report/report_html_cells.hpp"
 #include "report/report_html_tables.hpp"
 
 namespace halfstep::report::html {

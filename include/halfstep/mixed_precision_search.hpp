@@ -50,6 +50,8 @@ struct MixedPrecisionSearch {
   std::filesystem::path eval_input_list;             ///< What accuracy is measured on; empty: the calibration samples.
   std::optional<std::filesystem::path> eval_labels;  ///< Class index of each of those.
   std::int64_t num_samples = 64;                     ///< That phase 1 runs, at most.
+  bool cache = true;                                 ///< Keep what was measured on disk, and use what is there.
+  std::optional<std::filesystem::path> cache_dir;    ///< Default: $XDG_CACHE_HOME/halfstep, else ~/.cache/halfstep.
   std::optional<std::filesystem::path> overrides_out;  ///< Default: the output's stem + .overrides.json.
 
   friend bool operator==(const MixedPrecisionSearch&, const MixedPrecisionSearch&) = default;

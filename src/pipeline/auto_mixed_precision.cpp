@@ -14,6 +14,7 @@
 #include "core/text.hpp"
 #include "io/json/width_overrides.hpp"
 #include "pipeline/accuracy_drop.hpp"
+#include "pipeline/search_cache.hpp"
 #include "pipeline/trial_models.hpp"
 #include "sensitivity/analyze.hpp"
 #include "sensitivity/assignment.hpp"
@@ -37,7 +38,10 @@ class Searcher {
  public:
   Searcher(const QuantizeRequest& request, const RawModel& raw, Sources& sources, const TargetProfile* target,
            const Observer& observer, const AccuracyJudges& judges)
-      : search_(request.mixed_precision),
+      : request_(request),
+        search_(request.mixed_precision),
+        raw_(raw),
+        sources_(sources),
         target_(target),
         observer_(observer),
         judges_(judges),
@@ -58,6 +62,11 @@ class Searcher {
     const Result<ops::Facts> facts = ops::infer_facts(base->model.graph, shapes_);
     if (!facts.ok()) return facts.error();
     learn_groups(*base, *facts);
+    const Result<std::string> key = search_key(request_, raw_, sources_, *base, judges_);
+    if (!key.ok()) return key;
+    Result<SearchCache> cache = SearchCache::open(search_, *key);
+    if (!cache.ok()) return cache.error();
+    cache_ = std::make_unique<SearchCache>(*std::move(cache));
     Result<OutputJudge> judge =
         OutputJudge::make(base->reference, shapes_, judges_.samples, judges_.measures, num_threads_);
     if (!judge.ok()) return judge.error();
@@ -168,8 +177,18 @@ class Searcher {
     }
     const Result<ops::Facts> facts = ops::infer_facts(trial.model.graph, shapes_);
     if (!facts.ok()) return facts.error();
-    const std::size_t num_groups = sensitivity::quantizer_groups(trial.model, *facts).size();
-    std::vector<ErrorVector> errors(num_groups, ErrorVector(*judge_, samples.count));
+    const std::vector<QuantizerGroup> groups = sensitivity::quantizer_groups(trial.model, *facts);
+    std::vector<ErrorVector> errors(groups.size(), ErrorVector(*judge_, samples.count));
+    std::map<std::string, std::size_t> group_of_run;
+    for (std::size_t g = 0; g < groups.size(); ++g) group_of_run.emplace(sensitivity::key_of({.group = g}, groups), g);
+    const auto errors_of = [&](const std::string& run) {
+      const auto at = group_of_run.find(run);
+      return at == group_of_run.end() ? std::span<float>() : errors[at->second].values();
+    };
+    analysis.known = [&](const std::string& run) { return cache_->layer(candidates_[c], run, errors_of(run)); };
+    analysis.found = [&](const std::string& run, const OutputScore& score) {
+      return cache_->add_layer(candidates_[c], run, score, errors_of(run));
+    };
     analysis.seen = [&](const sensitivity::Run& run, std::int64_t sample, const exec::Executor& executor) {
       return run.group ? errors[*run.group].record(*judge_, sample, executor) : Result<void>();
     };
@@ -185,13 +204,21 @@ class Searcher {
     return {};
   }
 
+  Result<OutputScore> cached_score(const std::string& overrides) {
+    if (const std::optional<OutputScore> known = cache_->model(overrides)) return *known;
+    Result<Trial> trial = trials_.make(overrides);
+    if (!trial.ok()) return trial.error();
+    const Result<OutputScore> score = score_of(*trial, judges_, shapes_, num_threads_, *judge_);
+    if (!score.ok()) return score;
+    if (auto kept = cache_->add_model(overrides, *score); !kept.ok()) return kept.error();
+    return score;
+  }
+
   /// Of the model that an assignment makes, over all judging samples.
   Result<OutputScore> score(const Assignment& assignment) {
     const auto known = scores_.find(assignment);
     if (known != scores_.end()) return known->second;
-    Result<Trial> trial = trials_.make(overrides_of(assignment));
-    if (!trial.ok()) return trial.error();
-    const Result<OutputScore> score = score_of(*trial, judges_, shapes_, num_threads_, *judge_);
+    const Result<OutputScore> score = cached_score(overrides_of(assignment));
     if (!score.ok()) return score;
     scores_.emplace(assignment, *score);
     if (observer_.progress) {
@@ -277,7 +304,10 @@ class Searcher {
     }
   }
 
+  const QuantizeRequest& request_;
   const MixedPrecisionSearch& search_;
+  const RawModel& raw_;
+  Sources& sources_;
   const TargetProfile* target_;
   const Observer& observer_;
   const AccuracyJudges& judges_;
@@ -290,6 +320,7 @@ class Searcher {
   std::optional<NoiseModel> noise_;
   std::vector<std::vector<std::optional<double>>> alone_db_;  // SQNR of each group alone, by group and candidate.
   std::unique_ptr<OutputJudge> judge_;
+  std::unique_ptr<SearchCache> cache_;
   std::vector<CurvePoint> curve_;
   std::map<Assignment, OutputScore> scores_;
 };
@@ -320,6 +351,7 @@ Result<void> check_mixed_precision(const QuantizeRequest& request) {
   if (search.eval_labels && search.eval_input_list.empty()) {
     return usage("--eval_labels needs --eval_input_list, the samples that they are of");
   }
+  if (!search.cache && search.cache_dir) return usage("--cache_dir has no effect with --no_cache");
   for (const PrecisionCandidate& candidate : search.candidates) {
     if (candidate.real) continue;
     if (candidate.weight_bits < request.options.weight_bits || candidate.act_bits < request.options.act_bits) {

@@ -23,6 +23,7 @@ using Request = QuantizeRequest;
 
 constexpr char kEnabled[] = "auto_mixed_precision";
 constexpr char kReverse[] = "phase2_reverse";
+constexpr char kNoCache[] = "no_cache";
 
 template <auto Member, const auto& Name>
 Result<void> set_bool(Request& request, const std::string& text) {
@@ -34,6 +35,17 @@ Result<void> set_bool(Request& request, const std::string& text) {
 template <auto Member>
 std::optional<std::string> get_bool(const Request& request) {
   return request.mixed_precision.*Member ? "true" : "false";
+}
+
+// The option says the opposite of the member.
+Result<void> set_no_cache(Request& request, const std::string& text) {
+  const std::optional<bool> value = boolean_of(text);
+  if (!value) return illegal(kNoCache, text, "true or false");
+  request.mixed_precision.cache = !*value;
+  return {};
+}
+std::optional<std::string> get_no_cache(const Request& request) {
+  return request.mixed_precision.cache ? "false" : "true";
 }
 
 std::optional<PrecisionCandidate> candidate_of(const std::string& text) {
@@ -157,7 +169,7 @@ std::optional<std::string> get_samples(const Request& request) {
 
 std::span<const OptionRow<QuantizeRequest>> mixed_precision_search_rows() {
   using Search = MixedPrecisionSearch;
-  static const std::array<OptionRow<Request>, 11> kRows{{
+  static const std::array<OptionRow<Request>, 13> kRows{{
       {.name = kEnabled,
        .kind = OptionKind::kBoolean,
        .default_text = "false",
@@ -222,6 +234,18 @@ std::span<const OptionRow<QuantizeRequest>> mixed_precision_search_rows() {
        .help = "samples that measure single layers",
        .set = set_samples,
        .get = get_samples},
+      {.name = "cache_dir",
+       .type = "DIR",
+       .default_text = "`~/.cache/halfstep`",
+       .help = "where measurements are kept, so that a search that was stopped, or one with another aim, goes on there",
+       .set = set_file<&Search::cache_dir>,
+       .get = get_file<&Search::cache_dir>},
+      {.name = kNoCache,
+       .kind = OptionKind::kBoolean,
+       .default_text = "false",
+       .help = "keep no measurements on disk, and use none",
+       .set = set_no_cache,
+       .get = get_no_cache},
       {.name = "overrides_out",
        .type = "FILE",
        .default_text = "`<stem>.overrides.json`",

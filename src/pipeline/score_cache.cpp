@@ -78,7 +78,8 @@ Result<void> ScoreCache::read(const std::filesystem::path& path) {
 }
 
 Result<ScoreCache> ScoreCache::open(const std::optional<std::filesystem::path>& folder,
-                                    const std::vector<std::filesystem::path>& more, std::string key) {
+                                    const std::vector<std::filesystem::path>& more, std::string key,
+                                    const std::string& name) {
   ScoreCache cache(std::move(key));
   for (const std::filesystem::path& path : more) {
     if (auto done = cache.read(path); !done.ok()) return done.error();
@@ -86,7 +87,7 @@ Result<ScoreCache> ScoreCache::open(const std::optional<std::filesystem::path>& 
   if (!folder) return cache;
   std::error_code failed;
   std::filesystem::create_directories(*folder, failed);
-  cache.path_ = *folder / ("sensitivity-" + cache.key_ + ".jsonl");
+  cache.path_ = *folder / (name + "-" + cache.key_ + ".jsonl");
   cache.file_ = ::open(cache.path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (cache.file_ < 0) return file_error(cache.path_, "cannot open the cache");
   // One process at a time looks at the end: a new file gets its header, an unfinished line is cut off.

@@ -17,11 +17,12 @@ namespace halfstep::pipeline {
 /// append to one file.
 class ScoreCache {
  public:
-  /// `folder`: where the file of `key` lies or will lie, "sensitivity-<key>.jsonl"; empty: none is kept. Also reads
-  /// `more`, which must be of the same key.
+  /// `folder`: where the file of `key` lies or will lie, "<name>-<key>.jsonl"; empty: none is kept. Also reads `more`,
+  /// which must be of the same key.
   /// Errors: kInvalidInput if the folder cannot be made, the file cannot be opened, or a file is of another key.
   static Result<ScoreCache> open(const std::optional<std::filesystem::path>& folder,
-                                 const std::vector<std::filesystem::path>& more, std::string key);
+                                 const std::vector<std::filesystem::path>& more, std::string key,
+                                 const std::string& name = "sensitivity");
 
   ScoreCache(ScoreCache&& other) noexcept;
   ScoreCache& operator=(ScoreCache&&) = delete;

@@ -9,7 +9,7 @@
 #include "core/text.hpp"
 #include "graph/fingerprint.hpp"
 #include "halfstep/version.hpp"
-#include "io/json/encodings_json.hpp"
+#include "pipeline/cache_keys.hpp"
 #include "pipeline/integer_model.hpp"
 #include "pipeline/model_pair.hpp"
 #include "pipeline/score_cache.hpp"
@@ -59,29 +59,13 @@ Result<void> check_request(const SensitivityRequest& request) {
   return pipeline::check_outputs(inputs, outputs);
 }
 
-/// Grids as they compute, without where they came from: the path of a file would make another key of the same model.
-std::string grids_of(EncodingSet encodings) {
-  for (auto& [name, encoding] : encodings) encoding.provenance = {};
-  return io::write_encodings(encodings, {});
-}
-
 /// Of all that scores depend on. Reads every sample.
 Result<std::string> key_of(const SensitivityRequest& request, const ModelPair& pair, const FixedPointOptions& fixed,
                            const exec::SampleSource& samples) {
-  std::string text = std::string("1 ") + kVersion + " " + graph::fingerprint(pair.reference.graph) + " " +
-                     graph::fingerprint(pair.quantized.graph) + " " +
-                     graph::fingerprint(grids_of(pair.quantized.encodings)) + " " +
-                     std::string(name_of(fixed.arithmetic)) + " " + std::to_string(fixed.accumulator_bits);
-  for (const std::string& name : pair.quantized.units.rescaled) text += " " + name;
-  for (std::int64_t i = 0; i < samples.count; ++i) {
-    const Result<std::vector<Tensor>> sample = samples.load(i);
-    if (!sample.ok()) return sample.error();
-    for (const Tensor& tensor : *sample) {
-      const ConstView view = tensor.view();
-      text += " " + to_string(*view.type) +
-              graph::fingerprint(std::string_view(reinterpret_cast<const char*>(view.bytes), view.type->num_bytes()));
-    }
-  }
+  const Result<std::string> print = pipeline::print_of_samples(samples);
+  if (!print.ok()) return print;
+  std::string text = std::string("2 ") + kVersion + " " +
+                     pipeline::print_of_models(pair.reference.graph, pair.quantized, fixed) + " " + *print;
   for (const std::int64_t label : pair.labels.classes) text += " " + std::to_string(label);
   for (const std::filesystem::path& mask : pair.labels.masks) {
     const Result<std::string> bytes = pipeline::read_text(mask);

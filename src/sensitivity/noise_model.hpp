@@ -30,6 +30,8 @@ class ErrorVector {
   Result<void> record(const OutputJudge& judge, std::int64_t sample, const exec::Executor& executor);
 
   std::span<const float> values() const { return values_; }
+  /// To fill with what a run before recorded.
+  std::span<float> values() { return values_; }
 
   static constexpr std::int64_t kMaxElements = 16384;
 

@@ -2,9 +2,11 @@
 
 import itertools
 import json
+import os
 import pathlib
 import shutil
 import subprocess
+import time
 
 import tool_test
 from ci_example_test import DOCS, shell_blocks
@@ -88,6 +90,54 @@ class Searches(Planted):
             self.assertGreater(point["bit_operations"], before_cost)
             before_db, before_cost = point["sqnr_db"], point["bit_operations"]
 
+    def test_killed_in_the_middle_and_run_again(self):
+        options = ["--amp_candidates", "W8A8,float", "--allowed_accuracy_drop", f"{self.allowed():.6f}"]
+        self.assertEqual(len(list(self.caches.glob("mixed-precision-*.jsonl"))), 1)
+        undisturbed, _ = self.search("m", *options, "--no_cache", "true")
+        files = [self.work / ("m" + end) for end in (".onnx", ".encodings.json", ".overrides.json")]
+        contents = [file.read_bytes() for file in files]
+        for file in files:
+            file.unlink()
+        self.assertEqual(len(list(self.caches.glob("mixed-precision-*.jsonl"))), 1)
+
+        stopped = self.folder / "stopped"
+        command = [os.path.join(self.tools_folder, "quantize"), "--input_list", self.samples, *NARROW,
+                   "--auto_mixed_precision", *options, "--threads", "1", "--cache_dir", stopped, "--output_path",
+                   "m.onnx", self.model]
+        process = subprocess.Popen([str(word) for word in command], cwd=self.work, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + tool_test.TIMEOUT_SECONDS
+        while not sum(file.read_bytes().count(b"\n") for file in stopped.glob("*.jsonl")) > 3:
+            self.assertIsNone(process.poll(), "it ended before it could be killed")
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.001)
+        process.kill()
+        process.wait()
+        self.assertFalse(any(file.exists() for file in files))
+        scores, = stopped.glob("*.jsonl")
+        lines = [line for line in scores.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+        torn = next(stopped.glob("*/*.f32"))  # It is measured again.
+        torn.write_bytes(torn.read_bytes()[:-4])
+
+        report, _ = self.search("m", *options, "--cache_dir", stopped)
+        self.assertEqual(report["mixed_precision"], undisturbed["mixed_precision"])
+        self.assertEqual([file.read_bytes() for file in files], contents)
+        after = scores.read_bytes().splitlines(keepends=True)
+        self.assertEqual(after[:len(lines)], lines)
+        # All of them once, but for the one of which something was lost.
+        forms = [json.loads(line)["form"] for line in after[1:]]
+        self.assertLessEqual(len(forms) - len(set(forms)), 1)
+        self.search("m", *options, "--cache_dir", stopped)
+        self.assertEqual(scores.read_bytes().splitlines(keepends=True), after)
+        # Another aim knows the layers; other samples, options and overrides are another search.
+        self.search("m", "--amp_candidates", "W8A8,float", "--max_latency_factor", "1.5", "--cache_dir", stopped)
+        layers = [form for form in forms if not form.startswith("model/")]
+        now = [json.loads(line)["form"] for line in scores.read_bytes().splitlines()[1:]]
+        self.assertEqual([form for form in now if not form.startswith("model/")], layers)
+        for more in [["--amp_samples", "3"], ["--scale", "power_of_two"]]:
+            self.search("m", *options, *more, "--cache_dir", stopped)
+        self.assertEqual(len(list(stopped.glob("*.jsonl"))), 3)
+
     def test_layers_go_back_to_float_until_the_drop_holds(self):
         allowed = self.allowed()
         report, _ = self.search("m", "--allowed_accuracy_drop", f"{allowed:.6f}", "--amp_candidates", "float")
@@ -165,6 +215,8 @@ class Searches(Planted):
                 "below the model's own",
             ("--auto_mixed_precision", "--allowed_accuracy_drop", "1", "--eval_labels", "l.txt"): "--eval_input_list",
             ("--algorithms", "auto"): "needs an aim",
+            ("--auto_mixed_precision", "--allowed_accuracy_drop", "1", "--no_cache", "true", "--cache_dir", "c"):
+                "--cache_dir has no effect with --no_cache",
         }
         for options, words in cases.items():
             finished = self.run_tool("quantize", "--input_list", DIGITS / "calib.txt", "--output_path", "bad.onnx",

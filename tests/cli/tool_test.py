@@ -46,6 +46,15 @@ class ToolTest(unittest.TestCase):
         self.work = pathlib.Path(temporary.name) / "work"
         self.folder.mkdir()
         self.work.mkdir()
+        self.use_caches(self.folder / "caches")
+
+    def use_caches(self, folder):
+        """What tools keep beyond a run lies in a folder of this test's."""
+        before = os.environ.get("XDG_CACHE_HOME")
+        os.environ["XDG_CACHE_HOME"] = str(folder)
+        self.caches = folder / "halfstep"
+        self.addCleanup(lambda: os.environ.pop("XDG_CACHE_HOME") if before is None
+                        else os.environ.update(XDG_CACHE_HOME=before))
 
     def run_tool(self, tool, *args, preexec_fn=None, stdout=None):
         """Runs a tool in `self.work`; `stdout` may be an open file that replaces the pipe."""

@@ -32,6 +32,13 @@ struct OperatorRule {
   }
 };
 
+/// How long one multiply-accumulate takes on operands of these kinds, relative to others of the profile.
+struct CostRule {
+  NumberKind activations;
+  NumberKind weights;
+  double cost = 1.0;
+};
+
 /// Both ends included.
 struct ShiftRange {
   int min = 0;
@@ -64,6 +71,7 @@ struct TargetProfile {
   ShiftLimits shifts;
   /// Two products of 8-bit operands are added in 16 bits with saturation, before anything wider.
   bool saturating_pair_sums = false;
+  std::vector<CostRule> costs;  ///< Empty: nobody knows.
   /// Real numbers of the processor beside the device: there runs what the device does not have. Empty: there is none.
   std::vector<NumberKind> host;
   /// Producer and activation, as {"Conv", "Relu"}, that the device computes as one. Empty: all that Halfstep fuses.
@@ -77,6 +85,10 @@ struct TargetProfile {
     if (own != operators.end()) return &own->second;
     return others ? &*others : nullptr;
   }
+
+  /// Of one multiply-accumulate on operands of these widths (32: float32): the cheapest rule that is as wide; without
+  /// one the dearest of all. Requires: `costs` is not empty.
+  double cost_of(int activation_bits, int weight_bits) const;
 };
 
 /// "int8", "float16": how profiles spell it.

@@ -72,16 +72,25 @@ class Searcher {
     if (!judge.ok()) return judge.error();
     judge_ = std::make_unique<OutputJudge>(*std::move(judge));
     if (auto done = measure_noise(*base); !done.ok()) return done.error();
-    const sensitivity::CostModel costs(base->model, *facts, groups_, candidates_, &sensitivity::bit_operations);
+    const auto costs_by = [&](sensitivity::OperationCost cost) {
+      return sensitivity::CostModel(base->model, *facts, groups_, candidates_, std::move(cost));
+    };
+    operations_ = costs_by(&sensitivity::bit_operations);
+    if (target_ != nullptr && !target_->costs.empty() && !search_.max_bit_operations) {
+      latency_ = costs_by([&](int activations, int weights) { return target_->cost_of(activations, weights); });
+    }
     const bool has_budget = search_.max_bit_operations || search_.max_latency_factor;
-    curve_ = sensitivity::pareto_curve(*noise_, costs, has_budget);
-    const Result<Assignment> chosen = has_budget ? within_budget(costs, report) : holding_drop(report);
+    curve_ = sensitivity::pareto_curve(*noise_, costs(), has_budget);
+    const Result<Assignment> chosen = has_budget ? within_budget(report) : holding_drop(report);
     if (!chosen.ok()) return chosen.error();
-    describe(*chosen, costs, report);
+    describe(*chosen, report);
     return overrides_of(*chosen);
   }
 
  private:
+  /// What the curve and budgets count.
+  const sensitivity::CostModel& costs() const { return latency_ ? *latency_ : *operations_; }
+
   std::string overrides_of(const Assignment& assignment) const {
     io::WidthOverrides overrides;
     for (std::size_t g = 0; g < assignment.size(); ++g) {
@@ -204,28 +213,23 @@ class Searcher {
     return {};
   }
 
-  Result<OutputScore> cached_score(const std::string& overrides) {
-    if (const std::optional<OutputScore> known = cache_->model(overrides)) return *known;
-    Result<Trial> trial = trials_.make(overrides);
-    if (!trial.ok()) return trial.error();
-    const Result<OutputScore> score = score_of(*trial, judges_, shapes_, num_threads_, *judge_);
-    if (!score.ok()) return score;
-    if (auto kept = cache_->add_model(overrides, *score); !kept.ok()) return kept.error();
-    return score;
-  }
-
   /// Of the model that an assignment makes, over all judging samples.
   Result<OutputScore> score(const Assignment& assignment) {
-    const auto known = scores_.find(assignment);
-    if (known != scores_.end()) return known->second;
-    const Result<OutputScore> score = cached_score(overrides_of(assignment));
-    if (!score.ok()) return score;
-    scores_.emplace(assignment, *score);
-    if (observer_.progress) {
-      observer_.progress("measuring mixed precision", static_cast<std::int64_t>(scores_.size()),
-                         static_cast<std::int64_t>(scores_.size()));
+    if (const auto known = scores_.find(assignment); known != scores_.end()) return known->second;
+    const std::string overrides = overrides_of(assignment);
+    std::optional<OutputScore> score = cache_->model(overrides);
+    if (!score) {
+      Result<Trial> trial = trials_.make(overrides);
+      if (!trial.ok()) return trial.error();
+      const Result<OutputScore> measured = score_of(*trial, judges_, shapes_, num_threads_, *judge_);
+      if (!measured.ok()) return measured;
+      if (auto kept = cache_->add_model(overrides, *measured); !kept.ok()) return kept.error();
+      score = *measured;
     }
-    return score;
+    scores_.emplace(assignment, *score);
+    const auto count = static_cast<std::int64_t>(scores_.size());
+    if (observer_.progress) observer_.progress("measuring mixed precision", count, count);
+    return *score;
   }
 
   Result<Assignment> holding_drop(report::MixedPrecision& report) {
@@ -241,14 +245,14 @@ class Searcher {
     return curve_[found->index.value_or(curve_.size() - 1)].assignment;
   }
 
-  Result<Assignment> within_budget(const sensitivity::CostModel& costs, report::MixedPrecision& report) {
+  Result<Assignment> within_budget(report::MixedPrecision& report) {
     double budget = std::numeric_limits<double>::infinity();
     if (search_.max_bit_operations) {
       budget = search_.max_bit_operations->value;
       if (search_.max_bit_operations->is_percent) budget *= curve_.back().cost / 100.0;
     }
     if (search_.max_latency_factor) budget = std::min(budget, *search_.max_latency_factor * curve_.front().cost);
-    report.budget = budget;
+    report.budget = latency_ ? budget / curve_.front().cost : budget;
     std::vector<CurvePoint> affordable = curve_;
     std::erase_if(affordable, [&](const CurvePoint& point) { return point.cost > budget; });
     if (search_.allowed_accuracy_drop && !affordable.empty()) {
@@ -256,11 +260,12 @@ class Searcher {
       Result<Assignment> held = holding_drop(report);
       if (!held.ok() || report.holds) return held;
     }
-    const std::optional<Assignment> best = sensitivity::best_within(*noise_, costs, curve_, budget);
+    const std::optional<Assignment> best = sensitivity::best_within(*noise_, costs(), curve_, budget);
     if (!best) {
       char text[64];
       std::snprintf(text, sizeof(text), "%.6g", curve_.front().cost);
-      return usage(std::string("the budget is below what the cheapest model costs, ") + text + " bit operations");
+      return usage(std::string("the budget is below what the cheapest model costs, ") + text +
+                   (latency_ ? " by the target's costs" : " bit operations"));
     }
     const Result<OutputScore> measured = score(*best);
     if (!measured.ok()) return measured.error();
@@ -269,7 +274,7 @@ class Searcher {
     return *best;
   }
 
-  void describe(const Assignment& chosen, const sensitivity::CostModel& costs, report::MixedPrecision& report) const {
+  void describe(const Assignment& chosen, report::MixedPrecision& report) const {
     const auto db_of_noise = [](double noise) {
       return noise > 0.0 ? std::clamp(-10.0 * std::log10(noise), -kNoErrorDb, kNoErrorDb) : kNoErrorDb;
     };
@@ -277,7 +282,8 @@ class Searcher {
       report::MixedPrecisionPoint point;
       point.num_changed = static_cast<std::int64_t>(
           std::ranges::count_if(assignment, [](std::size_t candidate) { return candidate != 0; }));
-      point.bit_operations = costs.of(assignment);
+      point.bit_operations = operations_->of(assignment);
+      point.cost_factor = costs().of(assignment) / costs().of(Assignment(assignment.size(), 0));
       point.predicted_sqnr_db = db_of_noise(noise_->of(assignment));
       point.chosen = assignment == chosen;
       if (const auto known = scores_.find(assignment); known != scores_.end()) {
@@ -292,8 +298,9 @@ class Searcher {
     }
     if (std::ranges::none_of(report.curve, &report::MixedPrecisionPoint::chosen)) {
       report.curve.push_back(point_of(chosen));
-      std::ranges::sort(report.curve, {}, &report::MixedPrecisionPoint::bit_operations);
+      std::ranges::sort(report.curve, {}, &report::MixedPrecisionPoint::cost_factor);
     }
+    report.counts = latency_ ? "estimated time" : "bit operations";
     report.allowed_drop = search_.allowed_accuracy_drop;
     report.measure = scores_.empty() ? "" : measure_of(scores_.begin()->second);
     for (const PrecisionCandidate& candidate : candidates_) report.candidates.push_back(name_of(candidate));
@@ -318,6 +325,9 @@ class Searcher {
   std::vector<QuantizerGroup> groups_;
   std::vector<bool> is_free_;  // By group.
   std::optional<NoiseModel> noise_;
+  std::optional<sensitivity::CostModel> operations_;
+  std::optional<sensitivity::CostModel>
+      latency_;  // By the target's costs; empty: it has none, or operations are limited.
   std::vector<std::vector<std::optional<double>>> alone_db_;  // SQNR of each group alone, by group and candidate.
   std::unique_ptr<OutputJudge> judge_;
   std::unique_ptr<SearchCache> cache_;

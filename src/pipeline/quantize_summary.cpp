@@ -158,8 +158,7 @@ std::string mixed_cost(const report::MixedPrecision& found) {
   if (chosen == found.curve.end()) return "";
   const auto measured = std::ranges::count_if(
       found.curve, [](const report::MixedPrecisionPoint& point) { return point.sqnr_db.has_value(); });
-  std::string text = number("%.2f", chosen->bit_operations / found.curve.front().bit_operations) +
-                     " times the bit operations of the narrowest model";
+  std::string text = number("%.2f", chosen->cost_factor) + " times the " + found.counts + " of the narrowest model";
   if (chosen->drop) {
     text += ", " + number("%.2f", *chosen->drop) + " points of " + found.measure + " lost";
     if (found.allowed_drop) text += number(" (%.2f allowed)", *found.allowed_drop);

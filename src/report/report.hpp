@@ -117,6 +117,7 @@ struct MixedPrecisionPoint {
   std::int64_t num_changed = 0;  ///< Layers that are wider than the model.
   std::string layer;             ///< That changed last; "" for the first point and for points beside the curve.
   double bit_operations = 0.0;
+  double cost_factor = 1.0;            ///< What MixedPrecision::counts says, over that of the narrowest model.
   double predicted_sqnr_db = 0.0;      ///< What layers cost alone, added up.
   std::optional<double> sqnr_db = {};  ///< Measured.
   std::optional<double> drop = {};     ///< Measured.
@@ -136,7 +137,8 @@ struct MixedPrecision {
   std::vector<std::string> candidates;  ///< The model's own widths first.
   std::string measure;                  ///< Of the drop: "top-1", "agreement" or "noise", in percentage points.
   std::optional<double> allowed_drop;
-  std::optional<double> budget;            ///< Bit operations.
+  std::string counts;                      ///< "bit operations", or by the target's costs "estimated time".
+  std::optional<double> budget;            ///< Bit operations, or a cost_factor of estimated time.
   bool holds = true;                       ///< The chosen point has the allowed drop.
   std::vector<MixedPrecisionPoint> curve;  ///< From the cheapest on.
   std::vector<LayerWidth> layers;          ///< In the order of the network.

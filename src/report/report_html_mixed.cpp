@@ -15,18 +15,17 @@ constexpr double kPointRadius = 4.0;
 constexpr double kHighestDb = 80.0;
 
 std::string curve_chart(const MixedPrecision& found) {
-  const double cheapest = found.curve.front().bit_operations;
   Bounds cost;
   Bounds db;
   for (const MixedPrecisionPoint& point : found.curve) {
-    cost.include(point.bit_operations / cheapest);
+    cost.include(point.cost_factor);
     db.include(std::min(point.predicted_sqnr_db, kHighestDb));
     if (point.sqnr_db) db.include(std::min(*point.sqnr_db, kHighestDb));
   }
   const svg::Axis x_axis = svg::Axis::linear(cost.low, cost.high);
   const svg::Axis y_axis =
       svg::Axis::linear(5.0 * std::floor((db.low - 1.0) / 5.0), 5.0 * std::ceil((db.high + 1.0) / 5.0));
-  const auto x_of = [&](const MixedPrecisionPoint& point) { return x_axis.at(point.bit_operations / cheapest); };
+  const auto x_of = [&](const MixedPrecisionPoint& point) { return x_axis.at(point.cost_factor); };
   const auto y_of = [&](double value) { return kColumnsHeight * (1.0 - y_axis.at(std::min(value, kHighestDb))); };
   std::vector<std::pair<double, double>> line;
   std::string points;
@@ -40,32 +39,30 @@ std::string curve_chart(const MixedPrecision& found) {
   for (const double tick : x_axis.ticks()) {
     labels += svg::text("axis", x_axis.at(tick), 0, kColumnsHeight + 16, "middle", significant(tick, 3));
   }
-  labels += svg::text("axis", 0.5, 0, kColumnsHeight + 34, "middle", "bit operations, of the narrowest model's");
-  return figure("Cost and error",
-                "Each step of the line makes one layer wider. Circles are models that were made and run.",
-                {{"median", "expected"}, {"alone", "measured"}, {"whole", "measured, chosen"}},
-                svg::drawing(kColumnsHeight, "SQNR in dB of the outputs by bit operations; the table has the figures",
-                             y_grid(y_axis, kColumnsHeight) + svg::text("axis", 0, -8, -10, "end", "dB") +
-                                 svg::curve("whole", line, kColumnsHeight, svg::Curve::kOpen) + points + labels));
+  labels += svg::text("axis", 0.5, 0, kColumnsHeight + 34, "middle", found.counts + ", of the narrowest model's");
+  return figure(
+      "Cost and error", "Each step of the line makes one layer wider. Circles are models that were made and run.",
+      {{"median", "expected"}, {"alone", "measured"}, {"whole", "measured, chosen"}},
+      svg::drawing(kColumnsHeight, "SQNR in dB of the outputs by " + found.counts + "; the table has the figures",
+                   y_grid(y_axis, kColumnsHeight) + svg::text("axis", 0, -8, -10, "end", "dB") +
+                       svg::curve("whole", line, kColumnsHeight, svg::Curve::kOpen) + points + labels));
 }
 
 std::string curve_table(const MixedPrecision& found) {
-  const double cheapest = found.curve.front().bit_operations;
   std::string rows;
   for (const MixedPrecisionPoint& point : found.curve) {
     const auto measured = [](const std::optional<double>& value) {
       return figure_cell(value ? decimals(*value, 2) : "", value.value_or(0.0));
     };
     rows += "<tr>" + figure_cell(std::to_string(point.num_changed), static_cast<double>(point.num_changed)) +
-            text_cell(point.layer) +
-            figure_cell(decimals(point.bit_operations / cheapest, 2), point.bit_operations / cheapest) +
+            text_cell(point.layer) + figure_cell(decimals(point.cost_factor, 2), point.cost_factor) +
             figure_cell(decimals(point.predicted_sqnr_db, 1), point.predicted_sqnr_db) + measured(point.sqnr_db) +
             measured(point.drop) + text_cell(point.chosen ? "chosen" : "") + "</tr>\n";
   }
   return table("mixed", "The curve",
                {{"layers wider", true, ""},
                 {"changed last", false, ""},
-                {"bit operations", true, "Of those of the narrowest model"},
+                {found.counts.c_str(), true, "Of the narrowest model's"},
                 {"expected dB", true, "Of the outputs, from what layers do alone"},
                 {"measured dB", true, ""},
                 {"drop", true, "Percentage points of accuracy lost"},

@@ -53,7 +53,8 @@ void put_comparison(const compare::Comparison& comparison, Json& json) {
 }
 
 Json mixed_precision_json(const MixedPrecision& found) {
-  Json json{{"candidates", found.candidates}, {"measure", found.measure}, {"holds", found.holds}};
+  Json json{
+      {"candidates", found.candidates}, {"measure", found.measure}, {"counts", found.counts}, {"holds", found.holds}};
   if (found.allowed_drop) json["allowed_drop"] = *found.allowed_drop;
   if (found.budget) json["budget"] = *found.budget;
   json["curve"] = Json::array();
@@ -61,6 +62,7 @@ Json mixed_precision_json(const MixedPrecision& found) {
     Json entry{{"num_changed", point.num_changed},
                {"layer", point.layer},
                {"bit_operations", point.bit_operations},
+               {"cost_factor", point.cost_factor},
                {"predicted_sqnr_db", point.predicted_sqnr_db}};
     if (point.sqnr_db) entry["sqnr_db"] = *point.sqnr_db;
     if (point.drop) entry["drop"] = *point.drop;

@@ -15,6 +15,7 @@ from tool_test import DIGITS
 
 NARROW = ["--weights_bitwidth", "4", "--algorithms", "none", "--effort", "fast", "--validate", NUM_SAMPLES]
 PIXELS = 12 * 12
+TARGETS = pathlib.Path(__file__).resolve().parents[2] / "configs" / "targets"
 MACS = [PIXELS * CHANNELS * (4 if i == 1 else CHANNELS) * 9 for i in range(1, 5)]  # Of conv_1 to conv_4.
 
 
@@ -137,6 +138,24 @@ class Searches(Planted):
         for more in [["--amp_samples", "3"], ["--scale", "power_of_two"]]:
             self.search("m", *options, *more, "--cache_dir", stopped)
         self.assertEqual(len(list(stopped.glob("*.jsonl"))), 3)
+
+    def test_costs_of_the_target_count_as_time(self):
+        profile = json.loads((TARGETS / "generic-int8.json").read_text())
+        profile["operators"]["*"]["weights"] = ["int4", "int8"]
+        profile["costs"] = [{"activations": "int8", "weights": "int4", "cost": 2},
+                            {"activations": "int8", "weights": "int8", "cost": 6}]
+        target = self.write("t.json", json.dumps(profile))
+        for factor, most in [("1.4", 1), ("3", 4)]:
+            report, stdout = self.search("m", "--target", target, "--max_latency_factor", factor, "--amp_candidates",
+                                         "W8A8")
+            found = report["mixed_precision"]
+            self.assertEqual((found["counts"], found["budget"]), ("estimated time", float(factor)))
+            wider = [layer["candidate"] == "W8A8" for layer in found["layers"] if layer["op"] == "Conv"]
+            time = sum(macs * (6 if wide else 2) for macs, wide in zip(MACS, wider, strict=True)) / (2 * sum(MACS))
+            self.assertAlmostEqual(self.chosen(report)["cost_factor"], time)
+            self.assertLessEqual(time, float(factor))
+            self.assertLessEqual(sum(wider), most)
+            self.assertIn(f"{time:.2f} times the estimated time", stdout)
 
     def test_layers_go_back_to_float_until_the_drop_holds(self):
         allowed = self.allowed()

@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # cross_arm64.sh: builds for 64-bit Arm and runs tests under emulation: the same bits as on x86.
 #
-#   tools/dev/cross_arm64.sh
+#   tools/dev/cross_arm64.sh [--all]
 #
 # Runs the golden vectors (fixed point with one thread) on a processor without dot products of bytes and on one with
-# them (sets baseline and neondot); on the latter the unit tests of the kernels, on both sets, and those of operators and
-# executor, on neondot. About six minutes on two cores, one and a half of them emulated. Installs Debian's cross compiler
+# them (sets baseline and neondot); on the latter the unit tests of the kernels, on both sets, and with --all those of
+# operators and executor, on neondot. About six minutes on two cores with --all, one and a half of them emulated. Installs Debian's cross compiler
 # and qemu-user if they are missing. The libraries for arm64 are unpacked in build/arm64-root: installed, they would draw
 # the machine's own along to their versions. Where these packages cannot be had, it says so and exits with 0.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD/build/arm64-root
-programs=(unit_kernels unit_ops unit_exec)
+programs=(unit_kernels)
+if [[ ${1:-} == --all ]]; then programs+=(unit_ops unit_exec); fi
 declare -A processor=([baseline]=cortex-a57 [neondot]=neoverse-n1)
 limit=(timeout 600)  # Of each step under emulation; the longest takes one minute.
 

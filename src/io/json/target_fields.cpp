@@ -51,6 +51,13 @@ bool is_one_line(const nlohmann::json& value) {
 
 void add_kind(const NumberKind& kind, WordTable<NumberKind>& table) { table.emplace_back(name_of(kind), kind); }
 
+WordTable<NumberKind> all_kinds() {
+  WordTable<NumberKind> table;
+  for (const int bits : {4, 8, 16, 32}) add_kind({bits, false}, table);
+  for (const int bits : {16, 32}) add_kind({bits, true}, table);
+  return table;
+}
+
 }  // namespace
 
 Error TargetField::error(const std::string& what) const {
@@ -106,12 +113,9 @@ Result<std::vector<std::string>> sentences(const TargetField& field) {
   return list;
 }
 
-Result<std::vector<NumberKind>> number_kinds(const TargetField& field) {
-  WordTable<NumberKind> table;
-  for (const int bits : {4, 8, 16, 32}) add_kind({bits, false}, table);
-  for (const int bits : {16, 32}) add_kind({bits, true}, table);
-  return words_of(field, table);
-}
+Result<std::vector<NumberKind>> number_kinds(const TargetField& field) { return words_of(field, all_kinds()); }
+
+Result<NumberKind> number_kind(const TargetField& field) { return word_of(field, all_kinds()); }
 
 Result<std::vector<NumberKind>> real_kinds(const TargetField& field) {
   WordTable<NumberKind> table;

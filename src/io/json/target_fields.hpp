@@ -32,10 +32,11 @@ Result<bool> truth(const TargetField& field);
 Result<double> positive_number(const TargetField& field);
 Result<int> whole_number(const TargetField& field, std::int64_t min, std::int64_t max);
 
-/// Lists of texts, one or more.
+/// Lists of texts, one or more; number_kind() is a single one.
 Result<std::vector<std::string>> sentences(const TargetField& field);
 /// "int4", "int8", "int16", "int32", "float16", "float32"; of real_kinds() only the last two.
 Result<std::vector<NumberKind>> number_kinds(const TargetField& field);
+Result<NumberKind> number_kind(const TargetField& field);
 Result<std::vector<NumberKind>> real_kinds(const TargetField& field);
 Result<std::vector<ScaleKind>> scale_kinds(const TargetField& field);
 Result<std::vector<Schema>> schemas(const TargetField& field);

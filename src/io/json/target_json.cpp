@@ -98,6 +98,24 @@ Result<std::vector<Encoding>> fixed_outputs(const TargetField& field) {
   return encodings;
 }
 
+Result<std::vector<CostRule>> cost_rules(const TargetField& field) {
+  std::vector<CostRule> rules;
+  const Result<void> done = for_each_element(field, [&](const TargetField& element) -> Result<void> {
+    CostRule rule;
+    const Result<void> read = read_keys(element, {{"activations", into(rule.activations, number_kind)},
+                                                  {"weights", into(rule.weights, number_kind)},
+                                                  {"cost", into(rule.cost, positive_number)}});
+    if (!read.ok()) return read;
+    for (const char* key : {"activations", "weights", "cost"}) {
+      if (!element.value.contains(key)) return element.error("lacks the key " + halfstep::quoted(key));
+    }
+    rules.push_back(rule);
+    return {};
+  });
+  if (!done.ok()) return done.error();
+  return rules;
+}
+
 /// `rule` holds what the rule for all operators says.
 Result<OperatorRule> operator_rule(const TargetField& field, OperatorRule rule) {
   const Result<void> done = read_keys(field, {{"activations", into(rule.activations, number_kinds)},
@@ -181,6 +199,7 @@ Result<TargetProfile> read_target(std::string_view text, const std::string& file
                         {"bias_code_bits", into(target.bias_code_bits, +code_bits)},
                         {"shifts", into(target.shifts, shift_limits)},
                         {"saturating_pair_sums", into(target.saturating_pair_sums, truth)},
+                        {"costs", into(target.costs, cost_rules)},
                         {"host", into(target.host, real_kinds)},
                         {"fused", into(target.fused, fused_pairs)},
                         {"operators", read}};

@@ -16,7 +16,11 @@ nlohmann::json whole() {
     "scales": ["affine", "power_of_two"], "activation_schemas": ["asymmetric"], "weight_schemas": ["symmetric"],
     "weights_per_channel": "depthwise", "activations_per_channel": "depthwise", "arithmetics": ["q31_double"],
     "accumulator_bits": 32, "bias_code_bits": 20, "shifts": {"cut": [0, 16], "write": [-15, 15]},
-    "saturating_pair_sums": true, "host": ["float32"], "fused": [["Conv", "Relu"]],
+    "saturating_pair_sums": true,
+    "costs": [{"activations": "int8", "weights": "int8", "cost": 1},
+              {"activations": "int16", "weights": "int8", "cost": 2},
+              {"activations": "int16", "weights": "int16", "cost": 4}],
+    "host": ["float32"], "fused": [["Conv", "Relu"]],
     "operators": {
       "*": {"activations": ["int8", "int16"], "weights": ["int8"], "biases": ["int32"], "one_width": true},
       "Softmax": {"activations": ["int8", "float16"],
@@ -48,6 +52,18 @@ TEST(ReadTarget, EveryKey) {
   EXPECT_TRUE(target->saturating_pair_sums);
   EXPECT_EQ(target->host, (std::vector<NumberKind>{{32, true}}));
   EXPECT_EQ(target->fused->front().second, "Relu");
+  ASSERT_EQ(target->costs.size(), 3u);
+  EXPECT_EQ(target->costs[1].activations, (NumberKind{16, false}));
+}
+
+TEST(ReadTarget, AnOperationCostsWhatTheCheapestRuleAsWideSays) {
+  const auto target = read_target(whole().dump(), "t.json", kOperators);
+  ASSERT_TRUE(target.ok()) << target.error().message;
+  EXPECT_EQ(target->cost_of(8, 8), 1.0);
+  EXPECT_EQ(target->cost_of(8, 4), 1.0);
+  EXPECT_EQ(target->cost_of(16, 8), 2.0);
+  EXPECT_EQ(target->cost_of(8, 16), 4.0);
+  EXPECT_EQ(target->cost_of(32, 32), 4.0);  // No rule is as wide.
 }
 
 TEST(ReadTarget, OperatorsStartFromTheRuleForAll) {
@@ -105,6 +121,11 @@ TEST(ReadTarget, ErrorsNameFileAndKey) {
       {"/shifts/cut", "[0]", "'shifts.cut' is not a pair of whole numbers, as [0, 16]"},
       {"/shifts/cutt", "[0, 1]", "'shifts.cutt' is no key of a target, did you mean 'cut'?"},
       {"/saturating_pair_sums", "1", "'saturating_pair_sums' is neither true nor false"},
+      {"/costs", "[]", "'costs' is an empty list"},
+      {"/costs/0", "{\"activations\": \"int8\", \"weights\": \"int8\"}", "'costs[0]' lacks the key 'cost'"},
+      {"/costs/0/cost", "0", "'costs[0].cost' is not above 0"},
+      {"/costs/0/weights", "\"int9\"",
+       "'costs[0].weights' is 'int9', not one of int4, int8, int16, int32, float16, float32, did you mean 'int4'?"},
       {"/host", "[\"int8\"]", "'host[0]' is 'int8', not one of float16, float32"},
       {"/fused", "[[\"Conv\"]]", "'fused' holds something else than pairs of operators, as [\"Conv\", \"Relu\"]"},
       {"/fused", "[[\"Conv\", \"Tanh\"]]", "'fused' has 'Tanh' as second of a pair, not Relu, Relu6 or Clip"},

@@ -60,10 +60,10 @@ class StepFinder {
   }
 
  private:
-  void add(std::string options, std::string reason, double sqnr_db, bool measured) {
+  void add(std::string options, std::string reason, double sqnr_db, bool measured, bool is_bound = true) {
     const double gain = sqnr_db - request_.sqnr_db;
     if (gain < kWorthDb) return;
-    steps_.push_back({std::move(options), std::move(reason), sqnr_db, gain, measured});
+    steps_.push_back({std::move(options), std::move(reason), sqnr_db, gain, measured, is_bound});
   }
 
   std::optional<double> measured(const QuantizedGraph& form) const {
@@ -160,7 +160,7 @@ class StepFinder {
     if (depthwise) {
       add("--act_per_channel depthwise", "a grid for each channel of " + words(apart), *bound, false);
     }
-    add("--algorithms equalize,bias-correction", "channels of " + words(apart) + " brought to one range", *bound,
+    add("--algorithms equalize,bias-correction", "channels of " + words(apart) + " brought to one range", *bound, false,
         false);
   }
 

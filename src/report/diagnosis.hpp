@@ -38,7 +38,8 @@ struct DiagnosisStep {
   std::string reason;
   double sqnr_db = 0.0;  ///< Of the outputs afterwards.
   double gain_db = 0.0;
-  bool measured = false;  ///< Else `sqnr_db` is what it reaches at most.
+  bool measured = false;
+  bool is_bound = true;  ///< Not measured: `sqnr_db` is what it reaches at most; else an estimate.
 };
 
 struct Diagnosis {

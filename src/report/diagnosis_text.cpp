@@ -38,8 +38,8 @@ std::string layer_words(const DiagnosedLayer& layer) {
 }
 
 std::string gain_words(const DiagnosisStep& step) {
-  return (step.measured ? "measured: " : "predicted: at most ") + shown_db_unit(step.sqnr_db) + ", +" +
-         decimals(step.gain_db, 1) + " dB";
+  const char* figure = step.measured ? "measured: " : step.is_bound ? "predicted: at most " : "predicted: about ";
+  return figure + shown_db_unit(step.sqnr_db) + ", +" + decimals(step.gain_db, 1) + " dB";
 }
 
 std::string command_of(const DiagnosisStep& step, const std::string& model) {

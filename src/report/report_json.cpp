@@ -161,7 +161,8 @@ Json diagnosis_json(const Diagnosis& diagnosis) {
                             {"reason", step.reason},
                             {"sqnr_db", limited_db(step.sqnr_db)},
                             {"gain_db", step.gain_db},
-                            {"measured", step.measured}});
+                            {"measured", step.measured},
+                            {"bound", !step.measured && step.is_bound}});
   }
   return json;
 }

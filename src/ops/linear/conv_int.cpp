@@ -23,7 +23,7 @@ bool is_pointwise(const ConvGeometry& g) {
   return g.kernel == kOnes && g.stride == kOnes && g.in == g.out && g.pad == std::array<std::int64_t, 3>{};
 }
 
-// Calls f(group, codes of the group's input, place of its output, first output channel).
+// Calls f(group, codes of the group's input, place of its output) for this part's share of groups.
 template <class F>
 void for_each_group(const IntConv& conv, const KernelIo& io, F&& f) {
   const ConvGeometry& g = conv.geometry;
@@ -31,11 +31,9 @@ void for_each_group(const IntConv& conv, const KernelIo& io, F&& f) {
   const auto y_bytes = static_cast<std::int64_t>(size_in_bytes(conv.product.y_dtype));
   const std::int64_t x_size = g.in_channels / g.groups * g.in_size() * x_bytes;
   const std::int64_t y_size = g.out_channels / g.groups * g.out_size() * y_bytes;
-  for (std::int64_t n = 0; n < g.batch; ++n) {
-    for (std::int64_t group = 0; group < g.groups; ++group) {
-      const std::int64_t index = n * g.groups + group;
-      f(group, io.inputs[0].bytes + index * x_size, io.outputs[0].bytes + index * y_size);
-    }
+  const Share mine = share_of(io, g.batch * g.groups);
+  for (std::int64_t index = mine.begin; index < mine.end; ++index) {
+    f(index % g.groups, io.inputs[0].bytes + index * x_size, io.outputs[0].bytes + index * y_size);
   }
 }
 
@@ -168,7 +166,8 @@ Prepared prepare_int_conv(IntConv given) {
                 return {};
               },
               .scratch_bytes = parts.used(),
-              .clamps = true};
+              .clamps = true,
+              .splits = true};
     }
   }
   const std::int64_t tile = product_columns(g.out_size(), sums.k_pairs);

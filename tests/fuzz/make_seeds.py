@@ -9,7 +9,6 @@ ONNX standard's operator tests where ../shared is present. A file bears the name
 import hashlib
 import json
 import pathlib
-import shutil
 import struct
 import sys
 import zlib
@@ -145,10 +144,8 @@ def pngs():
 def seeds():
     """Pairs of a target and an iterable of contents."""
     yield "model", models()
-    yield "calibrated_model", models()
     yield "quantized_model", quantized_models()
     yield "encodings", override_files()
-    yield "overrides", override_files()
     yield "recipe", bundled("configs/*.json")
     yield "target_profile", (case[1] for case in devices.TARGETS)
     yield "target_profile", bundled("configs/targets/*.json")
@@ -160,16 +157,28 @@ def seeds():
     yield "image", pngs()
 
 
+# These begin with the same files.
+SAME = {"calibrated_model": "model", "overrides": "encodings"}
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
-    shutil.rmtree(folder, ignore_errors=True)
     for target in (ROOT / "tests" / "fuzz").glob("*_fuzz.cpp"):
-        (folder / target.stem.removesuffix("_fuzz")).mkdir(parents=True)
+        name = target.stem.removesuffix("_fuzz")
+        (folder / SAME.get(name, name)).mkdir(parents=True, exist_ok=True)
+    for name, other in SAME.items():
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(other)
+    old = {path for path in folder.glob("*/*") if not path.parent.is_symlink()}
     for target, contents in seeds():
         for content in contents:
             data = content.encode() if isinstance(content, str) else bytes(content)
-            if len(data) <= MAX_BYTES:
-                (folder / target / hashlib.sha1(data).hexdigest()[:16]).write_bytes(data)
+            path = folder / target / hashlib.sha1(data).hexdigest()[:16]
+            if len(data) <= MAX_BYTES and path not in old:
+                path.write_bytes(data)
+            old.discard(path)
+    for path in old:
+        path.unlink()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <limits>
 #include <string_view>
 
@@ -34,8 +33,9 @@ constexpr std::array<std::int64_t, 26> kIntegers = {0,         1,
                                                     1LL << 62, kLargest,
                                                     -kLargest, std::numeric_limits<std::int64_t>::min()};
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr std::array<float, 16> kReals = {0.0F,  -0.0F,  1.0F,     -1.0F, 0.5F,   2.0F,      1e-45F,     1e-38F,
-                                          1e-5F, 255.0F, 65504.0F, 3e38F, -3e38F, kInfinity, -kInfinity, std::nanf("")};
+constexpr std::array<float, 16> kReals = {
+    0.0F,  -0.0F,  1.0F,     -1.0F, 0.5F,   2.0F,      1e-45F,     1e-38F,
+    1e-5F, 255.0F, 65504.0F, 3e38F, -3e38F, kInfinity, -kInfinity, std::numeric_limits<float>::quiet_NaN()};
 constexpr std::array<std::string_view, 44> kAttributes = {"axis",
                                                           "axes",
                                                           "perm",

@@ -42,7 +42,7 @@ void quantize_and_run(const SmallModel& small, std::size_t size) {
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace halfstep;
-  const std::optional<fuzz::SmallModel> small = fuzz::small_model(fuzz::as_bytes(data, size));
+  const std::optional<fuzz::SmallModel> small = fuzz::small_model(fuzz::as_bytes(data, size), fuzz::Values::kPlain);
   if (small) fuzz::quantize_and_run(*small, size);
   return 0;
 }

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
       io::read_encodings(fuzz::as_text(data, size), "encodings.json", fuzz::json_targets());
   if (!fuzz::succeeded(file)) return 0;
   const graph::Graph& graph = fuzz::json_model();
-  const std::vector<Tensor> inputs = {fuzz::drawn_input({DType::kFloat32, Shape{1, 2, 4, 4}}, 1)};
+  const std::vector<Tensor> inputs = {fuzz::drawn_input({DType::kFloat32, Shape{1, 2, 4, 4}}, 1, fuzz::Values::kPlain)};
   const Result<FixedPointOptions> fixed = pipeline::fixed_options_for(file->encodings, file->arithmetic, {});
   if (!fuzz::succeeded(fixed)) return 0;
   fuzz::run_small(lower::simulated_program(graph, {}, file->encodings, fixed->arithmetic), inputs);

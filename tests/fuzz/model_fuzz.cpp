@@ -5,7 +5,8 @@
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace halfstep;
-  const std::optional<fuzz::SmallModel> small = fuzz::small_model(fuzz::as_bytes(data, size));
+  const fuzz::Values values = size % 2 == 0 ? fuzz::Values::kPlain : fuzz::Values::kExtreme;
+  const std::optional<fuzz::SmallModel> small = fuzz::small_model(fuzz::as_bytes(data, size), values);
   if (!small) return 0;
   fuzz::run_small(lower::float_program(small->model.graph, small->shapes), small->inputs);
   return 0;

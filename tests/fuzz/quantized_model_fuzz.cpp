@@ -5,7 +5,8 @@
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace halfstep;
-  const std::optional<fuzz::SmallModel> small = fuzz::small_model(fuzz::as_bytes(data, size));
+  const fuzz::Values values = size % 2 == 0 ? fuzz::Values::kPlain : fuzz::Values::kExtreme;
+  const std::optional<fuzz::SmallModel> small = fuzz::small_model(fuzz::as_bytes(data, size), values);
   if (!small || !pipeline::is_quantized(small->model)) return 0;
   const auto& [graph, encodings] = static_cast<const QuantizedGraph&>(small->model);
   const Result<FixedPointOptions> fixed = pipeline::fixed_options_for(small->model, {});

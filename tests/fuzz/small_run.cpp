@@ -1,6 +1,8 @@
 // small_run.cpp: reading, limits, one run.
 #include "small_run.hpp"
 
+#include <array>
+#include <limits>
 #include <memory>
 #include <random>
 #include <utility>
@@ -34,11 +36,17 @@ bool is_small(const graph::Graph& graph, const ops::Facts& facts) {
   return graph.nodes.size() < 1000;
 }
 
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr std::array kExtremes = {
+    kInfinity, -kInfinity, 3e38F, -3e38F, 1e-45F, -0.0F, std::numeric_limits<float>::quiet_NaN()};
+
 template <class T>
-void fill(Tensor& tensor, std::mt19937& rng) {
+void fill(Tensor& tensor, std::mt19937& rng, Values values) {
   for (std::int64_t i = 0; i < tensor.num_elements(); ++i) {
     if constexpr (std::is_same_v<T, float>) {
-      tensor.mutable_data<float>()[i] = static_cast<float>(rng() % 4001) / 1000.0F - 2.0F;
+      float& value = tensor.mutable_data<float>()[i];
+      value = static_cast<float>(rng() % 4001) / 1000.0F - 2.0F;
+      if (values == Values::kExtreme && rng() % 4 == 0) value = kExtremes[rng() % kExtremes.size()];
     } else if constexpr (std::is_same_v<T, bool>) {
       tensor.mutable_data<bool>()[i] = rng() % 2 == 1;
     } else {
@@ -49,14 +57,14 @@ void fill(Tensor& tensor, std::mt19937& rng) {
 
 }  // namespace
 
-Tensor drawn_input(const TensorType& type, unsigned seed) {
+Tensor drawn_input(const TensorType& type, unsigned seed, Values values) {
   std::mt19937 rng(seed);
   Tensor tensor(type);
-  visit_dtype(type.dtype, [&]<class T>() { fill<T>(tensor, rng); });
+  visit_dtype(type.dtype, [&]<class T>() { fill<T>(tensor, rng, values); });
   return tensor;
 }
 
-std::optional<SmallModel> small_model(std::span<const std::byte> bytes) {
+std::optional<SmallModel> small_model(std::span<const std::byte> bytes, Values values) {
   Result<io::ReadModel> read = io::read_onnx(bytes);
   if (!succeeded(read)) return std::nullopt;
   pipeline::RawModel raw;
@@ -70,7 +78,7 @@ std::optional<SmallModel> small_model(std::span<const std::byte> bytes) {
     if (!shape) return std::nullopt;
     elements += shape->num_elements();
     if (elements > kMaxInputElements) return std::nullopt;
-    small.inputs.push_back(drawn_input({spec.dtype, *shape}, seed++));
+    small.inputs.push_back(drawn_input({spec.dtype, *shape}, seed++, values));
     small.shapes.insert_or_assign(spec.name, *std::move(shape));
   }
   if (const Result<ops::Facts> facts = ops::infer_facts(raw.graph, small.shapes);

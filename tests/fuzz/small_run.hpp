@@ -21,11 +21,17 @@ struct SmallModel {
   std::vector<Tensor> inputs;
 };
 
-/// Reads and prepares the model in `bytes`; extents that it leaves open are 2. Empty: it has an error or is large.
-std::optional<SmallModel> small_model(std::span<const std::byte> bytes);
+/// What samples hold.
+enum class Values {
+  kPlain,    ///< Real numbers between -2 and 2, integers from 0 to 3.
+  kExtreme,  ///< Also NaN, infinities and what is nearly as large.
+};
 
-/// Values from a fixed seed: real ones between -2 and 2, integers from 0 to 3.
-Tensor drawn_input(const TensorType& type, unsigned seed);
+/// Reads and prepares the model in `bytes`; extents that it leaves open are 2. Empty: it has an error or is large.
+std::optional<SmallModel> small_model(std::span<const std::byte> bytes, Values values);
+
+/// Values from a fixed seed.
+Tensor drawn_input(const TensorType& type, unsigned seed, Values values);
 
 /// Runs the program, if there is one, over the sample.
 void run_small(Result<lower::Program> program, std::span<const Tensor> inputs);

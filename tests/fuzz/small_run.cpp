@@ -74,6 +74,8 @@ std::optional<SmallModel> small_model(std::span<const std::byte> bytes, Values v
   unsigned seed = 1;
   std::int64_t elements = 0;
   for (const io::InputSpec& spec : pipeline::input_specs(raw)) {
+    (void)succeeded(io::default_shape(spec));
+    (void)succeeded(io::shape_from_size(spec, bytes.size() * 8));
     std::optional<Shape> shape = small_shape(spec);
     if (!shape) return std::nullopt;
     elements += shape->num_elements();

@@ -3,14 +3,14 @@
 #
 #   tools/install_packages.sh [--with-checks | --with-packaging]
 #
-# --with-checks adds what only the checks of tools/test.sh need (clang-format, a second compiler, a browser for the
-# HTML report), --with-packaging what tools/dev/package.sh needs.
+# --with-checks adds what only the checks of tools/test.sh need (clang-format, a second compiler with libFuzzer, a
+# browser for the HTML report), --with-packaging what tools/dev/package.sh needs.
 set -euo pipefail
 
 packages=(cmake ninja-build g++ protobuf-compiler libprotobuf-dev libonnx-dev libeigen3-dev libcli11-dev
           nlohmann-json3-dev libspdlog-dev libpng-dev libjpeg-dev libgtest-dev libgmock-dev python3)
 if [[ "${1:-}" == --with-checks ]]; then
-  packages+=(clang clang-format python3-venv git chromium curl groff-base)
+  packages+=(clang clang-format libclang-rt-dev python3-venv git chromium curl groff-base)
 elif [[ "${1:-}" == --with-packaging ]]; then
   packages+=(debootstrap dpkg-dev file git python3-venv)
 fi

@@ -7,7 +7,8 @@
 # line, the ONNX operator tests and real models where ../shared is present, and
 # the comparisons with ONNX Runtime where its packages can be had. With release,
 # the tools are built by clang and for 64-bit Arm, too, and must give the same bits
-# (tools/dev/cross_arm64.sh; under emulation, where its packages can be had).
+# (tools/dev/cross_arm64.sh; under emulation, where its packages can be had). Every preset replays the inputs of the
+# fuzz targets; asan also fuzzes each for 20 s (tools/dev/fuzz.sh --ci).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 preset=${1:-release}
@@ -34,5 +35,9 @@ if [[ $preset == release ]]; then
     python3 -B "tests/golden/$test.py" build/clang/tools || status=1
   done
   tools/dev/cross_arm64.sh || status=1
+fi
+if [[ $preset == asan ]]; then
+  echo "== fuzzing"
+  tools/dev/fuzz.sh --ci || status=1
 fi
 exit "$status"

@@ -71,11 +71,12 @@ Result<void> lower_integer(FixedContext& c, const ops::OpDef& op, NodeId n) {
     held.push_back(*std::move(known));
     codes.back() = &held.back();
   }
-  std::vector<TensorType> outputs;
+  const ops::NodeArgs node_args{node, types, values};
+  const Result<std::vector<TensorType>> outputs = c.steps.output_types(op, node_args);
+  if (!outputs.ok()) return outputs.error();
   std::vector<SharedEncoding> output_grids;
   std::vector<const Encoding*> output_encodings;
   for (ValueId id : node.outputs) {
-    outputs.push_back(id == kNoValue ? TensorType{} : *c.steps.fact(id).type);
     output_grids.push_back(id == kNoValue ? nullptr : c.tensors.own_encoding(id));
     if (output_grids.size() == 1 && output_grids[0] == nullptr) {
       const std::optional<Encoding> sums = accumulator_grid(op, node, input_encodings[0], c.steps);
@@ -83,11 +84,11 @@ Result<void> lower_integer(FixedContext& c, const ops::OpDef& op, NodeId n) {
     }
     output_encodings.push_back(output_grids.back().get());
     if (output_grids.back() == nullptr) continue;
-    if (Result<void> fits = check_fits(*output_grids.back(), outputs.back().shape); !fits.ok()) {
+    if (Result<void> fits = check_fits(*output_grids.back(), (*outputs)[output_grids.size() - 1].shape); !fits.ok()) {
       return fits.error().at("tensor " + quoted(c.name_of(id)));
     }
   }
-  ops::FixedArgs args{{node, types, values}, outputs, input_encodings, codes, output_encodings, c.options};
+  ops::FixedArgs args{node_args, *outputs, input_encodings, codes, output_encodings, c.options};
   Result<ops::FixedForm> form = op.lower_fixed(args);
   if (!form.ok()) return form.error();
   for (const std::string& warning : form->facts.warnings) {
@@ -99,7 +100,7 @@ Result<void> lower_integer(FixedContext& c, const ops::OpDef& op, NodeId n) {
     if (!slot.ok()) return slot.error();
     inputs.push_back(*slot);
   }
-  return finish_codes(c, n, StepKind::kInteger, std::move(inputs), outputs, output_grids, *std::move(form));
+  return finish_codes(c, n, StepKind::kInteger, std::move(inputs), *outputs, output_grids, *std::move(form));
 }
 
 }  // namespace halfstep::lower

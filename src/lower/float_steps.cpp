@@ -50,6 +50,19 @@ Result<const Tensor*> FloatSteps::known_value(ValueId id) {
   return &*fact.value;
 }
 
+Result<std::vector<TensorType>> FloatSteps::output_types(const ops::OpDef& op, const ops::NodeArgs& args) const {
+  std::vector<TensorType> types;
+  if (std::ranges::find(args.node.outputs, kNoValue) == args.node.outputs.end()) {
+    for (const ValueId id : args.node.outputs) types.push_back(*fact(id).type);
+    return types;
+  }
+  Result<ops::Inferred> inferred = ops::checked_infer(op, args);
+  if (!inferred.ok()) return inferred.error();
+  types = std::move(inferred->outputs);
+  types.resize(args.node.outputs.size());
+  return types;
+}
+
 Result<ops::Prepared> FloatSteps::prepare(const ops::OpDef& op, const Node& node) {
   std::vector<const TensorType*> types;
   std::vector<const Tensor*> values;
@@ -59,9 +72,10 @@ Result<ops::Prepared> FloatSteps::prepare(const ops::OpDef& op, const Node& node
     if (!value.ok()) return value.error();
     values.push_back(*value);
   }
-  std::vector<TensorType> outputs;
-  for (ValueId id : node.outputs) outputs.push_back(id == kNoValue ? TensorType{} : *fact(id).type);
-  return ops::prepare_float(op, ops::LowerArgs{{node, types, values}, outputs});
+  const ops::NodeArgs args{node, types, values};
+  const Result<std::vector<TensorType>> outputs = output_types(op, args);
+  if (!outputs.ok()) return outputs.error();
+  return ops::prepare_float(op, ops::LowerArgs{args, *outputs});
 }
 
 }  // namespace halfstep::lower

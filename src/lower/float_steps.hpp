@@ -38,6 +38,9 @@ class FloatSteps {
   /// Errors: kInvalidInput if the encoding does not fit the tensor.
   Result<const Tensor*> known_value(graph::ValueId id);
 
+  /// The types of the node's outputs, of those that nobody wants, too. Requires: all_typed(args.node).
+  Result<std::vector<TensorType>> output_types(const ops::OpDef& op, const ops::NodeArgs& args) const;
+
   /// The node's float kernel. Requires: all_typed(node).
   Result<ops::Prepared> prepare(const ops::OpDef& op, const graph::Node& node);
 

@@ -177,7 +177,10 @@ Result<Shape> shape_from_size(const InputSpec& spec, std::uint64_t num_bytes) {
     return error;
   }
   if (num_unknown == 1) extents[known->unknown_axes[0]] = size / known_bytes;
-  return Shape(std::move(extents));
+  Shape shape(std::move(extents));
+  // An extent of 0 hides how large the others are.
+  if (auto checked = check_shape(shape, spec.dtype); !checked.ok()) return checked.error();
+  return shape;
 }
 
 Result<void> check_fits(const InputSpec& spec, const Shape& shape) {

@@ -70,7 +70,7 @@ Result<AxisSamples> axis_samples(const RoiPlan& plan, float begin, float end, st
   if (plan.offset == 0.0F) size = std::max(size, 1.0F);
   const float bin_size = size / static_cast<float>(bins);
   const float wanted = plan.sampling_ratio > 0 ? static_cast<float>(plan.sampling_ratio) : std::ceil(bin_size);
-  if (!std::isfinite(start) || !(wanted <= kMaxSamples)) {
+  if (!std::isfinite(start) || !std::isfinite(size) || !(wanted <= kMaxSamples)) {
     return invalid("a region from " + std::to_string(begin) + " to " + std::to_string(end) + " is too large");
   }
   AxisSamples all;

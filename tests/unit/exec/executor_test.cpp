@@ -117,6 +117,25 @@ TEST(Executor, ShapesThatDependOnDataAreDecidedWhileRunning) {
   EXPECT_EQ(executor->output(0).shape(), (Shape{2, 2}));
 }
 
+// Found by tests/fuzz/model_fuzz.cpp: kernels look at the types of all outputs.
+TEST(Executor, OutputsThatNobodyWantsStillHaveTypes) {
+  SmallGraph small;
+  small.input("x", {6}).node("Split", {"x"}, {"", "", "last"});
+  small.node("TopK", {"x", "k"}, {"", "at"}).constant("k", Tensor::of<std::int64_t>(Shape{1}, {2}));
+  small.output("last").output("at");
+  const Tensor x = Tensor::of<float>(Shape{6}, {1.0F, 9.0F, 3.0F, 8.0F, 5.0F, 6.0F});
+  const EncodingSet encodings = {{"x", entry_of(grid(0.5, 0))}, {"last", entry_of(grid(0.5, 0))}};
+  for (Result<lower::Program> program :
+       {lower::float_program(small.graph(), {}), lower::simulated_program(small.graph(), {}, encodings),
+        lower::fixed_program(small.graph(), {}, encodings, {})}) {
+    Result<Executor> executor = executor_of(std::move(program));
+    ASSERT_TRUE(executor.ok()) << executor.error().message;
+    ASSERT_TRUE(executor->run({&x, 1}).ok());
+    EXPECT_THAT(values_of(executor->output(0)), ElementsAre(5.0F, 6.0F));
+    EXPECT_THAT(executor->output(1).values<std::int64_t>(), ElementsAre(1, 3));
+  }
+}
+
 TEST(Executor, RefusesInputsOfAnotherType) {
   SmallGraph small;
   small.input("x", {2}).node("Neg", {"x"}, {"y"}).output("y");

@@ -58,6 +58,7 @@ TEST(ShapeFromSize, SeveralUnknownExtentsNeedTheOption) {
 TEST(ShapeFromSize, DoesNotOverflow) {
   constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
   EXPECT_THAT(size_error(spec({{kMax, ""}, {kMax, ""}}), 4), HasSubstr("too large"));
+  EXPECT_THAT(size_error(spec({{0, ""}, {kMax, ""}, {kMax, ""}}), 0), HasSubstr("larger than the limit"));
   EXPECT_THAT(size_error(spec({named("N")}), std::numeric_limits<std::uint64_t>::max()), HasSubstr("more than"));
 }
 

@@ -70,6 +70,10 @@ TEST(RoiAlign, InterpolatesInsideBins) {
   EXPECT_THAT(error_of("RoiAlign", attrs, {x, floats({1, 4}, {0, 0, 2, 2}), ints({1})}), HasSubstr("batch index 1"));
   EXPECT_THAT(error_of("RoiAlign", {}, {x, floats({1, 4}, {0, 0, 2, 1e30F}), ints({0})}), HasSubstr("too large"));
   EXPECT_EQ(error_of("RoiAlign", {}, {x, floats({1, 4}, {9, 9, -1e38F, -1e38F}), ints({0})}), "ok");
+  // With the number of samples given, nothing else looks at the end of the region.
+  for (const float end : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    EXPECT_THAT(error_of("RoiAlign", attrs, {x, floats({1, 4}, {0, 0, 2, end}), ints({0})}), HasSubstr("too large"));
+  }
 }
 
 // Boxes 0 and 1 overlap by 1 / 3; box 2 is elsewhere; box 3 scores below the threshold.

@@ -5,13 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cassert>
 #include <cerrno>
 #include <string>
 #include <system_error>
 #include <utility>
 
+#include "core/leftovers.hpp"
 #include "core/text.hpp"
 
 namespace halfstep {
@@ -38,12 +38,6 @@ int write_all(int fd, std::span<const std::byte> bytes) {
   return 0;
 }
 
-// Not derived from the file's own name, which may already be as long as names can be.
-fs::path temporary_name(const fs::path& folder) {
-  static std::atomic<unsigned> counter = 0;
-  return folder / (".halfstep-" + std::to_string(::getpid()) + "-" + std::to_string(counter++) + ".tmp");
-}
-
 }  // namespace
 
 Result<AtomicFile> AtomicFile::create(const fs::path& path) {
@@ -68,6 +62,7 @@ Result<AtomicFile> AtomicFile::create(const fs::path& path) {
     file.target_ = fs::weakly_canonical(path, error);
     if (error) return write_error(path, error.value());
   }
+  sweep_leftovers(file.target_.parent_path());
   for (int i = 0; file.fd_ < 0; ++i) {
     file.temporary_ = temporary_name(file.target_.parent_path());
     file.fd_ = ::open(file.temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -75,6 +70,7 @@ Result<AtomicFile> AtomicFile::create(const fs::path& path) {
       file.temporary_.clear();
       return write_error(path, errno);
     }
+    if (file.fd_ >= 0 && !hold(file.fd_, file.temporary_)) ::close(std::exchange(file.fd_, -1));
   }
   if (exists && ::fchmod(file.fd_, existing.st_mode & 07777) != 0) return write_error(path, errno);
   return file;
@@ -116,6 +112,7 @@ Result<void> AtomicFile::write(std::string_view text) { return write(std::as_byt
 Result<void> AtomicFile::commit() {
   assert(fd_ >= 0);
   Result<void> result = failure_ != 0 ? fail(failure_) : finish();
+  const int holder = ::fcntl(fd_, F_DUPFD_CLOEXEC, 0);  // A sweep must not see a moment between closing and renaming.
   if (result.ok()) {
     // A network file system may report a full disk only now.
     const int reason = ::close(std::exchange(fd_, -1)) == 0 ? 0 : errno;
@@ -126,6 +123,7 @@ Result<void> AtomicFile::commit() {
     result = fail(reason);
     if (result.ok()) temporary_.clear();
   }
+  if (holder >= 0) ::close(holder);
   discard();
   return result;
 }

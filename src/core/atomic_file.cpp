@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kBufferBytes = std::size_t{1} << 16;
 constexpr int kMaxNameTries = 1000;
+constexpr int kMaxLinks = 40;  // As Linux has it.
 
 Error write_error(const fs::path& path, int reason) {
   return {ErrorCode::kInvalidInput, "cannot write " + halfstep::quoted(path.string()) + ": " +
@@ -56,11 +57,13 @@ Result<AtomicFile> AtomicFile::create(const fs::path& path) {
   }
   if (exists && ::access(path.c_str(), W_OK) != 0) return write_error(path, errno);
 
-  std::error_code error;
   file.target_ = path;
-  if (fs::is_symlink(fs::symlink_status(path, error))) {
-    file.target_ = fs::weakly_canonical(path, error);
+  std::error_code error;
+  for (int i = 0; fs::is_symlink(fs::symlink_status(file.target_, error)); ++i) {
+    if (i == kMaxLinks) return write_error(path, ELOOP);
+    const fs::path next = fs::read_symlink(file.target_, error);
     if (error) return write_error(path, error.value());
+    file.target_ = file.target_.parent_path() / next;  // `next` alone if it is absolute.
   }
   sweep_leftovers(file.target_.parent_path());
   for (int i = 0; file.fd_ < 0; ++i) {

@@ -59,13 +59,22 @@ std::vector<bool> known_through_pinned(const Graph& graph, const ops::Facts& fac
   return through;
 }
 
-/// Bytes of constants that only `node` reads: they go when it is folded.
+/// Constants that only `node` reads: they go when it is folded.
+std::vector<ValueId> freed_constants(const Edit& edit, const Node& node) {
+  std::vector<ValueId> freed;
+  for (ValueId id : node.inputs) {
+    const bool is_constant = graph::constant_of(edit.graph, id) != nullptr;
+    if (is_constant && edit.links.single_consumer(id) != graph::kNoNode && !edit.links.is_output[index(id)] &&
+        !edit.graph.value(id).pinned) {
+      freed.push_back(id);
+    }
+  }
+  return freed;
+}
+
 std::int64_t freed_bytes(const Edit& edit, const Node& node) {
   std::int64_t bytes = 0;
-  for (ValueId id : node.inputs) {
-    const Tensor* constant = graph::constant_of(edit.graph, id);
-    if (constant != nullptr && edit.links.single_consumer(id) != graph::kNoNode) bytes += constant->num_bytes();
-  }
+  for (ValueId id : freed_constants(edit, node)) bytes += edit.graph.value(id).constant->num_bytes();
   return bytes;
 }
 
@@ -138,6 +147,8 @@ Result<Graph> sweep(Graph graph, const PassContext& context, double& work, bool&
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       if (node.outputs[i] != kNoValue) edit.graph.value(node.outputs[i]).constant = std::move((*outputs)[i]);
     }
+    // Now, not at the end of the sweep: what a chain computes on the way may be larger than memory.
+    for (ValueId id : freed_constants(edit, node)) edit.graph.value(id).constant.reset();
     edit.detach(static_cast<NodeId>(n));
     changed = true;
   }

@@ -94,15 +94,22 @@ class Kills(tool_test.ToolTest):
         new = files_in(self.work)
         self.assertFalse([name for name in new if is_temporary(name)])
         chance = random.Random(f"{SEED} {tool} {arguments[0]}")
-        told = {"old": 0, "new": 0, "absent": 0, "temporary": 0, "ended": 0}
-        num_kills = max(1, round(NUM_KILLS * share))
-        for i in range(num_kills):
+        told = {"old": 0, "new": 0, "absent": 0, "temporary": 0}
+        wanted = max(1, round(NUM_KILLS * share))
+        kills = ended = 0
+        while kills < wanted and ended <= 2 * wanted:
+            i = kills
             before = [name for name in new if i % 2 == 0 and not name.startswith(tuple(grows))]
             self.fill(before)
             process = self.start(tool, arguments)
-            time.sleep(seconds * (chance.uniform(0.8, 1.05) if i % 3 == 2 else chance.random()))
+            moment = seconds * (chance.uniform(0.8, 1.0) if i % 3 == 2 else chance.random())
+            time.sleep(moment)
             process.send_signal(signal.SIGKILL)
-            told["ended"] += process.wait() == 0
+            if process.wait() == 0:  # It was faster this time: no kill, and the next come sooner.
+                ended += 1
+                seconds = min(seconds, max(moment, seconds * 0.9))
+            else:
+                kills += 1
             left = files_in(self.work)
             for name, content in left.items():
                 if is_temporary(name):
@@ -118,13 +125,14 @@ class Kills(tool_test.ToolTest):
             self.assertTrue(all(map(is_temporary, in_temporary)), in_temporary)
             told["temporary"] += len(in_temporary)
             # What is left does not disturb the next run, which sweeps it.
-            if i % 5 == 4 or i == num_kills - 1:
+            if kills % 5 == 0 or kills == wanted:
                 self.run_once(tool, arguments)
                 after = files_in(self.work)
                 self.assertEqual(after.keys(), new.keys())
                 for name, content in after.items():
                     self.assertTrue(is_whole(name, content, new[name]), name)
-        print(f"{tool} {arguments[0]}: {num_kills} kills within {seconds:.2f} s: {told}", flush=True)
+        print(f"{tool} {arguments[0]}: {kills} kills at work within {seconds:.2f} s, files: {told}", flush=True)
+        self.assertEqual(kills, wanted)
 
     def test_quantize(self):
         self.check(0.25, "quantize", "--statistics_out=s.json", "--quiet", "--input_list", self.samples,

@@ -38,6 +38,7 @@ int main(int argc, char** argv) {
   app.get_option("--arithmetic")->needs(program_option);
   app.get_option("--accumulator_bits")->needs(program_option);
   cli::add_input_dim(app, common);
+  cli::add_memory_limit(app);
   app.add_flag("--operators", operators, "Print the table of supported operators instead")->excludes(model);
 
   return cli::run_main(app, argc, argv, [&] {

@@ -5,13 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cassert>
 #include <cerrno>
 #include <string>
 #include <system_error>
 #include <utility>
 
+#include "core/leftovers.hpp"
 #include "core/text.hpp"
 
 namespace halfstep {
@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kBufferBytes = std::size_t{1} << 16;
 constexpr int kMaxNameTries = 1000;
+constexpr int kMaxLinks = 40;  // As Linux has it.
 
 Error write_error(const fs::path& path, int reason) {
   return {ErrorCode::kInvalidInput, "cannot write " + halfstep::quoted(path.string()) + ": " +
@@ -36,12 +37,6 @@ int write_all(int fd, std::span<const std::byte> bytes) {
     bytes = bytes.subspan(static_cast<std::size_t>(count));
   }
   return 0;
-}
-
-// Not derived from the file's own name, which may already be as long as names can be.
-fs::path temporary_name(const fs::path& folder) {
-  static std::atomic<unsigned> counter = 0;
-  return folder / (".halfstep-" + std::to_string(::getpid()) + "-" + std::to_string(counter++) + ".tmp");
 }
 
 }  // namespace
@@ -62,12 +57,15 @@ Result<AtomicFile> AtomicFile::create(const fs::path& path) {
   }
   if (exists && ::access(path.c_str(), W_OK) != 0) return write_error(path, errno);
 
-  std::error_code error;
   file.target_ = path;
-  if (fs::is_symlink(fs::symlink_status(path, error))) {
-    file.target_ = fs::weakly_canonical(path, error);
+  std::error_code error;
+  for (int i = 0; fs::is_symlink(fs::symlink_status(file.target_, error)); ++i) {
+    if (i == kMaxLinks) return write_error(path, ELOOP);
+    const fs::path next = fs::read_symlink(file.target_, error);
     if (error) return write_error(path, error.value());
+    file.target_ = file.target_.parent_path() / next;  // `next` alone if it is absolute.
   }
+  sweep_leftovers(file.target_.parent_path());
   for (int i = 0; file.fd_ < 0; ++i) {
     file.temporary_ = temporary_name(file.target_.parent_path());
     file.fd_ = ::open(file.temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -75,6 +73,7 @@ Result<AtomicFile> AtomicFile::create(const fs::path& path) {
       file.temporary_.clear();
       return write_error(path, errno);
     }
+    if (file.fd_ >= 0 && !hold(file.fd_, file.temporary_)) ::close(std::exchange(file.fd_, -1));
   }
   if (exists && ::fchmod(file.fd_, existing.st_mode & 07777) != 0) return write_error(path, errno);
   return file;
@@ -116,6 +115,7 @@ Result<void> AtomicFile::write(std::string_view text) { return write(std::as_byt
 Result<void> AtomicFile::commit() {
   assert(fd_ >= 0);
   Result<void> result = failure_ != 0 ? fail(failure_) : finish();
+  const int holder = ::fcntl(fd_, F_DUPFD_CLOEXEC, 0);  // A sweep must not see a moment between closing and renaming.
   if (result.ok()) {
     // A network file system may report a full disk only now.
     const int reason = ::close(std::exchange(fd_, -1)) == 0 ? 0 : errno;
@@ -126,6 +126,7 @@ Result<void> AtomicFile::commit() {
     result = fail(reason);
     if (result.ok()) temporary_.clear();
   }
+  if (holder >= 0) ::close(holder);
   discard();
   return result;
 }

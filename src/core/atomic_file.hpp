@@ -17,8 +17,9 @@ namespace halfstep {
 /// commit() renames it to its own name; without commit() the temporary is
 /// removed and an older file of that name stays as it was. Nothing is finished to
 /// the disk's platters: this guards against errors and kills, not power cuts.
+/// What killed runs left in the folder goes when a file is created there.
 ///
-/// A symbolic link is followed: the file it points to is replaced. An existing
+/// A symbolic link is followed: the file it points to is replaced, or made. An existing
 /// file's permissions are kept. What is neither a file nor a folder (a pipe,
 /// /dev/stdout) is written to directly.
 ///

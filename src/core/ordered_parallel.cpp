@@ -5,27 +5,14 @@
 
 #include <algorithm>
 #include <atomic>
-#include <new>
 #include <optional>
 #include <thread>
 #include <vector>
 
+#include "core/memory_budget.hpp"
 #include "core/spare_threads.hpp"
 
 namespace halfstep {
-namespace {
-
-/// An exception must not leave a thread: running out of memory is an error like any other.
-template <class F>
-Result<void> guarded(F&& job) {
-  try {
-    return job();
-  } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::kUnsupported, "out of memory: the model needs more than this machine has"};
-  }
-}
-
-}  // namespace
 
 int default_num_threads() {
   cpu_set_t mask;
@@ -55,13 +42,14 @@ Result<void> ordered_parallel_for(std::int64_t count, int num_threads,
         if (failure || next_to_start >= count) return;
         index = next_to_start++;
       }
-      Result<void> outcome = guarded([&] { return produce(index, worker); });
+      // An exception must not leave a thread.
+      Result<void> outcome = unless_out_of_memory([&] { return produce(index, worker); });
       std::unique_lock lock(mutex);
       turn.wait(lock, [&] { return next_to_consume == index; });
       // A failure recorded by now belongs to a smaller index and wins.
       if (!failure && outcome.ok()) {
         lock.unlock();
-        outcome = guarded([&] { return consume(index, worker); });
+        outcome = unless_out_of_memory([&] { return consume(index, worker); });
         lock.lock();
       }
       if (!failure && !outcome.ok()) failure = outcome.error();

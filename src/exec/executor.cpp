@@ -3,9 +3,9 @@
 
 #include <array>
 #include <cstring>
-#include <new>
 #include <unordered_set>
 
+#include "core/memory_budget.hpp"
 #include "core/spare_threads.hpp"
 #include "core/text.hpp"
 #include "ops/evaluate.hpp"
@@ -23,17 +23,20 @@ struct Executor::State {
   Tensor arena;                                     // uint8; tensors first, scratch behind them.
   std::vector<std::vector<ConstView>> step_inputs;  // By step; unused where a late slot takes part.
   std::vector<std::vector<MutableView>> step_outputs;
-  std::vector<bool> step_is_dynamic;  // By step: touches a slot whose type is decided while running.
-  std::vector<Tensor> dynamic;        // By slot; only for late slots.
+  std::vector<bool> step_is_dynamic;              // By step: touches a slot whose type is decided while running.
+  std::vector<Tensor> dynamic;                    // By slot; only for late slots.
+  std::vector<MemoryReservation> dynamic_memory;  // Of these.
   std::unordered_set<graph::ValueId> completed;
   std::array<Tensor, SpareThreads::kMaxParts - 1> part_scratch;
+  std::array<MemoryReservation, SpareThreads::kMaxParts - 1> part_memory;
   std::array<Result<void>, SpareThreads::kMaxParts> part_outcomes;
   int num_parts_run = 1;  // Of the step that is split just now.
   // Where advance() stopped: `next_step` is not run yet, of the one before `num_told` tensors have been told.
   std::size_t next_step = 0;
   std::size_t num_told = 0;
 
-  explicit State(std::shared_ptr<const Program> p) : program(std::move(p)), dynamic(program->slots.size()) {
+  explicit State(std::shared_ptr<const Program> p)
+      : program(std::move(p)), dynamic(program->slots.size()), dynamic_memory(program->slots.size()) {
     const auto bytes = static_cast<std::int64_t>(program->arena_bytes + program->scratch_bytes);
     arena = Tensor(TensorType{DType::kUint8, Shape{bytes}});
     for (const Step& step : program->steps) {
@@ -84,18 +87,17 @@ struct Executor::State {
 
   std::span<std::byte> scratch() { return {arena.mutable_bytes() + program->arena_bytes, program->scratch_bytes}; }
 
-  // Of a part of a step, another thread's but for part 0; kept from the first time it is needed. Empty: no memory.
-  std::span<std::byte> scratch_of(int part) {
+  // Of a part of a step, another thread's but for part 0; kept from the first time it is needed.
+  Result<std::span<std::byte>> scratch_of(int part) {
     if (part == 0) return scratch();
+    const auto bytes = static_cast<std::int64_t>(program->scratch_bytes);
     Tensor& mine = part_scratch[static_cast<std::size_t>(part - 1)];
-    if (mine.num_bytes() == 0 && program->scratch_bytes > 0) {
-      try {
-        mine = Tensor(TensorType{DType::kUint8, Shape{static_cast<std::int64_t>(program->scratch_bytes)}});
-      } catch (const std::bad_alloc&) {
-        return {};
-      }
+    if (mine.num_bytes() < bytes) {
+      MemoryReservation& memory = part_memory[static_cast<std::size_t>(part - 1)];
+      if (auto reserved = memory.grow_to(bytes, "buffers of this step"); !reserved.ok()) return reserved.error();
+      mine = Tensor(TensorType{DType::kUint8, Shape{bytes}});
     }
-    return {program->scratch_bytes == 0 ? nullptr : mine.mutable_bytes(), program->scratch_bytes};
+    return std::span(bytes == 0 ? nullptr : mine.mutable_bytes(), program->scratch_bytes);
   }
 
   Result<void> run_late(const Step& step) {
@@ -117,7 +119,11 @@ struct Executor::State {
       const SlotId id = step.outputs[i];
       if (id == kNoSlot) continue;
       if (is_late(id)) {
-        dynamic[static_cast<std::size_t>(id)] = std::move((*outputs)[i]);
+        const auto place = static_cast<std::size_t>(id);
+        MemoryReservation& memory = dynamic_memory[place];
+        const std::int64_t bytes = (*outputs)[i].num_bytes();
+        if (auto reserved = memory.grow_to(bytes, "its outputs"); !reserved.ok()) return reserved;
+        dynamic[place] = std::move((*outputs)[i]);
       } else {
         std::memcpy(mutable_view(id).bytes, (*outputs)[i].bytes(), static_cast<std::size_t>((*outputs)[i].num_bytes()));
       }
@@ -126,11 +132,12 @@ struct Executor::State {
   }
 
   Result<void> run_part(std::size_t s, int part, int num_parts) {
-    const std::span<std::byte> mine = scratch_of(part);
-    if (mine.size() < program->scratch_bytes) {
-      return Error{ErrorCode::kUnsupported, "out of memory: the model needs more than this machine has"};
-    }
-    return program->steps[s].prepared.run({step_inputs[s], step_outputs[s], mine, part, num_parts});
+    // An exception must not leave a lent thread.
+    return unless_out_of_memory([&]() -> Result<void> {
+      const Result<std::span<std::byte>> mine = scratch_of(part);
+      if (!mine.ok()) return mine.error();
+      return program->steps[s].prepared.run({step_inputs[s], step_outputs[s], *mine, part, num_parts});
+    });
   }
 
   Result<void> run_parts(std::size_t s, SpareThreads& spare) {

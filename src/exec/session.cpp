@@ -1,22 +1,14 @@
 // session.cpp: a small cache of Programs by input shapes.
 #include "exec/session.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <limits>
+
+#include "exec/program_memory.hpp"
 
 namespace halfstep::exec {
 namespace {
 
 constexpr std::size_t kMaxPrograms = 4;
-
-std::size_t physical_memory_bytes() {
-  const long pages = sysconf(_SC_PHYS_PAGES);
-  const long page_bytes = sysconf(_SC_PAGE_SIZE);
-  return pages > 0 && page_bytes > 0 ? static_cast<std::size_t>(pages) * static_cast<std::size_t>(page_bytes)
-                                     : std::numeric_limits<std::size_t>::max();
-}
 
 bool has_shapes(const std::vector<Shape>& shapes, std::span<const Tensor> inputs) {
   return std::ranges::equal(shapes, inputs, {}, {}, [](const Tensor& tensor) { return tensor.shape(); });
@@ -46,11 +38,17 @@ Result<std::shared_ptr<const lower::Program>> Session::program_for(std::span<con
                                                std::to_string(input_names_.size())};
   }
   std::lock_guard lock(mutex_);
+  const auto with_memory =
+      [&](const std::shared_ptr<const lower::Program>& program) -> Result<std::shared_ptr<const lower::Program>> {
+    Result<void> reserved = reserve_executors(*program, static_cast<int>(workers_.size()), reserved_);
+    if (!reserved.ok()) return reserved.error();
+    return program;
+  };
   const auto known =
       std::ranges::find_if(programs_, [&](const CachedProgram& cached) { return has_shapes(cached.shapes, inputs); });
   if (known != programs_.end()) {
     std::rotate(known, known + 1, programs_.end());
-    return programs_.back().program;
+    return with_memory(programs_.back().program);
   }
   ops::InputShapes shapes;
   CachedProgram fresh;
@@ -63,19 +61,12 @@ Result<std::shared_ptr<const lower::Program>> Session::program_for(std::span<con
   fresh.program = std::make_shared<const lower::Program>(*std::move(program));
   if (programs_.size() == kMaxPrograms) programs_.erase(programs_.begin());
   programs_.push_back(std::move(fresh));
-  return programs_.back().program;
+  return with_memory(programs_.back().program);
 }
 
 Result<Executor*> Session::executor(int worker, std::span<const Tensor> inputs) {
   Result<std::shared_ptr<const lower::Program>> program = program_for(inputs);
   if (!program.ok()) return program.error();
-  const std::size_t needed = (*program)->arena_bytes + (*program)->scratch_bytes;
-  if (needed > physical_memory_bytes() / workers_.size()) {
-    return Error{ErrorCode::kUnsupported,
-                 "the model's tensors need " + std::to_string(needed >> 20) + " MiB for each of " +
-                     std::to_string(workers_.size()) +
-                     " threads, more than this machine has; try --threads 1 or smaller inputs"};
-  }
   Worker& mine = workers_[static_cast<std::size_t>(worker)];
   if (mine.program != *program) {
     mine.program = *program;

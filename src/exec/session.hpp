@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/memory_budget.hpp"
 #include "core/tensor.hpp"
 #include "exec/executor.hpp"
 #include "graph/graph.hpp"
@@ -34,7 +35,7 @@ class Session {
   /// The Executor of `worker` for inputs of these shapes, in the order of
   /// Graph::inputs. Valid until the worker asks again. Thread-safe for
   /// different workers.
-  /// Errors: those of the lowering; kInvalidInput if the number of inputs is wrong.
+  /// Errors: those of the lowering and of reserve_executors(); kInvalidInput if the number of inputs is wrong.
   Result<Executor*> executor(int worker, std::span<const Tensor> inputs);
 
  private:
@@ -53,6 +54,7 @@ class Session {
   Lowering lowering_;
   std::mutex mutex_;
   std::vector<CachedProgram> programs_;  // Most recent last; guarded by mutex_.
+  MemoryReservation reserved_;           // Of all workers; guarded by mutex_.
   std::vector<Worker> workers_;
 };
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/memory_budget.hpp"
 #include "core/text.hpp"
 #include "graph/graph.hpp"
 #include "halfstep/result.hpp"
@@ -35,7 +36,8 @@ Result<Program> lower_graph(const graph::Graph& graph, const std::vector<bool>& 
       return Error{ErrorCode::kUnsupported, "operator is not supported (opset " + std::to_string(node.file_opset) + ")"}
           .at(graph::describe(graph, node));
     }
-    if (Result<void> lowered = stages.lower_node(*op, static_cast<graph::NodeId>(n)); !lowered.ok()) {
+    const auto lower = [&] { return stages.lower_node(*op, static_cast<graph::NodeId>(n)); };
+    if (Result<void> lowered = unless_out_of_memory(lower); !lowered.ok()) {
       return lowered.error().at(graph::describe(graph, node));
     }
   }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <new>
 
+#include "core/memory_budget.hpp"
 #include "core/text.hpp"
 #include "kernels/clamp.hpp"
 #include "ops/op_def.hpp"
@@ -23,6 +24,9 @@ Result<Inferred> checked_infer(const OpDef& op, const NodeArgs& args) {
     const TensorType& type = inferred->outputs[i];
     if (Result<void> sane = check_shape(type.shape, type.dtype); !sane.ok()) {
       return sane.error().at("output " + std::to_string(i));
+    }
+    if (Result<void> small = check_tensor_memory(type); !small.ok()) {
+      return small.error().at("output " + std::to_string(i));
     }
   }
   return inferred;
@@ -75,7 +79,10 @@ Result<std::vector<Tensor>> run_with_known_operands(const OpDef& op, const NodeA
     results[i] = Tensor(inferred.outputs[i]);
     outputs[i] = results[i].mutable_view();
   }
-  Tensor scratch(TensorType{DType::kUint8, Shape{static_cast<std::int64_t>(prepared->scratch_bytes)}});
+  const auto scratch_bytes = static_cast<std::int64_t>(prepared->scratch_bytes);
+  const Result<MemoryReservation> reserved = MemoryReservation::of(scratch_bytes, "its buffers");
+  if (!reserved.ok()) return reserved.error();
+  Tensor scratch(TensorType{DType::kUint8, Shape{scratch_bytes}});
   const KernelIo io{inputs, outputs, {scratch.mutable_bytes(), prepared->scratch_bytes}};
   if (Result<void> outcome = prepared->run(io); !outcome.ok()) return outcome.error();
   if (args.node.clamp && !prepared->clamps) {

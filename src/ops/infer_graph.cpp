@@ -5,9 +5,11 @@
 #include <limits>
 #include <memory>
 
+#include "core/memory_budget.hpp"
 #include "core/text.hpp"
 #include "ops/evaluate.hpp"
 #include "ops/op_def.hpp"
+#include "ops/work.hpp"
 
 namespace halfstep::ops {
 namespace {
@@ -19,6 +21,29 @@ using graph::Node;
 /// Known operands are computed on the way only up to this size: enough for
 /// shape arithmetic and anchors, too small to double a model's weights.
 constexpr std::int64_t kMaxComputedElements = std::int64_t{1} << 18;
+
+/// What may be computed on the way in all, however many nodes a model has: what its constants take, and some more.
+/// Beyond it values stay unknown.
+struct Allowance {
+  double bytes;
+  double work;
+
+  explicit Allowance(const Graph& graph) {
+    double constants = 0.0;
+    for (const graph::Value& value : graph.values) {
+      if (value.constant) constants += static_cast<double>(value.constant->num_bytes());
+    }
+    bytes = 2.0 * constants + 0x1p27;
+    work = 16.0 * constants + 0x1p30;
+  }
+
+  bool take(double more_bytes, double more_work) {
+    if (more_bytes > bytes || more_work > work) return false;
+    bytes -= more_bytes;
+    work -= more_work;
+    return true;
+  }
+};
 
 enum class OnFailure { kReport, kLeaveUnknown };
 
@@ -61,7 +86,7 @@ Result<Shape> input_shape(const Graph& graph, const graph::GraphInput& input, co
   return shape;
 }
 
-Result<void> infer_node(const Node& node, Facts& facts) {
+Result<void> infer_node(const Node& node, Facts& facts, Allowance& allowance) {
   const OpDef* op = find_op(node);
   if (op == nullptr) {
     return Error{ErrorCode::kUnsupported, "operator is not supported (opset " + std::to_string(node.file_opset) +
@@ -88,6 +113,7 @@ Result<void> infer_node(const Node& node, Facts& facts) {
   if (inferred->data_dependent) return {};
 
   std::int64_t num_elements = 0;
+  double num_bytes = 0.0;
   bool values_given = !inferred->values.empty();
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i] == kNoValue) continue;
@@ -99,8 +125,10 @@ Result<void> infer_node(const Node& node, Facts& facts) {
       values_given = false;
     }
     num_elements += fact.type->shape.num_elements();
+    num_bytes += static_cast<double>(fact.type->num_bytes());
   }
   if (values_given || !all_known || op->nondeterministic || num_elements > kMaxComputedElements) return {};
+  if (!allowance.take(num_bytes, work_of(*op, args, inferred->outputs))) return {};
 
   Result<std::vector<Tensor>> computed = run_with_known_operands(*op, args, *inferred);
   if (!computed.ok()) return computed.error();
@@ -124,11 +152,15 @@ Result<Facts> infer(const Graph& graph, const InputShapes& shapes, OnFailure on_
     if (Result<void> sane = check_shape(*shape, dtype); !sane.ok()) {
       return sane.error().at("input " + quoted(graph.value(input.value).name));
     }
+    if (Result<void> small = check_tensor_memory({dtype, *shape}); !small.ok()) {
+      return small.error().at("input " + quoted(graph.value(input.value).name));
+    }
     facts[static_cast<std::size_t>(input.value)].type = TensorType{dtype, *std::move(shape)};
   }
+  Allowance allowance(graph);
   for (const Node& node : graph.nodes) {
     if (has_subgraph(node)) continue;  // Resolved or refused by a pass; unknown until then.
-    const Result<void> outcome = infer_node(node, facts);
+    const Result<void> outcome = unless_out_of_memory([&] { return infer_node(node, facts, allowance); });
     if (!outcome.ok() && on_failure == OnFailure::kReport) {
       return outcome.error().at(graph::describe(graph, node));
     }

@@ -83,6 +83,8 @@ struct OpDef {
   int (*row_axis)(const graph::Node&, int rank) = nullptr;
   /// The same operands give different results each time: never folded.
   bool nondeterministic = false;
+  /// A run may take far more steps than operands and outputs have elements (products, windows): see work_of().
+  bool multiplies_work = false;
 
   Result<Inferred> (*infer)(const NodeArgs&) = nullptr;
   Result<Prepared> (*lower_float)(const LowerArgs&) = nullptr;

@@ -24,6 +24,10 @@ std::vector<OpDef> collect() {
        }) {
     table.insert(table.end(), family.begin(), family.end());
   }
+  for (const auto family :
+       {conv_ops(), matmul_ops(), einsum_ops(), pool_ops(), vision_ops(), attention_ops(), recurrent_ops()}) {
+    for (const OpDef& op : family) std::ranges::find(table, key_of(op), key_of)->multiplies_work = true;
+  }
   std::ranges::sort(table, {}, key_of);
   return table;
 }

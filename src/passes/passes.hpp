@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 
 #include "graph/graph.hpp"
@@ -24,6 +25,9 @@ struct PassContext {
   ops::InputShapes shapes;
   /// Folding one node may make the model grow by this much at most.
   std::int64_t max_growth_bytes = std::int64_t{64} << 20;
+  /// Nothing is folded that would make all constants take more than this, or take more steps (ops::work_of()) a pass.
+  std::int64_t max_constant_bytes = std::numeric_limits<std::int64_t>::max();
+  double max_folding_work = 0x1p34;
   /// Told, in one line, what the user should know. May be empty.
   std::function<void(const std::string&)> note;
   /// Told that the first tensor goes on under the name of the second, a graph output that was a copy of it. May be

@@ -1,9 +1,11 @@
 // prepare.cpp: all passes in the right order.
 #include "passes/prepare.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
+#include "core/memory_budget.hpp"
 #include "passes/edit.hpp"
 
 namespace halfstep::passes {
@@ -37,15 +39,26 @@ constexpr std::array kRound = {
 constexpr int kMaxRounds = 8;
 
 Result<Graph> run_one(const NamedPass& pass, Graph graph, const PassContext& context) {
-  Result<Graph> result = pass.run(std::move(graph), context);
+  Result<Graph> result = unless_out_of_memory([&] { return pass.run(std::move(graph), context); });
   if (!result.ok()) return result.error().at(std::string(pass.name));
   if (const Result<void> sound = graph::verify(*result); !sound.ok()) return sound.error().at(std::string(pass.name));
   return result;
 }
 
+/// What the constants take as read, and room for what a model may compute of its shapes.
+std::int64_t max_constant_bytes(const Graph& graph) {
+  std::int64_t bytes = std::int64_t{256} << 20;
+  for (const graph::Value& value : graph.values) {
+    if (value.constant) bytes += 2 * value.constant->num_bytes();
+  }
+  return std::min(bytes, memory_limit() / 2);
+}
+
 }  // namespace
 
-Result<Graph> prepare(Graph graph, const PassContext& context) {
+Result<Graph> prepare(Graph graph, const PassContext& given) {
+  PassContext context = given;
+  context.max_constant_bytes = std::min(given.max_constant_bytes, max_constant_bytes(graph));
   Result<Graph> current = run_one({"resolve_if", resolve_if}, std::move(graph), context);
   for (int round = 0; current.ok() && round < kMaxRounds; ++round) {
     const Graph before = *current;

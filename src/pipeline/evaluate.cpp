@@ -35,6 +35,12 @@ bool wants_charts(const EvaluateRequest& request) {
                              [](const auto& path) { return pipeline::report_format_of(path)->extension == ".html"; });
 }
 
+std::vector<pipeline::NamedPath> outputs_of(const EvaluateRequest& request) {
+  std::vector<pipeline::NamedPath> outputs;
+  for (const std::filesystem::path& path : request.reports) outputs.push_back({"a report", path});
+  return outputs;
+}
+
 Result<void> check_request(const EvaluateRequest& request) {
   if (Result<void> valid = pipeline::check_pair(request); !valid.ok()) return valid;
   if (request.mode == EvaluateMode::kSimulated && request.fixed.arithmetic &&
@@ -53,9 +59,7 @@ Result<void> check_request(const EvaluateRequest& request) {
   }
   std::vector<pipeline::NamedPath> inputs = pipeline::inputs_of(request);
   if (request.gates.baseline) inputs.push_back({"the baseline", *request.gates.baseline});
-  std::vector<pipeline::NamedPath> outputs;
-  for (const std::filesystem::path& path : request.reports) outputs.push_back({"a report", path});
-  return pipeline::check_outputs(inputs, outputs);
+  return pipeline::check_outputs(inputs, outputs_of(request));
 }
 
 Result<std::optional<report::Baseline>> load_baseline(const EvaluateRequest& request, const Observer& observer) {
@@ -144,6 +148,9 @@ Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer&
   // Read.
   const Result<pipeline::ModelPair> pair = pipeline::load_pair(request, observer);
   if (!pair.ok()) return pair.error();
+  if (auto apart = pipeline::check_not_samples(pair->samples.reader.list(), outputs_of(request)); !apart.ok()) {
+    return apart.error();
+  }
   const PreparedModel* model = &pair->reference;
   const PreparedModel* quantized = &pair->quantized;
   const std::string doubt =

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <spawn.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include <system_error>
 #include <vector>
 
+#include "core/allocation_limit.hpp"
 #include "core/text.hpp"
 #include "io/samples/raw_writer.hpp"
 #include "pipeline/result_files.hpp"
@@ -65,7 +65,7 @@ Result<pid_t> start_shell(const std::string& command, int out) {
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
   std::string shell = "sh";
   std::string option = "-c";
-  std::string text = command;
+  std::string text = undo_allocation_limit_in_shell() + command;
   char* arguments[] = {shell.data(), option.data(), text.data(), nullptr};
   pid_t child = 0;
   const int failure = posix_spawn(&child, "/bin/sh", &actions, &attributes, arguments, environ);
@@ -117,24 +117,9 @@ Result<void> check_metric_command(const std::string& command) {
 }
 
 Result<OutputFolders> OutputFolders::create() {
-  std::error_code failure;
-  const fs::path parent = fs::temp_directory_path(failure);
-  if (failure) return command_error("there is no temporary folder (" + failure.message() + ")");
-  std::string name = (parent / "halfstep_outputs_XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) {
-    return command_error("a folder cannot be made in " + parent.string() + " (" + reason_of(errno) + ")");
-  }
-  return OutputFolders(name);
-}
-
-OutputFolders& OutputFolders::operator=(OutputFolders&& other) noexcept {
-  std::swap(root_, other.root_);
-  return *this;
-}
-
-OutputFolders::~OutputFolders() {
-  std::error_code ignored;
-  if (!root_.empty()) fs::remove_all(root_, ignored);
+  Result<TemporaryFolder> root = TemporaryFolder::create();
+  if (!root.ok()) return command_error(root.error().message);
+  return OutputFolders(*std::move(root));
 }
 
 Result<void> OutputFolders::write(std::int64_t sample, const graph::Graph& reference,
@@ -143,7 +128,7 @@ Result<void> OutputFolders::write(std::int64_t sample, const graph::Graph& refer
   for (std::size_t o = 0; o < reference.outputs.size(); ++o) {
     const std::string file = unique_file_stem(reference.value(reference.outputs[o].value).name, taken) + ".raw";
     for (const auto& [side, run] : {std::pair("float", &reference_run), std::pair("quantized", &other_run)}) {
-      const fs::path folder = root_ / side / ("Result_" + std::to_string(sample));
+      const fs::path folder = root_.path() / side / ("Result_" + std::to_string(sample));
       std::error_code failure;
       fs::create_directories(folder, failure);
       if (failure) return command_error(folder.string() + ": folder cannot be made (" + failure.message() + ")");
@@ -154,8 +139,8 @@ Result<void> OutputFolders::write(std::int64_t sample, const graph::Graph& refer
 }
 
 Result<std::pair<double, double>> OutputFolders::run(const std::string& command) const {
-  std::string filled = replaced(command, kFloatDir, shell_word((root_ / "float").string()));
-  filled = replaced(filled, kQuantizedDir, shell_word((root_ / "quantized").string()));
+  std::string filled = replaced(command, kFloatDir, shell_word((root_.path() / "float").string()));
+  filled = replaced(filled, kQuantizedDir, shell_word((root_.path() / "quantized").string()));
   int ends[2] = {-1, -1};
   if (pipe2(ends, O_CLOEXEC) != 0) return command_error("no pipe can be made (" + reason_of(errno) + ")");
   const Result<pid_t> child = start_shell(filled, ends[1]);

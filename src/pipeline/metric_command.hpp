@@ -1,11 +1,11 @@
 // metric_command.hpp: an outside program that scores the outputs of both models.
 #pragma once
 
-#include <filesystem>
 #include <functional>
 #include <string>
 #include <utility>
 
+#include "core/temporary_folder.hpp"
 #include "exec/executor.hpp"
 #include "graph/graph.hpp"
 #include "halfstep/result.hpp"
@@ -21,10 +21,6 @@ class OutputFolders {
   /// Errors: kInvalidInput if the folders cannot be made.
   static Result<OutputFolders> create();
 
-  OutputFolders(OutputFolders&& other) noexcept : root_(std::exchange(other.root_, {})) {}
-  OutputFolders& operator=(OutputFolders&& other) noexcept;
-  ~OutputFolders();
-
   /// Writes the outputs of sample i of both. Thread-safe for different samples.
   /// Errors: those of writing.
   Result<void> write(std::int64_t sample, const graph::Graph& reference, const exec::Executor& reference_run,
@@ -36,9 +32,9 @@ class OutputFolders {
   Result<std::pair<double, double>> run(const std::string& command) const;
 
  private:
-  explicit OutputFolders(std::filesystem::path root) : root_(std::move(root)) {}
+  explicit OutputFolders(TemporaryFolder root) : root_(std::move(root)) {}
 
-  std::filesystem::path root_;
+  TemporaryFolder root_;
 };
 
 }  // namespace halfstep::pipeline

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "halfstep/result.hpp"
+#include "io/samples/input_list.hpp"
 
 namespace halfstep::pipeline {
 
@@ -18,5 +19,8 @@ struct NamedPath {
 /// the paths are spelled, and that each can be created.
 /// Errors: kUsage naming both; kInvalidInput with path and reason.
 Result<void> check_outputs(const std::vector<NamedPath>& inputs, const std::vector<NamedPath>& outputs);
+
+/// Once samples are listed: that none of their files is an output. Errors: kUsage naming both.
+Result<void> check_not_samples(const io::InputList& list, const std::vector<NamedPath>& outputs);
 
 }  // namespace halfstep::pipeline

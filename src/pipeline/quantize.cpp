@@ -155,6 +155,10 @@ Result<QuantizeOutcome> quantize(const QuantizeRequest& request, const Observer&
   story.report.float_model_bytes = raw->num_bytes;
   Result<pipeline::Sources> sources = pipeline::open_sources(request, *raw, warn);
   if (!sources.ok()) return sources.error();
+  if (sources->samples) {
+    auto apart = pipeline::check_not_samples(sources->samples->reader.list(), paths->written);
+    if (!apart.ok()) return apart.error();
+  }
   if (Result<void> finite = precision::check_constants(raw->graph); !finite.ok()) {
     return finite.error().at(request.model.model.string());
   }

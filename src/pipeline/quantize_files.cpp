@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/atomic_file.hpp"
@@ -11,7 +12,6 @@
 #include "halfstep/options.hpp"
 #include "halfstep/version.hpp"
 #include "io/onnx/writer.hpp"
-#include "pipeline/output_paths.hpp"
 #include "pipeline/photos.hpp"
 #include "pipeline/report_format.hpp"
 #include "precision/convert_inserter.hpp"
@@ -133,6 +133,7 @@ Result<OutputPaths> output_paths(const QuantizeRequest& request) {
   if (paths.float_model) outputs.push_back({"the float model", *paths.float_model});
   if (request.statistics_out) outputs.push_back({"the statistics", *request.statistics_out});
   if (Result<void> fit = check_outputs(inputs, outputs); !fit.ok()) return fit.error();
+  paths.written = std::move(outputs);
   return paths;
 }
 

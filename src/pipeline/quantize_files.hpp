@@ -3,12 +3,14 @@
 
 #include <filesystem>
 #include <optional>
+#include <vector>
 
 #include "halfstep/quantize.hpp"
 #include "halfstep/result.hpp"
 #include "io/json/encodings_json.hpp"
 #include "pipeline/load_model.hpp"
 #include "pipeline/make_quantized.hpp"
+#include "pipeline/output_paths.hpp"
 #include "pipeline/quantize_summary.hpp"
 
 namespace halfstep::pipeline {
@@ -21,6 +23,7 @@ struct OutputPaths {
   std::optional<std::filesystem::path> float_model;  ///< Not written if empty.
   std::optional<std::filesystem::path> overrides;    ///< Of a search for mixed precision; not written if empty.
   std::optional<std::filesystem::path> packed;       ///< 4-bit weights; not written if empty.
+  std::vector<NamedPath> written;                    ///< All of these that are, and the statistics.
 };
 
 /// As asked for, or beside each other by the model's name.

@@ -14,6 +14,7 @@
 #include "pipeline/integer_model.hpp"
 #include "pipeline/load_model.hpp"
 #include "pipeline/model_part.hpp"
+#include "pipeline/output_paths.hpp"
 #include "pipeline/photos.hpp"
 
 namespace halfstep {
@@ -99,6 +100,26 @@ class ResultWriter {
   }
 
   std::int64_t num_files() const { return num_files_; }
+
+  /// That no sample lies where a result goes, as it does if a part runs into the folder that its inputs came from.
+  /// Errors: kUsage naming the sample.
+  Result<void> check_samples(const io::InputList& list) const {
+    std::error_code failure;
+    const std::filesystem::path root = std::filesystem::weakly_canonical(request_.output_dir, failure);
+    std::vector<pipeline::NamedPath> results;
+    for (const io::SampleLine& line : list.samples) {
+      for (const io::SampleFile& sample : line.files) {
+        const auto path = std::filesystem::weakly_canonical(sample.path, failure);
+        if (failure || path.parent_path().parent_path() != root) continue;
+        const std::filesystem::path folder = request_.output_dir / path.parent_path().filename();
+        for (const auto& [value, file] : files_) {
+          results.push_back({"a result", folder / (file + kExtension)});
+          results.push_back({"a result", folder / (file + kCodesExtension)});
+        }
+      }
+    }
+    return pipeline::check_not_samples(list, results);
+  }
 
   /// What the model is fed, if that is wanted.
   Result<void> write_inputs(std::int64_t i, const std::vector<Tensor>& inputs) const {
@@ -305,6 +326,7 @@ Result<RunOutcome> run(const RunRequest& request, const Observer& observer) {
           ? pipeline::simulated_session(model.graph, model.encodings, loaded->fixed.arithmetic, num_threads)
           : pipeline::fixed_session(model.graph, model.encodings, loaded->fixed, num_threads, loaded->code_inputs);
   const ResultWriter writer(request, model.graph, loaded->wanted);
+  if (auto apart = writer.check_samples(loaded->reader().list()); !apart.ok()) return apart.error();
   const auto produce = [&](std::int64_t i, int worker) -> Result<void> {
     Result<std::vector<Tensor>> read = loaded->reader().read(i);
     if (!read.ok()) return read.error();

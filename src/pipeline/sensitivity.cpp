@@ -36,6 +36,13 @@ std::string (*writer_of(const std::filesystem::path& path))(const report::Sensit
   return nullptr;
 }
 
+std::vector<pipeline::NamedPath> outputs_of(const SensitivityRequest& request) {
+  std::vector<pipeline::NamedPath> outputs;
+  for (const auto& path : request.reports) outputs.push_back({"a report", path});
+  if (request.results_out) outputs.push_back({"the results", *request.results_out});
+  return outputs;
+}
+
 Result<void> check_request(const SensitivityRequest& request) {
   if (auto valid = pipeline::check_pair(request); !valid.ok()) return valid;
   if (request.num_samples < 1) return usage("--samples must be at least 1");
@@ -48,15 +55,11 @@ Result<void> check_request(const SensitivityRequest& request) {
   if (!request.cache && request.cache_dir) return usage("--cache_dir has no effect with --no_cache");
   std::vector<pipeline::NamedPath> inputs = pipeline::inputs_of(request);
   for (const auto& path : request.results_in) inputs.push_back({"results", path});
-  std::vector<pipeline::NamedPath> outputs;
   for (const auto& path : request.reports) {
-    if (writer_of(path) == nullptr) {
-      return usage(path.string() + ": a report of sensitivities ends in .json, .md or .html");
-    }
-    outputs.push_back({"a report", path});
+    if (writer_of(path) != nullptr) continue;
+    return usage(path.string() + ": a report of sensitivities ends in .json, .md or .html");
   }
-  if (request.results_out) outputs.push_back({"the results", *request.results_out});
-  return pipeline::check_outputs(inputs, outputs);
+  return pipeline::check_outputs(inputs, outputs_of(request));
 }
 
 /// Of all that scores depend on. Reads every sample.
@@ -145,6 +148,9 @@ Result<SensitivityOutcome> measure_sensitivity(const SensitivityRequest& request
   if (auto valid = check_request(request); !valid.ok()) return valid.error();
   const Result<ModelPair> pair = pipeline::load_pair(request, observer);
   if (!pair.ok()) return pair.error();
+  if (auto apart = pipeline::check_not_samples(pair->samples.reader.list(), outputs_of(request)); !apart.ok()) {
+    return apart.error();
+  }
   if (pipeline::multiplies_integers(pair->quantized.graph)) {
     return usage("a dynamically quantized model has no encodings to switch off, so there are no sensitivities");
   }

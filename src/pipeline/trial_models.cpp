@@ -1,16 +1,13 @@
 // trial_models.cpp: overrides through a temporary file, observations through a cache.
 #include "pipeline/trial_models.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <utility>
 
 #include "core/atomic_file.hpp"
-#include "core/errors.hpp"
+#include "core/temporary_folder.hpp"
 #include "pipeline/calibrate.hpp"
 #include "pipeline/given_orders.hpp"
 #include "pipeline/make_quantized.hpp"
@@ -19,31 +16,6 @@
 
 namespace halfstep::pipeline {
 namespace {
-
-/// A file that is there for the life of this.
-class TemporaryFile {
- public:
-  static Result<TemporaryFile> with(const std::string& text) {
-    std::error_code failed;
-    TemporaryFile file;
-    file.path_ = std::filesystem::temp_directory_path(failed);
-    if (failed) return invalid("there is no folder for temporary files: set TMPDIR");
-    file.path_ /= "halfstep-" + std::to_string(getpid()) + "-overrides.json";
-    if (auto written = write_file(file.path_, text); !written.ok()) return written.error();
-    return file;
-  }
-  TemporaryFile(TemporaryFile&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  TemporaryFile& operator=(TemporaryFile&&) = delete;
-  ~TemporaryFile() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  TemporaryFile() = default;
-  std::filesystem::path path_;
-};
 
 bool covers(const calib::Watch& has, const calib::Watch& wanted) {
   return (has.histogram || !wanted.histogram) && (has.channel_histograms || !wanted.channel_histograms) &&
@@ -98,12 +70,14 @@ Result<calib::Observations> TrialModels::observed(const PreparedModel& model, co
 
 Result<Trial> TrialModels::make(const std::string& overrides) {
   QuantizeRequest request = request_;
-  std::optional<TemporaryFile> file;
+  std::optional<TemporaryFolder> folder;
   if (!overrides.empty()) {
-    Result<TemporaryFile> made = TemporaryFile::with(overrides);
+    Result<TemporaryFolder> made = TemporaryFolder::create();
     if (!made.ok()) return made.error();
-    file.emplace(*std::move(made));
-    request.quantization_overrides.push_back(file->path());
+    folder.emplace(*std::move(made));
+    const std::filesystem::path file = folder->path() / "overrides.json";
+    if (auto written = write_file(file, overrides); !written.ok()) return written.error();
+    request.quantization_overrides.push_back(file);
   }
   const auto ignore = [](const std::string&) {};
   Result<PreparedModel> model = ordered_model(request, raw_, sources_.shapes, target_, {}, ignore);

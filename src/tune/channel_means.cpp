@@ -7,8 +7,10 @@
 #include <memory>
 #include <optional>
 
+#include "core/memory_budget.hpp"
 #include "core/ordered_parallel.hpp"
 #include "exec/executor.hpp"
+#include "exec/program_memory.hpp"
 #include "lower/lower.hpp"
 
 namespace halfstep::tune {
@@ -83,6 +85,8 @@ Result<ReferenceMeans> reference_means(const graph::Graph& graph, const exec::Sa
     means_of[v] = &means[graph.values[v].name];
     means_of[v]->by_sample.resize(static_cast<std::size_t>(samples.count));
   }
+  MemoryReservation memory;
+  if (auto fits = exec::reserve_executors(*program, num_threads, memory); !fits.ok()) return fits.error();
   std::vector<std::optional<exec::Executor>> executors(static_cast<std::size_t>(num_threads));
   const auto ran = ordered_parallel_for(
       samples.count, num_threads,

@@ -6,10 +6,12 @@
 #include <set>
 #include <vector>
 
+#include "core/memory_budget.hpp"
 #include "core/ordered_parallel.hpp"
 #include "exec/activation_store.hpp"
 #include "exec/executor.hpp"
 #include "exec/parts.hpp"
+#include "exec/program_memory.hpp"
 #include "lower/lower.hpp"
 #include "ops/op_def.hpp"
 #include "ops/operands.hpp"
@@ -207,6 +209,8 @@ Result<PreparedSegment> Sweeper::prepare(const Segment& segment, const std::vect
 Result<void> Sweeper::run_segment(
     const PreparedSegment& segment, std::int64_t num_samples,
     const std::function<Result<void>(std::int64_t, int, std::size_t, ConstView)>& see) const {
+  MemoryReservation memory;
+  if (auto fits = exec::reserve_executors(*segment.program, request_.num_threads, memory); !fits.ok()) return fits;
   std::vector<std::optional<exec::Executor>> executors(static_cast<std::size_t>(request_.num_threads));
   return for_each_sample(num_samples, [&](std::int64_t sample, int worker) -> Result<void> {
     std::optional<exec::Executor>& executor = executors[static_cast<std::size_t>(worker)];
@@ -245,6 +249,8 @@ Result<void> Sweeper::store_inputs() {
     if (slot.encoding != nullptr) grids_.insert_or_assign(names[i], *slot.encoding);
   }
   const auto shared = std::make_shared<const lower::Program>(*std::move(program));
+  MemoryReservation memory;
+  if (auto fits = exec::reserve_executors(*shared, request_.num_threads, memory); !fits.ok()) return fits;
   std::vector<std::optional<exec::Executor>> executors(static_cast<std::size_t>(request_.num_threads));
   return for_each_sample(request_.samples.count, [&](std::int64_t sample, int worker) -> Result<void> {
     std::optional<exec::Executor>& executor = executors[static_cast<std::size_t>(worker)];

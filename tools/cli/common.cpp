@@ -16,6 +16,7 @@
 #include "cli/manual.hpp"
 #include "cli/progress.hpp"
 #include "cli/version.hpp"
+#include "halfstep/memory_limit.hpp"
 
 namespace halfstep::cli {
 namespace {
@@ -62,10 +63,23 @@ void add_input_dim(CLI::App& app, CommonOptions& options) {
       ->allow_extra_args(false);
 }
 
+void add_memory_limit(CLI::App& app) {
+  app.add_option_function<std::string>(
+         "--memory_limit",
+         [](const std::string& text) {
+           const Result<std::int64_t> bytes = parse_memory_size(text);
+           if (!bytes.ok()) throw CLI::ValidationError("--memory_limit", bytes.error().message);
+           set_memory_limit(*bytes);
+         },
+         "Memory that a model may take, e.g. 2G or 512M (default: three quarters of what this machine has)")
+      ->type_name("SIZE");
+}
+
 void add_running(CLI::App& app, CommonOptions& options) {
   app.add_option("--threads", options.num_threads, "Threads to spread the samples over (default: one a processor)")
       ->type_name("N")
       ->check(CLI::Range(1, 1024));
+  add_memory_limit(app);
   app.add_flag("--quiet", options.quiet, "No progress on stderr");
 }
 
@@ -141,6 +155,8 @@ int run_main(CLI::App& app, int argc, char** argv, const std::function<int()>& w
   }
   try {
     app.parse(args);
+    const CLI::Option* threads = app.get_option_no_throw("--threads");
+    enforce_memory_limit(threads != nullptr && threads->count() > 0 ? threads->as<int>() : 0);
     const int status = work();
     // A reader that closes its end early (head) has what it wants.
     const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
@@ -150,8 +166,7 @@ int run_main(CLI::App& app, int argc, char** argv, const std::function<int()>& w
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : exit_status(ErrorCode::kUsage);
   } catch (const std::bad_alloc&) {
-    return report_error(app.get_name(),
-                        {ErrorCode::kUnsupported, "out of memory: the model needs more than this machine has"});
+    return report_error(app.get_name(), out_of_memory());
   } catch (const std::exception& e) {
     return report_error(app.get_name(), {ErrorCode::kInvalidInput, e.what()});
   }

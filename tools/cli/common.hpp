@@ -46,7 +46,10 @@ void add_samples(CLI::App& app, Request& request) {
       ->type_name("NAME|FILE.json");
 }
 
-/// --threads N and --quiet.
+/// --memory_limit SIZE, which holds for the process.
+void add_memory_limit(CLI::App& app);
+
+/// --threads N, --memory_limit SIZE and --quiet.
 void add_running(CLI::App& app, CommonOptions& options);
 
 /// An option that takes one of a few words.

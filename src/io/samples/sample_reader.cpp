@@ -9,6 +9,8 @@
 #include <set>
 #include <utility>
 
+#include "core/errors.hpp"
+#include "core/memory_budget.hpp"
 #include "core/text.hpp"
 #include "io/samples/npy.hpp"
 #include "io/samples/text_lines.hpp"
@@ -125,6 +127,12 @@ Result<Tensor> read_input(const InputSpec& spec, const fs::path& path) {
   const std::string place = "input " + halfstep::quoted(spec.name);
   const Result<std::uint64_t> num_bytes = regular_file_size(path);
   if (!num_bytes.ok()) return num_bytes.error().at(place);
+  if (*num_bytes > static_cast<std::uint64_t>(memory_limit())) {
+    return about_file(
+        spec, path,
+        unsupported("has " + bytes_text(static_cast<std::int64_t>(*num_bytes)) + ", the limit of memory is " +
+                    bytes_text(memory_limit()) + "; give a larger --memory_limit"));
+  }
   Result<Tensor> tensor = is_npy(path) ? read_npy(spec, path, *num_bytes) : read_raw(spec, path, *num_bytes);
   if (!tensor.ok()) return about_file(spec, path, tensor.error());
   return tensor;

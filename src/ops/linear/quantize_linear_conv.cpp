@@ -192,8 +192,16 @@ Result<Prepared> lower_qlinear_conv(const LowerArgs& args) {
 
 std::span<const OpDef> integer_conv_ops() {
   static const OpDef ops[] = {
-      {.type = "ConvInteger", .since_opset = 10, .infer = infer_conv_integer, .lower_float = lower_conv_integer},
-      {.type = "QLinearConv", .since_opset = 10, .infer = infer_qlinear_conv, .lower_float = lower_qlinear_conv},
+      {.type = "ConvInteger",
+       .since_opset = 10,
+       .multiplies_work = true,
+       .infer = infer_conv_integer,
+       .lower_float = lower_conv_integer},
+      {.type = "QLinearConv",
+       .since_opset = 10,
+       .multiplies_work = true,
+       .infer = infer_qlinear_conv,
+       .lower_float = lower_qlinear_conv},
   };
   return ops;
 }

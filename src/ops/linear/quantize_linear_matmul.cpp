@@ -225,8 +225,16 @@ Result<Prepared> lower_qlinear_matmul(const LowerArgs& args) {
 
 std::span<const OpDef> integer_matmul_ops() {
   static const OpDef ops[] = {
-      {.type = "MatMulInteger", .since_opset = 10, .infer = infer_matmul_integer, .lower_float = lower_matmul_integer},
-      {.type = "QLinearMatMul", .since_opset = 10, .infer = infer_qlinear_matmul, .lower_float = lower_qlinear_matmul},
+      {.type = "MatMulInteger",
+       .since_opset = 10,
+       .multiplies_work = true,
+       .infer = infer_matmul_integer,
+       .lower_float = lower_matmul_integer},
+      {.type = "QLinearMatMul",
+       .since_opset = 10,
+       .multiplies_work = true,
+       .infer = infer_qlinear_matmul,
+       .lower_float = lower_qlinear_matmul},
   };
   return ops;
 }

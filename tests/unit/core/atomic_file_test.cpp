@@ -87,6 +87,20 @@ TEST_F(AtomicFileTest, SymbolicLinksAreFollowedAndPermissionsKept) {
   EXPECT_EQ(fs::status(real).permissions(), fs::perms::owner_read | fs::perms::owner_write);
 }
 
+TEST_F(AtomicFileTest, LinksThatLeadNowhereYetStay) {
+  fs::create_directories(folder_ / "far");
+  fs::create_symlink("far/real.txt", folder_ / "second.txt");
+  fs::create_symlink("second.txt", folder_ / "first.txt");
+  ASSERT_TRUE(write_file(folder_ / "first.txt", "new").ok());
+  EXPECT_TRUE(fs::is_symlink(folder_ / "first.txt"));
+  EXPECT_TRUE(fs::is_symlink(folder_ / "second.txt"));
+  EXPECT_EQ(content(folder_ / "far" / "real.txt"), "new");
+  fs::create_symlink("circle.txt", folder_ / "circle.txt");
+  const Result<void> circle = write_file(folder_ / "circle.txt", "x");
+  ASSERT_FALSE(circle.ok());
+  EXPECT_THAT(circle.error().message, HasSubstr("symbolic links"));
+}
+
 TEST_F(AtomicFileTest, NamesOfTheGreatestLengthWork) {
   EXPECT_TRUE(write_file(folder_ / std::string(255, 'n'), "x").ok());
 }

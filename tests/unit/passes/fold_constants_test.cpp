@@ -52,6 +52,44 @@ TEST(FoldConstants, GrowthIsBounded) {
   EXPECT_EQ(operators(apply(fold_constants, m.graph)), "Add");
 }
 
+TEST(FoldConstants, GrowthIsBoundedInAll) {
+  Model m;
+  const ValueId x = m.input("x", {1, 1});
+  const ValueId shape = m.ints("shape", {1, 1000000});
+  ValueId sum = x;
+  for (const char* name : {"a", "b", "c"}) {
+    const ValueId big = m.node("Expand", {m.random(std::string("of_") + name, {1, 1}), shape}, name);
+    sum = m.node("Add", {sum, big}, std::string("sum_") + name);
+  }
+  m.output(sum);
+  PassContext context = context_for(m.graph);
+  context.max_constant_bytes = 9'000'000;  // Two of 4 MB.
+  EXPECT_EQ(operators(*fold_constants(m.graph, context)), "Add Add Expand Add");
+  EXPECT_EQ(operators(apply(fold_constants, m.graph)), "Add Add Add");
+}
+
+TEST(FoldConstants, WhatOnlyTheNextReadsTakesNoRoom) {
+  Model m;
+  const ValueId x = m.input("x", {1, 1});
+  ValueId chain = m.node("Expand", {m.random("c", {1, 1}), m.ints("shape", {1, 1000000})}, "big");
+  for (int i = 0; i < 5; ++i) chain = m.node("Neg", {chain}, "neg" + std::to_string(i));
+  m.output(m.node("Add", {x, m.node("ReduceMax", {chain}, "max")}, "y"));
+  PassContext context = context_for(m.graph);
+  context.max_constant_bytes = 5'000'000;
+  EXPECT_EQ(operators(*fold_constants(m.graph, context)), "Add");
+}
+
+TEST(FoldConstants, WorkIsBounded) {
+  Model m;
+  const ValueId x = m.input("x", {1, 1});
+  const ValueId w = m.node("Expand", {m.random("c", {1, 1}), m.ints("shape", {600, 600})}, "w");
+  m.output(m.node("Add", {x, m.node("MatMul", {w, w}, "product")}, "y"));
+  PassContext context = context_for(m.graph);
+  context.max_folding_work = 200e6;  // 600 cubed is 216 million.
+  EXPECT_EQ(operators(*fold_constants(m.graph, context)), "MatMul Add");
+  EXPECT_EQ(operators(apply(fold_constants, m.graph)), "Add");
+}
+
 TEST(RemoveNoOps, TheNameNearestToTheInputStays) {
   Model m;
   const ValueId x = m.input("x", {-1, 3});

@@ -34,7 +34,7 @@ struct Allowance {
       if (value.constant) constants += static_cast<double>(value.constant->num_bytes());
     }
     bytes = 2.0 * constants + 0x1p27;
-    work = 16.0 * constants + 0x1p30;
+    work = 16.0 * constants + 0x1p28;
   }
 
   bool take(double more_bytes, double more_work) {

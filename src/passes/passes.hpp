@@ -25,9 +25,10 @@ struct PassContext {
   ops::InputShapes shapes;
   /// Folding one node may make the model grow by this much at most.
   std::int64_t max_growth_bytes = std::int64_t{64} << 20;
-  /// Nothing is folded that would make all constants take more than this, or take more steps (ops::work_of()) a pass.
+  /// Nothing is folded that would make all constants take more than this, or a pass more steps (ops::work_of()).
+  /// prepare() lowers both to what fits the model's size.
   std::int64_t max_constant_bytes = std::numeric_limits<std::int64_t>::max();
-  double max_folding_work = 0x1p34;
+  double max_folding_work = std::numeric_limits<double>::infinity();
   /// Told, in one line, what the user should know. May be empty.
   std::function<void(const std::string&)> note;
   /// Told that the first tensor goes on under the name of the second, a graph output that was a copy of it. May be

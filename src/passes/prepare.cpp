@@ -45,20 +45,22 @@ Result<Graph> run_one(const NamedPass& pass, Graph graph, const PassContext& con
   return result;
 }
 
-/// What the constants take as read, and room for what a model may compute of its shapes.
-std::int64_t max_constant_bytes(const Graph& graph) {
-  std::int64_t bytes = std::int64_t{256} << 20;
+/// Folding may use what the constants take as read, some times, and room for what a model may compute of its shapes.
+void limit_folding(const Graph& graph, PassContext& context) {
+  std::int64_t bytes = 0;
   for (const graph::Value& value : graph.values) {
-    if (value.constant) bytes += 2 * value.constant->num_bytes();
+    if (value.constant) bytes += value.constant->num_bytes();
   }
-  return std::min(bytes, memory_limit() / 2);
+  const std::int64_t most = std::min(3 * bytes + (std::int64_t{256} << 20), memory_limit() / 2);
+  context.max_constant_bytes = std::min(context.max_constant_bytes, most);
+  context.max_folding_work = std::min(context.max_folding_work, 16.0 * static_cast<double>(bytes) + 0x1p30);
 }
 
 }  // namespace
 
 Result<Graph> prepare(Graph graph, const PassContext& given) {
   PassContext context = given;
-  context.max_constant_bytes = std::min(given.max_constant_bytes, max_constant_bytes(graph));
+  limit_folding(graph, context);
   Result<Graph> current = run_one({"resolve_if", resolve_if}, std::move(graph), context);
   for (int round = 0; current.ok() && round < kMaxRounds; ++round) {
     const Graph before = *current;

@@ -97,19 +97,17 @@ class Kills(tool_test.ToolTest):
         told = {"old": 0, "new": 0, "absent": 0, "temporary": 0}
         wanted = max(1, round(NUM_KILLS * share))
         kills = ended = 0
-        while kills < wanted and ended <= 2 * wanted:
+        late = True
+        while kills < wanted and ended <= 3 * wanted:
             i = kills
             before = [name for name in new if i % 2 == 0 and not name.startswith(tuple(grows))]
             self.fill(before)
             process = self.start(tool, arguments)
-            moment = seconds * (chance.uniform(0.8, 1.0) if i % 3 == 2 else chance.random())
-            time.sleep(moment)
+            time.sleep(seconds * (chance.uniform(0.8, 1.0) if i % 3 == 2 and late else chance.random()))
             process.send_signal(signal.SIGKILL)
-            if process.wait() == 0:  # It was faster this time: no kill, and the next come sooner.
-                ended += 1
-                seconds = min(seconds, max(moment, seconds * 0.9))
-            else:
-                kills += 1
+            late = process.wait() != 0  # Else it was faster this time: no kill.
+            kills += late
+            ended += not late
             left = files_in(self.work)
             for name, content in left.items():
                 if is_temporary(name):

@@ -20,15 +20,16 @@ TOOLS = ("quantize", "quantize-eval", "quantize-run", "quantize-inspect", "quant
 # Exit codes, as README.md documents them.
 OK, USAGE, BAD_FILE, UNSUPPORTED, CALIBRATION = 0, 2, 3, 4, 5
 
-TIMEOUT_SECONDS = 60  # A hang, even on a loaded machine under sanitizers.
+TIMEOUT_SECONDS = int(os.environ.get("HALFSTEP_TIMEOUT_SECONDS", "60"))  # A hang; tsan may need longer.
 MAX_RSS_BYTES = 1 << 30  # Far above what a failing run may touch, far below what hostile sizes ask for.
 
 
 class Finished:
-    """What a run left: exit code (negative: a signal), texts, peak resident memory."""
+    """What a run left: exit code (negative: a signal), texts, peak resident memory, processor time."""
 
-    def __init__(self, code, stdout, stderr, rss_bytes):
+    def __init__(self, code, stdout, stderr, rss_bytes, cpu_seconds=0.0):
         self.code, self.stdout, self.stderr, self.rss_bytes = code, stdout, stderr, rss_bytes
+        self.cpu_seconds = cpu_seconds
 
     def __str__(self):
         return f"exit {self.code}\nstdout: {self.stdout}\nstderr: {self.stderr}"
@@ -73,7 +74,8 @@ class ToolTest(unittest.TestCase):
                 stream.seek(0)
                 texts.append(stream.read().decode(errors="backslashreplace"))
         self.assertFalse(timed_out, f"{command} did not end within {TIMEOUT_SECONDS} s")
-        return Finished(process.returncode, *texts, usage.ru_maxrss * 1024)
+        return Finished(process.returncode, *texts, usage.ru_maxrss * 1024,
+                        usage.ru_utime + usage.ru_stime)
 
     def assert_succeeds(self, tool, *args, **options):
         """Runs a tool that must succeed; what it left."""

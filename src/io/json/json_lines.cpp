@@ -38,7 +38,7 @@ class LineScan {
   void take_token(char first) {
     const bool starts = expects_;
     expects_ = false;
-    if (starts && in(kInSection, '[')) sections_.back().members.push_back({"", line_});
+    if (starts && in(kInSection, '[') && !sections_.empty()) sections_.back().members.push_back({"", line_});
     if (first == '"') {
       const std::string_view token = string_token();
       if (starts && !open_.empty() && open_.back() == '{') take_key(token);

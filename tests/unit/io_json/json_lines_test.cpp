@@ -22,6 +22,7 @@ std::string lines_of(std::string_view text) {
 TEST(JsonLines, MembersAndElements) {
   EXPECT_EQ(lines_of("{}"), "");
   EXPECT_EQ(lines_of("[1,{\"a\":2}]"), "");
+  EXPECT_EQ(lines_of("[[1],[[2]],{\"a\":[3]}]"), "");
   EXPECT_EQ(lines_of(R"({"a":{"x":1,"y":[{"z":1}]},"b":2})"), "a@1( x@1 y@1 )b@1( )");
   EXPECT_EQ(lines_of("{\n\"a\" :\n{ \"x\"\n: 1,\n\"y\": 2},\n\n\"b\": []}"), "a@2( x@3 y@5 )b@7( )");
   EXPECT_EQ(lines_of("{\"a\":[\n1,\n\"s\",\n[2,\n3],\n{\"q\":1,\n\"name\":2}]}"), "a@1( @2 @3 @4 @7 )");

@@ -148,8 +148,8 @@ function(halfstep_test name)
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE halfstep_flags ${ARG_LINK} GTest::gmock GTest::gtest_main)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
-  halfstep_optimise(${name} 0)  # Compiling them takes longer than running them.
-  halfstep_precompile(${name} tests.hpp 0 GTest::gmock)
+  halfstep_optimise(${name} 1)
+  halfstep_precompile(${name} tests.hpp 1 GTest::gmock)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     # Mistakes the clean-up of half-built aggregates for a use.
     target_compile_options(${name} PRIVATE -Wno-maybe-uninitialized)

@@ -7,8 +7,8 @@
 # line, the ONNX operator tests and real models where ../shared is present, and
 # the comparisons with ONNX Runtime where its packages can be had. With release,
 # the tools are built for 64-bit Arm, too, and must give the same bits
-# (tools/dev/cross_arm64.sh; under emulation, where its packages can be had). Every preset but clang replays the inputs of the
-# fuzz targets; asan also fuzzes each for 20 s (tools/dev/fuzz.sh --ci).
+# (tools/dev/cross_arm64.sh; under emulation, where its packages can be had).
+# Every preset but clang replays the inputs of the fuzz targets; asan also fuzzes each for 20 s (tools/dev/fuzz.sh --ci).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 preset=${1:-release}

@@ -62,7 +62,9 @@ class Searcher {
     const Result<ops::Facts> facts = ops::infer_facts(base->model.graph, shapes_);
     if (!facts.ok()) return facts.error();
     learn_groups(*base, *facts);
-    const Result<std::string> key = search_key(request_, raw_, sources_, *base, judges_);
+    // A key reads all samples.
+    const Result<std::string> key =
+        search_.cache ? search_key(request_, raw_, sources_, *base, judges_) : Result<std::string>(std::string());
     if (!key.ok()) return key;
     Result<SearchCache> cache = SearchCache::open(search_, *key);
     if (!cache.ok()) return cache.error();

@@ -28,7 +28,7 @@ Result<std::string> search_key(const QuantizeRequest& request, const RawModel& r
 /// of that name. A run that is killed loses one measurement at most.
 class SearchCache {
  public:
-  /// In search.cache_dir, by default default_cache_folder(); nowhere without search.cache.
+  /// In search.cache_dir, by default default_cache_folder(); nowhere without search.cache, and `key` may be empty.
   /// Errors: those of ScoreCache::open().
   static Result<SearchCache> open(const MixedPrecisionSearch& search, const std::string& key);
 

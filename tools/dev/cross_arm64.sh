@@ -5,8 +5,8 @@
 #
 # Runs the golden vectors (fixed point with one thread) on a processor without dot products of bytes and on one with
 # them (sets baseline and neondot); with --all, on the latter, also the unit tests of the kernels, on both sets, and those
-# of operators and executor, on neondot: about six minutes on two idle cores, one and a half of them emulated. Installs Debian's cross compiler
-# and qemu-user if they are missing. The libraries for arm64 are unpacked in build/arm64-root: installed, they would draw
+# of operators and executor, on neondot: about six minutes on two idle cores, one and a half of them emulated. Installs
+# Debian's cross compiler and qemu-user if they are missing. The libraries for arm64 are unpacked in build/arm64-root: installed, they would draw
 # the machine's own along to their versions. Where these packages cannot be had, it says so and exits with 0.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -74,7 +74,8 @@ for isa in baseline neondot; do
   export QEMU_CPU=${processor[$isa]}
   "${limit[@]}" python3 -B tests/golden/fixed_point_golden_test.py build/arm64/emulated --isa "$isa" || status=1
 done
-if [[ ${#programs[@]} -gt 0 ]] && ! "${emulator[@]}" build/arm64/tests/unit_kernels --gtest_list_tests | grep -c /neondot >/dev/null; then
+if [[ ${#programs[@]} -gt 0 ]] &&
+    ! "${emulator[@]}" build/arm64/tests/unit_kernels --gtest_list_tests | grep -c /neondot >/dev/null; then
   echo "unit_kernels does not see the dot products of $QEMU_CPU"
   status=1
 fi

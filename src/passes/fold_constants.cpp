@@ -31,14 +31,6 @@ struct Allowance {
   double work;
 };
 
-std::int64_t bytes_left(const Graph& graph, const PassContext& context) {
-  std::int64_t left = context.max_constant_bytes;
-  for (const graph::Value& value : graph.values) {
-    if (value.constant) left -= std::min(left, value.constant->num_bytes());
-  }
-  return left;
-}
-
 /// Values that are known only because a pinned constant is.
 std::vector<bool> known_through_pinned(const Graph& graph, const ops::Facts& facts) {
   std::vector<bool> through(graph.values.size(), false);
@@ -131,7 +123,7 @@ Result<Graph> sweep(Graph graph, const PassContext& context, double& work, bool&
   const Result<ops::Facts> facts = ops::infer_invariant_facts(graph, context.shapes);
   if (!facts.ok()) return facts.error();
   const std::vector<bool> through_pinned = known_through_pinned(graph, *facts);
-  Allowance allowance{bytes_left(graph, context), work};
+  Allowance allowance{std::max<std::int64_t>(context.max_constant_bytes - constant_bytes(graph), 0), work};
   Edit edit(std::move(graph));
   for (std::size_t n = 0; n < edit.graph.nodes.size(); ++n) {
     const Node& node = edit.graph.nodes[n];
@@ -157,6 +149,14 @@ Result<Graph> sweep(Graph graph, const PassContext& context, double& work, bool&
 }
 
 }  // namespace
+
+std::int64_t constant_bytes(const Graph& graph) {
+  std::int64_t bytes = 0;
+  for (const graph::Value& value : graph.values) {
+    if (value.constant) bytes += value.constant->num_bytes();
+  }
+  return bytes;
+}
 
 Result<Graph> fold_constants(Graph graph, const PassContext& context) {
   // A large constant folded in one sweep may decide a type in the next.

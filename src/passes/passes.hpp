@@ -43,6 +43,9 @@ struct PassContext {
 /// Errors: kUnsupported naming an If whose condition is not known, a Loop or a Scan.
 Result<graph::Graph> resolve_if(graph::Graph graph, const PassContext& context);
 
+/// Of all constants, without those of subgraphs.
+std::int64_t constant_bytes(const graph::Graph& graph);
+
 /// Nodes whose results are the same for every sample become constants.
 Result<graph::Graph> fold_constants(graph::Graph graph, const PassContext& context);
 

@@ -47,10 +47,7 @@ Result<Graph> run_one(const NamedPass& pass, Graph graph, const PassContext& con
 
 /// Folding may use what the constants take as read, some times, and room for what a model may compute of its shapes.
 void limit_folding(const Graph& graph, PassContext& context) {
-  std::int64_t bytes = 0;
-  for (const graph::Value& value : graph.values) {
-    if (value.constant) bytes += value.constant->num_bytes();
-  }
+  const std::int64_t bytes = constant_bytes(graph);
   const std::int64_t most = std::min(3 * bytes + (std::int64_t{256} << 20), memory_limit() / 2);
   context.max_constant_bytes = std::min(context.max_constant_bytes, most);
   context.max_folding_work = std::min(context.max_folding_work, 16.0 * static_cast<double>(bytes) + 0x1p30);

@@ -5,6 +5,7 @@
 // not begun is taken back, and a thread that kept its caller waiting is left alone for a while.
 #include "core/spare_threads.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -27,10 +28,10 @@ inline void relax() {
 #endif
 }
 
-/// Spins until `done`; false if that took longer than kSpinTime.
+/// Spins until `done`; false if that took longer than `time`.
 template <class Done>
-bool spin_until(const Done& done) {
-  const Clock::time_point end = Clock::now() + kSpinTime;
+bool spin_until(const Done& done, Clock::duration time = kSpinTime) {
+  const Clock::time_point end = Clock::now() + time;
   do {
     for (int i = 0; i < kPausesPerLook; ++i) {
       if (done()) return true;
@@ -40,7 +41,9 @@ bool spin_until(const Done& done) {
   return false;
 }
 
-constexpr int kSplitsToSkip = 256;  // After a thread was late.
+/// A thread that kept its caller waiting is left alone for so many times as long: what a busy machine costs stays a
+/// small share, and a single pause, as virtual machines make them, is soon forgotten.
+constexpr int kRestPerWait = 8;
 
 enum State : int { kAway, kFree, kClaimed, kOffered, kRunning, kClosed };
 
@@ -59,11 +62,14 @@ bool change(std::atomic<int>& state, int from, int to) {
   return state.compare_exchange_strong(from, to, std::memory_order_acq_rel);
 }
 
-/// Waits while `state` is kRunning; false if that took longer than parts usually differ.
-bool await_part(const std::atomic<int>& state) {
-  if (spin_until([&] { return state.load(std::memory_order_acquire) != kRunning; })) return true;
-  while (state.load(std::memory_order_acquire) == kRunning) std::this_thread::yield();
-  return false;
+/// Waits while `state` is kRunning; for how long, if that is longer than parts usually differ: more than kSpinTime and
+/// than `own_time`, which the caller's part took.
+Clock::duration await_part(const std::atomic<int>& state, Clock::duration own_time) {
+  const Clock::time_point start = Clock::now();
+  const auto is_done = [&] { return state.load(std::memory_order_acquire) != kRunning; };
+  if (spin_until(is_done, std::max<Clock::duration>(kSpinTime, own_time))) return {};
+  while (!is_done()) std::this_thread::yield();
+  return Clock::now() - start;
 }
 
 thread_local SpareThreads* current_threads = nullptr;
@@ -72,7 +78,7 @@ thread_local SpareThreads* current_threads = nullptr;
 
 struct alignas(64) SpareThreads::Lent {
   std::atomic<int> state = kAway;
-  std::atomic<int> splits_to_skip = 0;
+  std::atomic<Clock::rep> rests_until = 0;             // Since the clock's epoch.
   const std::function<void(int, int)>* run = nullptr;  // These three are written while claimed.
   int part = 0;
   int num_parts = 1;
@@ -86,14 +92,12 @@ SpareThreads::~SpareThreads() = default;
 void SpareThreads::split(const std::function<void(int, int)>& run) {
   Lent* helpers[kMaxParts];
   int num_helpers = 0;
+  const Clock::time_point start = Clock::now();
   for (int i = 0; i < num_threads_ && num_helpers + 1 < kMaxParts; ++i) {
     Lent& lent = lent_[static_cast<std::size_t>(i)];
     if (lent.state.load(std::memory_order_relaxed) != kFree) continue;
-    if (const int skip = lent.splits_to_skip.load(std::memory_order_relaxed); skip > 0) {
-      lent.splits_to_skip.store(skip - 1, std::memory_order_relaxed);
-    } else if (change(lent.state, kFree, kClaimed)) {
-      helpers[num_helpers++] = &lent;
-    }
+    if (lent.rests_until.load(std::memory_order_relaxed) > start.time_since_epoch().count()) continue;
+    if (change(lent.state, kFree, kClaimed)) helpers[num_helpers++] = &lent;
   }
   for (int h = 0; h < num_helpers; ++h) {
     helpers[h]->run = &run;
@@ -102,13 +106,20 @@ void SpareThreads::split(const std::function<void(int, int)>& run) {
     helpers[h]->state.store(kOffered, std::memory_order_release);
     helpers[h]->state.notify_one();
   }
+  const Clock::time_point own_start = num_helpers > 0 ? Clock::now() : start;
   run(0, num_helpers + 1);
+  const Clock::duration own_time = Clock::now() - own_start;
   for (int h = 0; h < num_helpers; ++h) {
     std::atomic<int>& state = helpers[h]->state;
+    Clock::duration lost{};
     if (change(state, kOffered, kClaimed)) {
       run(h + 1, num_helpers + 1);
-    } else if (!await_part(state)) {
-      helpers[h]->splits_to_skip.store(kSplitsToSkip, std::memory_order_relaxed);
+    } else {
+      lost = await_part(state, own_time);
+    }
+    if (lost > Clock::duration::zero()) {
+      const Clock::time_point until = Clock::now() + kRestPerWait * lost;
+      helpers[h]->rests_until.store(until.time_since_epoch().count(), std::memory_order_relaxed);
     }
     change(state, kClaimed, kFree);
   }

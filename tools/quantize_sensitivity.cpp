@@ -50,6 +50,10 @@ int main(int argc, char** argv) {
   cli::add_choice(app, "--metric", request.metric, metrics, "miou: mean intersection over union; needs --labels")
       ->type_name("topk|miou")
       ->default_str("topk");
+  app.add_option("--metric_command", request.metric_command,
+                 "Shell command that prints a number for each model, from {float_dir} and {quantized_dir}, as for "
+                 "quantize-eval; it is run once for every run")
+      ->type_name("COMMAND");
   app.add_option("--cache_dir", request.cache_dir,
                  "Folder that keeps the scores found so far; the same command goes on from them")
       ->type_name("DIR")

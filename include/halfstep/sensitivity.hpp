@@ -26,6 +26,8 @@ struct SensitivityRequest : PairRequest {
   std::int64_t num_samples = 100;  ///< The first ones of the list, at most; all of one shape.
   SensitivityDirection direction = SensitivityDirection::kBoth;
   bool parts = true;  ///< Weights and activations apart, too.
+  /// A shell command that scores every run beside what is measured; see EvaluateRequest::metric_command.
+  std::optional<std::string> metric_command;
   /// Folder for scores found so far, from which a stopped run goes on; empty: $XDG_CACHE_HOME/halfstep, else
   /// ~/.cache/halfstep.
   std::optional<std::filesystem::path> cache_dir;

@@ -186,7 +186,10 @@ Result<EvaluateOutcome> evaluate(const EvaluateRequest& request, const Observer&
     if (!made.ok()) return made.error();
     folders = *std::move(made);
     comparison.seen = [&](std::int64_t sample, const exec::Executor& ours, const exec::Executor& theirs) {
-      return folders->write(sample, model->graph, ours, theirs);
+      using enum pipeline::OutputFolders::Side;
+      auto done = folders->write(kFloat, sample, model->graph, [&](std::size_t o) { return ours.output(o); });
+      if (!done.ok()) return done;
+      return folders->write(kQuantized, sample, model->graph, [&](std::size_t o) { return theirs.output(o); });
     };
   }
   Result<pipeline::FloatComparisonOutcome> outcome = pipeline::compare_with_float(comparison, observer);

@@ -122,25 +122,23 @@ Result<OutputFolders> OutputFolders::create() {
   return OutputFolders(*std::move(root));
 }
 
-Result<void> OutputFolders::write(std::int64_t sample, const graph::Graph& reference,
-                                  const exec::Executor& reference_run, const exec::Executor& other_run) const {
+Result<void> OutputFolders::write(Side side, std::int64_t sample, const graph::Graph& reference,
+                                  const std::function<ConstView(std::size_t output)>& output) const {
+  const fs::path folder = folder_of(side) / ("Result_" + std::to_string(sample));
+  std::error_code failure;
+  fs::create_directories(folder, failure);
+  if (failure) return command_error(folder.string() + ": folder cannot be made (" + failure.message() + ")");
   std::set<std::string> taken;
   for (std::size_t o = 0; o < reference.outputs.size(); ++o) {
     const std::string file = unique_file_stem(reference.value(reference.outputs[o].value).name, taken) + ".raw";
-    for (const auto& [side, run] : {std::pair("float", &reference_run), std::pair("quantized", &other_run)}) {
-      const fs::path folder = root_.path() / side / ("Result_" + std::to_string(sample));
-      std::error_code failure;
-      fs::create_directories(folder, failure);
-      if (failure) return command_error(folder.string() + ": folder cannot be made (" + failure.message() + ")");
-      if (Result<void> wrote = io::write_raw(folder / file, run->output(o)); !wrote.ok()) return wrote;
-    }
+    if (Result<void> wrote = io::write_raw(folder / file, output(o)); !wrote.ok()) return wrote;
   }
   return {};
 }
 
 Result<std::pair<double, double>> OutputFolders::run(const std::string& command) const {
-  std::string filled = replaced(command, kFloatDir, shell_word((root_.path() / "float").string()));
-  filled = replaced(filled, kQuantizedDir, shell_word((root_.path() / "quantized").string()));
+  std::string filled = replaced(command, kFloatDir, shell_word(folder_of(Side::kFloat).string()));
+  filled = replaced(filled, kQuantizedDir, shell_word(folder_of(Side::kQuantized).string()));
   int ends[2] = {-1, -1};
   if (pipe2(ends, O_CLOEXEC) != 0) return command_error("no pipe can be made (" + reason_of(errno) + ")");
   const Result<pid_t> child = start_shell(filled, ends[1]);

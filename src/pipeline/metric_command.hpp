@@ -1,12 +1,15 @@
 // metric_command.hpp: an outside program that scores the outputs of both models.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <utility>
 
 #include "core/temporary_folder.hpp"
-#include "exec/executor.hpp"
+#include "core/tensor.hpp"
 #include "graph/graph.hpp"
 #include "halfstep/result.hpp"
 
@@ -21,10 +24,13 @@ class OutputFolders {
   /// Errors: kInvalidInput if the folders cannot be made.
   static Result<OutputFolders> create();
 
-  /// Writes the outputs of sample i of both. Thread-safe for different samples.
+  enum class Side { kFloat, kQuantized };
+
+  /// Writes the outputs of sample i of one of them, in the order and by the names of `reference`; what was written
+  /// for this sample before is gone. Thread-safe for different samples.
   /// Errors: those of writing.
-  Result<void> write(std::int64_t sample, const graph::Graph& reference, const exec::Executor& reference_run,
-                     const exec::Executor& other_run) const;
+  Result<void> write(Side side, std::int64_t sample, const graph::Graph& reference,
+                     const std::function<ConstView(std::size_t output)>& output) const;
 
   /// Runs `command` through the shell with both folders put in; its two numbers: float, quantized. What it writes to
   /// stderr passes through.
@@ -33,6 +39,10 @@ class OutputFolders {
 
  private:
   explicit OutputFolders(TemporaryFolder root) : root_(std::move(root)) {}
+
+  std::filesystem::path folder_of(Side side) const {
+    return root_.path() / (side == Side::kFloat ? "float" : "quantized");
+  }
 
   TemporaryFolder root_;
 };

@@ -21,10 +21,17 @@ namespace {
 using sensitivity::OutputScore;
 
 OutputScore score_of(const io::FormScore& line) {
-  return {line.sqnr_db, line.agreement_percent, line.top1_percent, line.top5_percent, line.miou_percent};
+  return {line.sqnr_db,      line.agreement_percent, line.top1_percent,
+          line.top5_percent, line.miou_percent,      line.command_score};
 }
 io::FormScore line_of(const std::string& form, const OutputScore& score) {
-  return {form, score.sqnr_db, score.agreement_percent, score.top1_percent, score.top5_percent, score.miou_percent};
+  return {form,
+          score.sqnr_db,
+          score.agreement_percent,
+          score.top1_percent,
+          score.top5_percent,
+          score.miou_percent,
+          score.command_score};
 }
 
 Error file_error(const std::filesystem::path& path, const char* what) {

@@ -11,6 +11,7 @@
 #include "halfstep/version.hpp"
 #include "pipeline/cache_keys.hpp"
 #include "pipeline/integer_model.hpp"
+#include "pipeline/metric_command.hpp"
 #include "pipeline/model_pair.hpp"
 #include "pipeline/score_cache.hpp"
 #include "report/sensitivity_report.hpp"
@@ -20,6 +21,7 @@ namespace halfstep {
 namespace {
 
 using pipeline::ModelPair;
+using pipeline::OutputFolders;
 using pipeline::ScoreCache;
 using sensitivity::Analysis;
 using sensitivity::AnalysisRequest;
@@ -27,6 +29,9 @@ using sensitivity::OutputJudge;
 using sensitivity::OutputScore;
 
 constexpr int kGroupsInTable = 15;
+
+/// In the cache: what --metric_command says of the float model.
+constexpr const char* kFloatForm = "float";
 
 /// By the ending of a file; nullptr: none of ours.
 std::string (*writer_of(const std::filesystem::path& path))(const report::SensitivityReport&) {
@@ -53,6 +58,9 @@ Result<void> check_request(const SensitivityRequest& request) {
         "--results_in reads all shares");
   }
   if (!request.cache && request.cache_dir) return usage("--cache_dir has no effect with --no_cache");
+  if (request.metric_command) {
+    if (auto valid = pipeline::check_metric_command(*request.metric_command); !valid.ok()) return valid;
+  }
   std::vector<pipeline::NamedPath> inputs = pipeline::inputs_of(request);
   for (const auto& path : request.results_in) inputs.push_back({"results", path});
   for (const auto& path : request.reports) {
@@ -76,11 +84,13 @@ Result<std::string> key_of(const SensitivityRequest& request, const ModelPair& p
     text += " " + graph::fingerprint(*bytes);
   }
   text += request.labels ? " labels" : "";
+  if (request.metric_command) text += " metric_command " + *request.metric_command;
   return graph::fingerprint(text);
 }
 
 report::FormFigures figures_of(const OutputScore& score) {
-  return {score.sqnr_db, score.agreement_percent, score.top1_percent, score.top5_percent, score.miou_percent};
+  return {score.sqnr_db,      score.agreement_percent, score.top1_percent,
+          score.top5_percent, score.miou_percent,      score.command_score};
 }
 report::PartFigures figures_of(const sensitivity::RunScores& scores) {
   const auto of = [](const std::optional<OutputScore>& score) {
@@ -90,7 +100,7 @@ report::PartFigures figures_of(const sensitivity::RunScores& scores) {
 }
 
 report::SensitivityReport report_of(const SensitivityRequest& request, const ModelPair& pair,
-                                    const AnalysisRequest& analysed, const OutputJudge& judge,
+                                    const AnalysisRequest& analysed, const OutputScore& of_float,
                                     const Analysis& analysis) {
   report::SensitivityReport report;
   report.tool_version = kVersion;
@@ -99,7 +109,7 @@ report::SensitivityReport report_of(const SensitivityRequest& request, const Mod
   report.input_list = pair.samples.reader.list().path.string();
   report.arithmetic = name_of(analysed.fixed.arithmetic);
   report.num_samples = analysed.samples.count;
-  report.float_figures = figures_of(judge.reference());
+  report.float_figures = figures_of(of_float);
   report.whole = figures_of(analysis.whole);
   for (std::size_t g = 0; g < analysis.groups.size(); ++g) {
     const sensitivity::QuantizerGroup& group = analysis.groups[g];
@@ -117,8 +127,8 @@ report::SensitivityReport report_of(const SensitivityRequest& request, const Mod
     report.warnings.push_back(
         std::to_string(analysis.kept_weights.size()) + " weights stay rounded in every run, as " +
         quoted(analysis.kept_weights.front()) +
-        ": the float model has none in the same units (an algorithm scaled its channels); give the model that quantize "
-        "--float_out wrote as the float one");
+        ": the float model has none in the same units (an algorithm scaled its channels); to have them measured, "
+        "quantize in two steps (docs/sensitivity.md, Layers)");
   }
   return report;
 }
@@ -130,6 +140,45 @@ Result<void> write_results(const SensitivityRequest& request, const report::Sens
   for (const std::filesystem::path& path : request.reports) files.push_back({path, writer_of(path)(report)});
   return write_files(files);
 }
+
+/// What --metric_command says of one run after the other, which share the folder of their outputs.
+class CommandScores {
+ public:
+  /// Writes the float model's outputs. The references must outlive this.
+  /// Errors: those of OutputFolders and of OutputJudge::output().
+  static Result<CommandScores> make(const std::string& command, const graph::Graph& reference, const OutputJudge& judge,
+                                    std::int64_t num_samples) {
+    Result<OutputFolders> folders = OutputFolders::create();
+    if (!folders.ok()) return folders.error();
+    for (std::int64_t i = 0; i < num_samples; ++i) {
+      std::vector<Tensor> outputs;
+      for (std::size_t o = 0; o < judge.num_outputs(); ++o) {
+        Result<Tensor> output = judge.output(i, o);
+        if (!output.ok()) return output.error();
+        outputs.push_back(*std::move(output));
+      }
+      const auto view = [&](std::size_t o) { return outputs[o].view(); };
+      if (auto done = folders->write(OutputFolders::Side::kFloat, i, reference, view); !done.ok()) return done.error();
+    }
+    return CommandScores(command, reference, *std::move(folders));
+  }
+
+  Result<void> write(std::int64_t sample, const exec::Executor& run) const {
+    return folders_.write(OutputFolders::Side::kQuantized, sample, reference_,
+                          [&](std::size_t o) { return run.output(o); });
+  }
+
+  /// Of the float model and of the run that has written last. Errors: those of OutputFolders::run().
+  Result<std::pair<double, double>> score() const { return folders_.run(command_); }
+
+ private:
+  CommandScores(std::string command, const graph::Graph& reference, OutputFolders folders)
+      : command_(std::move(command)), reference_(reference), folders_(std::move(folders)) {}
+
+  std::string command_;
+  const graph::Graph& reference_;
+  OutputFolders folders_;
+};
 
 std::string story_of(const Analysis& analysis) {
   std::string story = "\n" + std::to_string(analysis.num_runs) + " runs";
@@ -197,10 +246,31 @@ Result<SensitivityOutcome> measure_sensitivity(const SensitivityRequest& request
   const Result<OutputJudge> judge =
       OutputJudge::make(pair->reference.graph, pair->shapes, analysis.samples, measures, analysis.num_threads);
   if (!judge.ok()) return judge.error().at(request.model.model.string());
+  std::optional<CommandScores> command;
+  if (request.metric_command) {
+    Result<CommandScores> made =
+        CommandScores::make(*request.metric_command, pair->reference.graph, *judge, analysis.samples.count);
+    if (!made.ok()) return made.error();
+    command.emplace(*std::move(made));
+    analysis.seen = [&](const sensitivity::Run&, std::int64_t sample, const exec::Executor& run) {
+      return command->write(sample, run);
+    };
+    analysis.command_score = [&](const sensitivity::Run&) -> Result<double> {
+      const Result<std::pair<double, double>> scores = command->score();
+      if (!scores.ok()) return scores.error();
+      if (!cache->known(kFloatForm)) {
+        OutputScore of_float = judge->reference();
+        of_float.command_score = scores->first;
+        if (auto added = cache->add(kFloatForm, of_float); !added.ok()) return added.error();
+      }
+      return scores->second;
+    };
+  }
   const Result<Analysis> analysed = sensitivity::analyze(analysis, *judge);
   if (!analysed.ok()) return analysed.error();
 
-  const report::SensitivityReport report = report_of(request, *pair, analysis, *judge, *analysed);
+  const OutputScore of_float = cache->known(kFloatForm).value_or(judge->reference());
+  const report::SensitivityReport report = report_of(request, *pair, analysis, of_float, *analysed);
   if (observer.warning) std::ranges::for_each(report.warnings, observer.warning);
   if (auto written = write_results(request, report, *cache); !written.ok()) return written.error();
   return SensitivityOutcome{(request.shard ? std::string() : report::to_table(report, kGroupsInTable)) +

@@ -20,23 +20,17 @@ std::string header(const SensitivityReport& report) {
          counted(static_cast<std::int64_t>(report.groups.size()), "layer") + "</p></div></header>\n";
 }
 
-/// "top-1 71.25 %" as label and figure: what is judged beside the error.
-std::string measure_words(const Measure& measure) {
-  if (measure.member == &FormFigures::top1_percent) return "top-1";
-  return measure.member == &FormFigures::miou_percent ? "mean IoU" : "same top-1 as float";
-}
-
 std::string tiles(const SensitivityReport& report, const Measure& measure) {
   std::string out;
   const bool has_float = measure.member != nullptr && (report.float_figures.*(measure.member)).has_value();
   if (has_float && measure.member != &FormFigures::agreement_percent) {
-    out += html::tile("float model", measured(measure, report.float_figures, 2) + " %", measure_words(measure));
+    out += html::tile("float model", measured(measure, report.float_figures, 2) + measure.unit, measure.words);
   }
   const auto form = [&](const char* label, const std::optional<FormFigures>& figures) {
     if (!figures) return;
     const std::string other = measured(measure, figures, 2);
     out += html::tile(label, shown_db_unit(figures->sqnr_db),
-                      other.empty() ? "SQNR of the outputs" : measure_words(measure) + " " + other + " %");
+                      other.empty() ? "SQNR of the outputs" : measure.words + (" " + other) + measure.unit);
   };
   form("everything quantized", report.whole.both);
   form("all weights quantized", report.whole.weights);

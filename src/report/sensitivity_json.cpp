@@ -12,13 +12,14 @@ using Json = nlohmann::ordered_json;
 
 Json figures_json(const FormFigures& figures) {
   Json json{{"sqnr_db", figures.sqnr_db}};
-  const auto put = [&](const char* name, const std::optional<double>& percent) {
-    if (percent) json[name] = *percent;
+  const auto put = [&](const char* name, const std::optional<double>& figure) {
+    if (figure) json[name] = *figure;
   };
   put("top1", figures.top1_percent);
   put("top5", figures.top5_percent);
   put("top1_agreement", figures.agreement_percent);
   put("miou", figures.miou_percent);
+  put("metric_command", figures.command_score);
   return json;
 }
 
@@ -53,8 +54,9 @@ std::string to_json(const SensitivityReport& report) {
             {"tool_version", report.tool_version}, {"model", report.model},
             {"quantized", report.quantized},       {"input_list", report.input_list},
             {"arithmetic", report.arithmetic},     {"num_samples", report.num_samples}};
-  if (report.float_figures.top1_percent || report.float_figures.miou_percent) {
-    json["float"] = figures_json(report.float_figures);
+  const FormFigures& real = report.float_figures;
+  if (real.top1_percent || real.miou_percent || real.command_score) {
+    json["float"] = figures_json(real);
     json["float"].erase("sqnr_db");
     json["float"].erase("top1_agreement");
   }

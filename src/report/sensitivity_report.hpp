@@ -11,10 +11,11 @@ namespace halfstep::report {
 /// Of one form of the model over all samples. Percentages run from 0 to 100; empty: not measured.
 struct FormFigures {
   double sqnr_db = 0.0;  ///< Mean over the float32 outputs; from -200 to 200.
-  std::optional<double> agreement_percent;
-  std::optional<double> top1_percent;
-  std::optional<double> top5_percent;
-  std::optional<double> miou_percent;
+  std::optional<double> agreement_percent = std::nullopt;
+  std::optional<double> top1_percent = std::nullopt;
+  std::optional<double> top5_percent = std::nullopt;
+  std::optional<double> miou_percent = std::nullopt;
+  std::optional<double> command_score = std::nullopt;  ///< Of --metric_command, in its unit.
 };
 
 /// Forms that differ in what of the same layers they are about; empty: not run, or there is nothing of the kind.
@@ -47,7 +48,7 @@ struct SensitivityReport {
   std::string input_list;
   std::string arithmetic;
   std::int64_t num_samples = 0;
-  FormFigures float_figures;             ///< Of the float model: top-1 and the like where there are labels.
+  FormFigures float_figures;             ///< Of the float model: top-1 and the like where it has them.
   PartFigures whole;                     ///< Everything quantized; all weights; all activations.
   std::vector<GroupSensitivity> groups;  ///< In the order of the network, inputs first.
   std::vector<std::string> warnings;

@@ -7,15 +7,20 @@ namespace halfstep::report {
 
 Measure measure_of(const SensitivityReport& report) {
   if (!report.whole.both) return {};
-  if (report.whole.both->top1_percent) return {"top-1 %", &FormFigures::top1_percent};
-  if (report.whole.both->miou_percent) return {"mIoU %", &FormFigures::miou_percent};
-  if (report.whole.both->agreement_percent) return {"agree %", &FormFigures::agreement_percent};
+  const FormFigures& whole = *report.whole.both;
+  if (whole.command_score) return {"command", "score of the command", "", &FormFigures::command_score};
+  if (whole.top1_percent) return {"top-1 %", "top-1", " %", &FormFigures::top1_percent};
+  if (whole.miou_percent) return {"mIoU %", "mean IoU", " %", &FormFigures::miou_percent};
+  if (whole.agreement_percent) return {"agree %", "same top-1 as float", " %", &FormFigures::agreement_percent};
   return {};
 }
 
 std::string measured(const Measure& measure, const std::optional<FormFigures>& figures, int count) {
   if (measure.member == nullptr || !figures || !((*figures).*(measure.member))) return "";
-  return decimals(*((*figures).*(measure.member)), count);
+  const double figure = *((*figures).*(measure.member));
+  // A command's unit is not known: 0.731 and 73.1 are written with as many digits.
+  if (measure.member == &FormFigures::command_score) return significant(figure, 4);
+  return decimals(figure, count);
 }
 
 std::string shown_count(std::int64_t count) {

@@ -9,9 +9,12 @@
 
 namespace halfstep::report {
 
-/// What is judged beside the error: top-1, else mean IoU, else agreement with the float model.
+/// What is judged beside the error: the score of the user's own command, else top-1, else mean IoU, else agreement with
+/// the float model.
 struct Measure {
-  const char* head = "";  ///< Of a column: "top-1 %".
+  const char* head = "";   ///< Of a column: "top-1 %".
+  const char* words = "";  ///< In front of a figure: "top-1".
+  const char* unit = "";   ///< Behind it: " %".
   std::optional<double> FormFigures::*member = nullptr;
 };
 /// Without member if nothing is.

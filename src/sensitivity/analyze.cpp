@@ -99,7 +99,12 @@ class Analyzer {
       variants.push_back({.first = run.group ? analysis_.groups[*run.group].first_node : 0,
                           .make = [this, &run] { return form_of(run); }});
     }
-    const auto found = [&](std::size_t v, const OutputScore& score) -> Result<void> {
+    const auto found = [&](std::size_t v, OutputScore score) -> Result<void> {
+      if (request_.command_score) {
+        const Result<double> from_command = request_.command_score(runs[v]);
+        if (!from_command.ok()) return from_command.error();
+        score.command_score = *from_command;
+      }
       scores_of(runs[v]).of(runs[v].part) = score;
       ++analysis_.num_runs;
       if (request_.progress) request_.progress(analysis_.num_runs, total_);

@@ -55,6 +55,8 @@ struct AnalysisRequest {
   std::function<Result<void>(const std::string& key, const OutputScore& score)> found = {};
   /// Sees every run of every sample, from several threads. May be empty.
   std::function<Result<void>(const Run& run, std::int64_t sample, const exec::Executor&)> seen = {};
+  /// What an outside program says of a run whose samples `seen` has seen, OutputScore::command_score. May be empty.
+  std::function<Result<double>(const Run& run)> command_score = {};
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};
 };
 

@@ -26,6 +26,7 @@ struct OutputScore {
   std::optional<double> top1_percent = std::nullopt;       ///< With labels.
   std::optional<double> top5_percent = std::nullopt;       ///< With labels.
   std::optional<double> miou_percent = std::nullopt;       ///< With masks.
+  std::optional<double> command_score = std::nullopt;      ///< Of an outside program, in its unit.
 
   friend bool operator==(const OutputScore&, const OutputScore&) = default;
 };

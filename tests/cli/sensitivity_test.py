@@ -131,6 +131,44 @@ class Reports(Sensitivity):
         self.report()
         self.assertEqual(len(self.cached()), 2, "scores without labels are others")
 
+    # What the command says is known from the figures beside it: how many outputs are the same bytes, how many samples.
+    def test_a_command_scores_every_run(self):
+        script = self.write("score.sh", """
+            echo run >> runs.txt
+            same=0
+            for i in $(seq 0 $(($(ls $1 | wc -l) - 1))); do
+              cmp -s $1/Result_$i/logits.raw $2/Result_$i/logits.raw && same=$((same + 1))
+            done
+            echo $(ls $1 | wc -l) $same""")
+        command = f"sh {script} {{float_dir}} {{quantized_dir}}"
+        options = ("--metric_command", command, "--no_parts", "--direction", "enable-one")
+        report = self.report(*options)
+        self.assertEqual(report["float"], {"metric_command": NUM_SAMPLES})
+        self.assertEqual(report["whole"]["both"]["metric_command"], 0)
+        for group in report["groups"]:
+            figures = group["enable_one"]["both"]
+            self.assertEqual(figures["metric_command"] == NUM_SAMPLES, figures["sqnr_db"] == 200, group["name"])
+        num_runs = len(report["groups"]) + 1
+        self.assertEqual((self.work / "runs.txt").read_text().count("run"), num_runs)
+        # Known by the cache, the float model's as well; the table, the page and Markdown show it.
+        table = self.measure(*options, *(word for form in FORMS for word in ("--report", f"again.{form}")))
+        self.assertEqual((self.work / "runs.txt").read_text().count("run"), num_runs)
+        self.assertEqual(load(self.work / "again.json"), report)
+        self.assertRegex(table, rf"float +{NUM_SAMPLES}\n")
+        self.assertIn("| float |  | 8 |", (self.work / "again.md").read_text())
+        self.assertIn("score of the command", (self.work / "again.html").read_text())
+        self.report("--no_parts", "--direction", "enable-one")
+        self.assertEqual(len(self.cached()), 2, "scores without the command are others")
+
+    def test_a_command_that_fails(self):
+        for command, words in (("exit 3 # {float_dir} {quantized_dir}", ["--metric_command", "exit status 3"]),
+                               ("echo 5 # {float_dir} {quantized_dir}", ["--metric_command", "two numbers"])):
+            with self.subTest(command=command):
+                self.assert_fails(BAD_FILE, words, "quantize-sensitivity",
+                                  *self.arguments("--metric_command", command, "--report", "r.json"))
+                self.assertFalse((self.work / "r.json").exists())
+        self.misuse(["{quantized_dir}"], "--metric_command", "score {float_dir}")
+
     def test_one_direction_without_parts(self):
         report = self.report("--direction", "enable-one", "--no_parts")
         for group in report["groups"]:

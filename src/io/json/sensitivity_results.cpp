@@ -16,7 +16,8 @@ constexpr const char* kKey = "halfstep_sensitivity";
 using Metric = std::pair<const char*, std::optional<double> FormScore::*>;
 constexpr std::array kMetrics{
     Metric{"agreement_percent", &FormScore::agreement_percent}, Metric{"top1_percent", &FormScore::top1_percent},
-    Metric{"top5_percent", &FormScore::top5_percent}, Metric{"miou_percent", &FormScore::miou_percent}};
+    Metric{"top5_percent", &FormScore::top5_percent}, Metric{"miou_percent", &FormScore::miou_percent},
+    Metric{"metric_command", &FormScore::command_score}};
 
 Result<FormScore> score_of(const nlohmann::json& line) {
   const Error wrong = invalid("not the score of a form: an object with 'form' and 'sqnr_db' is expected");

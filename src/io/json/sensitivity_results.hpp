@@ -18,6 +18,7 @@ struct FormScore {
   std::optional<double> top1_percent = std::nullopt;
   std::optional<double> top5_percent = std::nullopt;
   std::optional<double> miou_percent = std::nullopt;
+  std::optional<double> command_score = std::nullopt;  ///< Of --metric_command, in its unit.
 
   friend bool operator==(const FormScore&, const FormScore&) = default;
 };

@@ -8,7 +8,8 @@
 # the comparisons with ONNX Runtime where its packages can be had. With release,
 # the tools are built for 64-bit Arm, too, and must give the same bits
 # (tools/dev/cross_arm64.sh; under emulation, where its packages can be had).
-# Every preset but clang replays the inputs of the fuzz targets; asan also fuzzes each for 20 s (tools/dev/fuzz.sh --ci).
+# Every preset but clang replays the inputs of the fuzz targets and runs mutants of them, each for HALFSTEP_FUZZ_SECONDS
+# (20); asan also has libFuzzer look for 20 s (tools/dev/fuzz.sh --ci).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 preset=${1:-release}
@@ -31,6 +32,7 @@ if [[ ! -d ../shared/data ]]; then
   echo "SKIPPED: ../shared is absent: the ONNX operator tests, and the real models of property_tests and oracle"
 fi
 status=0
+export HALFSTEP_FUZZ_SECONDS=${HALFSTEP_FUZZ_SECONDS:-20}
 ctest --preset "$preset" --no-tests=error --parallel "$(nproc)" || status=$?
 # Why a test was skipped is in CTest's log only.
 grep '^SKIPPED:' "build/$preset/Testing/Temporary/LastTest.log" || true

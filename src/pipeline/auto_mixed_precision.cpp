@@ -73,7 +73,6 @@ class Searcher {
         OutputJudge::make(base->reference, shapes_, judges_.samples, judges_.measures, num_threads_);
     if (!judge.ok()) return judge.error();
     judge_ = std::make_unique<OutputJudge>(*std::move(judge));
-    if (auto done = measure_noise(*base); !done.ok()) return done.error();
     const auto costs_by = [&](sensitivity::OperationCost cost) {
       return sensitivity::CostModel(base->model, *facts, groups_, candidates_, std::move(cost));
     };
@@ -82,6 +81,12 @@ class Searcher {
       latency_ = costs_by([&](int activations, int weights) { return target_->cost_of(activations, weights); });
     }
     const bool has_budget = search_.max_bit_operations || search_.max_latency_factor;
+    if (!has_budget) {
+      const Result<bool> settled = settles_on_base(report);
+      if (!settled.ok()) return settled.error();
+      if (*settled) return overrides_of({});
+    }
+    if (auto done = measure_noise(*base); !done.ok()) return done.error();
     curve_ = sensitivity::pareto_curve(*noise_, costs(), has_budget);
     const Result<Assignment> chosen = has_budget ? within_budget(report) : holding_drop(report);
     if (!chosen.ok()) return chosen.error();
@@ -234,6 +239,19 @@ class Searcher {
     return *score;
   }
 
+  /// Whether the model holds the drop as it is: then no layer has to be measured.
+  Result<bool> settles_on_base(report::MixedPrecision& report) {
+    const Assignment base(groups_.size(), 0);
+    const Result<OutputScore> measured = score(base);
+    if (!measured.ok()) return measured.error();
+    if (drop_of(*measured, judge_->reference()) > *search_.allowed_accuracy_drop) return false;
+    curve_ = {{.assignment = base, .cost = costs().of(base)}};
+    alone_db_.assign(groups_.size(), std::vector<std::optional<double>>(candidates_.size()));
+    report.holds = true;
+    describe(base, report);
+    return true;
+  }
+
   Result<Assignment> holding_drop(report::MixedPrecision& report) {
     const double allowed = *search_.allowed_accuracy_drop;
     const Result<sensitivity::FoundPoint> found = sensitivity::find_point(
@@ -286,7 +304,7 @@ class Searcher {
           std::ranges::count_if(assignment, [](std::size_t candidate) { return candidate != 0; }));
       point.bit_operations = operations_->of(assignment);
       point.cost_factor = costs().of(assignment) / costs().of(Assignment(assignment.size(), 0));
-      point.predicted_sqnr_db = db_of_noise(noise_->of(assignment));
+      if (noise_) point.predicted_sqnr_db = db_of_noise(noise_->of(assignment));
       point.chosen = assignment == chosen;
       if (const auto known = scores_.find(assignment); known != scores_.end()) {
         point.sqnr_db = known->second.sqnr_db;
@@ -325,8 +343,8 @@ class Searcher {
   int num_threads_;
   std::vector<PrecisionCandidate> candidates_;  // The model's own widths first.
   std::vector<QuantizerGroup> groups_;
-  std::vector<bool> is_free_;  // By group.
-  std::optional<NoiseModel> noise_;
+  std::vector<bool> is_free_;        // By group.
+  std::optional<NoiseModel> noise_;  // Empty: no layer had to be measured.
   std::optional<sensitivity::CostModel> operations_;
   std::optional<sensitivity::CostModel>
       latency_;  // By the target's costs; empty: it has none, or operations are limited.

@@ -117,10 +117,10 @@ struct MixedPrecisionPoint {
   std::int64_t num_changed = 0;  ///< Layers that are wider than the model.
   std::string layer;             ///< That changed last; "" for the first point and for points beside the curve.
   double bit_operations = 0.0;
-  double cost_factor = 1.0;            ///< What MixedPrecision::counts says, over that of the narrowest model.
-  double predicted_sqnr_db = 0.0;      ///< What layers cost alone, added up.
-  std::optional<double> sqnr_db = {};  ///< Measured.
-  std::optional<double> drop = {};     ///< Measured.
+  double cost_factor = 1.0;                      ///< What MixedPrecision::counts says, over the narrowest model's.
+  std::optional<double> predicted_sqnr_db = {};  ///< What layers cost alone, added up; empty: they were not measured.
+  std::optional<double> sqnr_db = {};            ///< Measured.
+  std::optional<double> drop = {};               ///< Measured.
   bool chosen = false;
 };
 

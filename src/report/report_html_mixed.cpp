@@ -15,11 +15,12 @@ constexpr double kPointRadius = 4.0;
 constexpr double kHighestDb = 80.0;
 
 std::string curve_chart(const MixedPrecision& found) {
+  if (found.curve.size() < 2) return "";
   Bounds cost;
   Bounds db;
   for (const MixedPrecisionPoint& point : found.curve) {
     cost.include(point.cost_factor);
-    db.include(std::min(point.predicted_sqnr_db, kHighestDb));
+    if (point.predicted_sqnr_db) db.include(std::min(*point.predicted_sqnr_db, kHighestDb));
     if (point.sqnr_db) db.include(std::min(*point.sqnr_db, kHighestDb));
   }
   const svg::Axis x_axis = svg::Axis::linear(cost.low, cost.high);
@@ -30,7 +31,7 @@ std::string curve_chart(const MixedPrecision& found) {
   std::vector<std::pair<double, double>> line;
   std::string points;
   for (const MixedPrecisionPoint& point : found.curve) {
-    line.emplace_back(x_of(point), y_of(point.predicted_sqnr_db));
+    if (point.predicted_sqnr_db) line.emplace_back(x_of(point), y_of(*point.predicted_sqnr_db));
     if (point.sqnr_db) {
       points += svg::circle(point.chosen ? "whole" : "alone", x_of(point), y_of(*point.sqnr_db), kPointRadius);
     }
@@ -51,13 +52,13 @@ std::string curve_chart(const MixedPrecision& found) {
 std::string curve_table(const MixedPrecision& found) {
   std::string rows;
   for (const MixedPrecisionPoint& point : found.curve) {
-    const auto measured = [](const std::optional<double>& value) {
-      return figure_cell(value ? decimals(*value, 2) : "", value.value_or(0.0));
+    const auto figure = [](const std::optional<double>& value, int count) {
+      return figure_cell(value ? decimals(*value, count) : "", value.value_or(0.0));
     };
     rows += "<tr>" + figure_cell(std::to_string(point.num_changed), static_cast<double>(point.num_changed)) +
             text_cell(point.layer) + figure_cell(decimals(point.cost_factor, 2), point.cost_factor) +
-            figure_cell(decimals(point.predicted_sqnr_db, 1), point.predicted_sqnr_db) + measured(point.sqnr_db) +
-            measured(point.drop) + text_cell(point.chosen ? "chosen" : "") + "</tr>\n";
+            figure(point.predicted_sqnr_db, 1) + figure(point.sqnr_db, 2) + figure(point.drop, 2) +
+            text_cell(point.chosen ? "chosen" : "") + "</tr>\n";
   }
   return table("mixed", "The curve",
                {{"layers wider", true, ""},

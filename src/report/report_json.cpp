@@ -62,8 +62,8 @@ Json mixed_precision_json(const MixedPrecision& found) {
     Json entry{{"num_changed", point.num_changed},
                {"layer", point.layer},
                {"bit_operations", point.bit_operations},
-               {"cost_factor", point.cost_factor},
-               {"predicted_sqnr_db", point.predicted_sqnr_db}};
+               {"cost_factor", point.cost_factor}};
+    if (point.predicted_sqnr_db) entry["predicted_sqnr_db"] = *point.predicted_sqnr_db;
     if (point.sqnr_db) entry["sqnr_db"] = *point.sqnr_db;
     if (point.drop) entry["drop"] = *point.drop;
     entry["chosen"] = point.chosen;

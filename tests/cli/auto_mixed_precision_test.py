@@ -70,6 +70,17 @@ class Searches(Planted):
         for end in [".onnx", ".encodings.json"]:
             self.assertEqual((self.work / ("mixed" + end)).read_bytes(), (self.work / ("again" + end)).read_bytes())
 
+    def test_a_model_that_holds_the_drop_is_left_as_it_is(self):
+        report, stdout = self.search("m", "--allowed_accuracy_drop", "100", "--amp_candidates", "W8A8")
+        point, = report["mixed_precision"]["curve"]
+        self.assertEqual((point["num_changed"], point["cost_factor"], point["chosen"]), (0, 1, True))
+        self.assertAlmostEqual(point["sqnr_db"], self.measured_db(report), places=9)
+        self.assertEqual({layer["candidate"] for layer in report["mixed_precision"]["layers"]}, {"W4A8"})
+        self.assertIn("1 model measured", stdout)
+        self.assertEqual(list(self.caches.glob("*/*.f32")), [], "no layer was measured")
+        self.search("m", "--allowed_accuracy_drop", "100", "--amp_candidates", "W8A8", "--report", "m.html")
+        self.assertIn("The curve", (self.work / "m.html").read_text())
+
     def test_all_ways_to_search_find_the_same_point_of_a_steady_curve(self):
         allowed = self.allowed()
         costs = set()

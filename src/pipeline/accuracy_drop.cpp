@@ -35,9 +35,8 @@ Result<std::unique_ptr<AccuracyJudges>> open_judges(const QuantizeRequest& reque
   return judges;
 }
 
-Result<sensitivity::OutputScore> score_of(const Trial& trial, const AccuracyJudges& judges,
-                                          const ops::InputShapes& shapes, int num_threads,
-                                          const sensitivity::OutputJudge& judge) {
+Result<OutputScore> score_of(const Trial& trial, const AccuracyJudges& judges, const ops::InputShapes& shapes,
+                             int num_threads, const sensitivity::OutputJudge& judge) {
   const sensitivity::StagedRequest staged{.base = &trial.model,
                                           .samples = judges.samples,
                                           .shapes = shapes,
@@ -46,13 +45,13 @@ Result<sensitivity::OutputScore> score_of(const Trial& trial, const AccuracyJudg
   return sensitivity::score_of(staged, judge);
 }
 
-double drop_of(const sensitivity::OutputScore& score, const sensitivity::OutputScore& reference) {
+double drop_of(const OutputScore& score, const OutputScore& reference) {
   if (score.top1_percent && reference.top1_percent) return *reference.top1_percent - *score.top1_percent;
   if (score.agreement_percent) return 100.0 - *score.agreement_percent;
   return 100.0 * std::pow(10.0, -score.sqnr_db / 10.0);
 }
 
-const char* measure_of(const sensitivity::OutputScore& score) {
+const char* measure_of(const OutputScore& score) {
   if (score.top1_percent) return "top-1";
   return score.agreement_percent ? "agreement" : "noise";
 }

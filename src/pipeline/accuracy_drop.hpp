@@ -28,14 +28,13 @@ Result<std::unique_ptr<AccuracyJudges>> open_judges(const QuantizeRequest& reque
                                                     const Sources& sources);
 
 /// Of a model in fixed point, over all samples of `judges`. Errors: those of lowering, loading and running.
-Result<sensitivity::OutputScore> score_of(const Trial& trial, const AccuracyJudges& judges,
-                                          const ops::InputShapes& shapes, int num_threads,
-                                          const sensitivity::OutputJudge& judge);
+Result<OutputScore> score_of(const Trial& trial, const AccuracyJudges& judges, const ops::InputShapes& shapes,
+                             int num_threads, const sensitivity::OutputJudge& judge);
 
 /// How much accuracy is lost, in percentage points; see MixedPrecisionSearch::allowed_accuracy_drop.
-double drop_of(const sensitivity::OutputScore& score, const sensitivity::OutputScore& reference);
+double drop_of(const OutputScore& score, const OutputScore& reference);
 
 /// Of what: "top-1", "agreement" or "noise".
-const char* measure_of(const sensitivity::OutputScore& score);
+const char* measure_of(const OutputScore& score);
 
 }  // namespace halfstep::pipeline

@@ -17,7 +17,6 @@ namespace halfstep::pipeline {
 namespace {
 
 using sensitivity::OutputJudge;
-using sensitivity::OutputScore;
 
 struct Rung {
   const char* name;

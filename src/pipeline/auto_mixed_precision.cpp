@@ -29,7 +29,6 @@ using sensitivity::CurvePoint;
 using sensitivity::ErrorVector;
 using sensitivity::NoiseModel;
 using sensitivity::OutputJudge;
-using sensitivity::OutputScore;
 using sensitivity::QuantizerGroup;
 
 constexpr double kNoErrorDb = 200.0;

@@ -22,7 +22,6 @@ namespace {
 using report::Diagnosis;
 using sensitivity::Analysis;
 using sensitivity::OutputJudge;
-using sensitivity::OutputScore;
 using sensitivity::Part;
 using sensitivity::PartialQuantization;
 using sensitivity::QuantizerGroup;

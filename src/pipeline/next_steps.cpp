@@ -67,7 +67,7 @@ class StepFinder {
   }
 
   std::optional<double> measured(const QuantizedGraph& form) const {
-    const Result<sensitivity::OutputScore> score = request_.measure(form);
+    const Result<OutputScore> score = request_.measure(form);
     return score.ok() ? std::optional(score->sqnr_db) : std::nullopt;
   }
   std::optional<double> measured(const Result<QuantizedGraph>& form) const {

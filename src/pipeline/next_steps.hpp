@@ -39,7 +39,7 @@ struct StepRequest {
   const calib::Observations* observed = nullptr;  ///< The activations of `layers`.
   double sqnr_db = 0.0;                           ///< As the model is.
   double wide_sqnr_db = 0.0;                      ///< All its ranges on 16 bits.
-  std::function<Result<sensitivity::OutputScore>(const QuantizedGraph& form)> measure;
+  std::function<Result<OutputScore>(const QuantizedGraph& form)> measure;
 };
 
 /// Options worth trying, the best first; what was measured before what is predicted. Each was measured on the form of

@@ -18,22 +18,6 @@
 namespace halfstep::pipeline {
 namespace {
 
-using sensitivity::OutputScore;
-
-OutputScore score_of(const io::FormScore& line) {
-  return {line.sqnr_db,      line.agreement_percent, line.top1_percent,
-          line.top5_percent, line.miou_percent,      line.command_score};
-}
-io::FormScore line_of(const std::string& form, const OutputScore& score) {
-  return {form,
-          score.sqnr_db,
-          score.agreement_percent,
-          score.top1_percent,
-          score.top5_percent,
-          score.miou_percent,
-          score.command_score};
-}
-
 Error file_error(const std::filesystem::path& path, const char* what) {
   return invalid(path.string() + ": " + what + ": " + std::strerror(errno) +
                  "; name another folder with --cache_dir, or give --no_cache");
@@ -80,7 +64,7 @@ Result<void> ScoreCache::read(const std::filesystem::path& path) {
     return invalid(path.string() + ": was measured with other models, samples or options (its key is " + results->key +
                    ", this run's is " + key_ + ")");
   }
-  for (const io::FormScore& line : results->scores) scores_.insert_or_assign(line.form, score_of(line));
+  for (const io::FormScore& line : results->scores) scores_.insert_or_assign(line.form, line.score);
   return {};
 }
 
@@ -124,12 +108,12 @@ Result<void> ScoreCache::add(const std::string& form, const OutputScore& score) 
   scores_.insert_or_assign(form, score);
   if (file_ < 0) return {};
   const FileLock lock(file_);
-  return append(file_, path_, io::results_line(line_of(form, score)));
+  return append(file_, path_, io::results_line({form, score}));
 }
 
 std::string ScoreCache::text() const {
   std::string text = io::results_header(key_);
-  for (const auto& [form, score] : scores_) text += io::results_line(line_of(form, score));
+  for (const auto& [form, score] : scores_) text += io::results_line({form, score});
   return text;
 }
 

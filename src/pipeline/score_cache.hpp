@@ -28,9 +28,9 @@ class ScoreCache {
   ScoreCache& operator=(ScoreCache&&) = delete;
   ~ScoreCache();
 
-  std::optional<sensitivity::OutputScore> known(const std::string& form) const;
+  std::optional<OutputScore> known(const std::string& form) const;
   /// Errors: kInvalidInput naming the file if it cannot be written.
-  Result<void> add(const std::string& form, const sensitivity::OutputScore& score);
+  Result<void> add(const std::string& form, const OutputScore& score);
 
   /// All that is known as one file for others to read, in the order of names.
   std::string text() const;
@@ -40,7 +40,7 @@ class ScoreCache {
   Result<void> read(const std::filesystem::path& path);
 
   std::string key_;
-  std::map<std::string, sensitivity::OutputScore> scores_;
+  std::map<std::string, OutputScore> scores_;
   std::filesystem::path path_;
   int file_ = -1;
 };

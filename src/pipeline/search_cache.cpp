@@ -14,8 +14,6 @@
 namespace halfstep::pipeline {
 namespace {
 
-using sensitivity::OutputScore;
-
 std::string form_of(const std::string& overrides) { return "model/" + graph::fingerprint(overrides); }
 std::string form_of(const PrecisionCandidate& candidate, const std::string& run) {
   return name_of(candidate) + "/" + run;

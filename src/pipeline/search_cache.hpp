@@ -33,16 +33,16 @@ class SearchCache {
   static Result<SearchCache> open(const MixedPrecisionSearch& search, const std::string& key);
 
   /// Of the model that these overrides make.
-  std::optional<sensitivity::OutputScore> model(const std::string& overrides) const;
+  std::optional<OutputScore> model(const std::string& overrides) const;
   /// Errors: those of ScoreCache::add().
-  Result<void> add_model(const std::string& overrides, const sensitivity::OutputScore& score);
+  Result<void> add_model(const std::string& overrides, const OutputScore& score);
 
   /// Of the run `run` (sensitivity::key_of()) at the widths `candidate`; fills `errors` if it is known.
-  std::optional<sensitivity::OutputScore> layer(const PrecisionCandidate& candidate, const std::string& run,
-                                                std::span<float> errors) const;
+  std::optional<OutputScore> layer(const PrecisionCandidate& candidate, const std::string& run,
+                                   std::span<float> errors) const;
   /// Errors: those of ScoreCache::add() and write_file().
-  Result<void> add_layer(const PrecisionCandidate& candidate, const std::string& run,
-                         const sensitivity::OutputScore& score, std::span<const float> errors);
+  Result<void> add_layer(const PrecisionCandidate& candidate, const std::string& run, const OutputScore& score,
+                         std::span<const float> errors);
 
  private:
   SearchCache(ScoreCache scores, std::filesystem::path folder)

@@ -26,7 +26,6 @@ using pipeline::ScoreCache;
 using sensitivity::Analysis;
 using sensitivity::AnalysisRequest;
 using sensitivity::OutputJudge;
-using sensitivity::OutputScore;
 
 constexpr int kGroupsInTable = 15;
 
@@ -88,15 +87,8 @@ Result<std::string> key_of(const SensitivityRequest& request, const ModelPair& p
   return graph::fingerprint(text);
 }
 
-report::FormFigures figures_of(const OutputScore& score) {
-  return {score.sqnr_db,      score.agreement_percent, score.top1_percent,
-          score.top5_percent, score.miou_percent,      score.command_score};
-}
 report::PartFigures figures_of(const sensitivity::RunScores& scores) {
-  const auto of = [](const std::optional<OutputScore>& score) {
-    return score ? std::optional(figures_of(*score)) : std::nullopt;
-  };
-  return {of(scores.both), of(scores.weights), of(scores.activations)};
+  return {scores.both, scores.weights, scores.activations};
 }
 
 report::SensitivityReport report_of(const SensitivityRequest& request, const ModelPair& pair,
@@ -109,7 +101,7 @@ report::SensitivityReport report_of(const SensitivityRequest& request, const Mod
   report.input_list = pair.samples.reader.list().path.string();
   report.arithmetic = name_of(analysed.fixed.arithmetic);
   report.num_samples = analysed.samples.count;
-  report.float_figures = figures_of(of_float);
+  report.float_figures = of_float;
   report.whole = figures_of(analysis.whole);
   for (std::size_t g = 0; g < analysis.groups.size(); ++g) {
     const sensitivity::QuantizerGroup& group = analysis.groups[g];

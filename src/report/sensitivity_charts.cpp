@@ -24,11 +24,11 @@ std::string group_words(const GroupSensitivity& group, std::size_t position) {
 
 double radius_for(std::size_t num_columns) { return num_columns > 400 ? 1.5 : num_columns > 150 ? 2.2 : 3.0; }
 
-void include_db(const std::optional<FormFigures>& figures, Bounds& bounds) {
+void include_db(const std::optional<OutputScore>& figures, Bounds& bounds) {
   if (figures && std::abs(figures->sqnr_db) < kLimitDb) bounds.include(figures->sqnr_db);
 }
 
-std::string db_words(const char* what, const std::optional<FormFigures>& figures) {
+std::string db_words(const char* what, const std::optional<OutputScore>& figures) {
   return figures ? std::string(", ") + what + " " + shown_db_unit(figures->sqnr_db) : "";
 }
 

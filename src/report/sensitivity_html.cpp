@@ -23,10 +23,10 @@ std::string header(const SensitivityReport& report) {
 std::string tiles(const SensitivityReport& report, const Measure& measure) {
   std::string out;
   const bool has_float = measure.member != nullptr && (report.float_figures.*(measure.member)).has_value();
-  if (has_float && measure.member != &FormFigures::agreement_percent) {
+  if (has_float && measure.member != &OutputScore::agreement_percent) {
     out += html::tile("float model", measured(measure, report.float_figures, 2) + measure.unit, measure.words);
   }
-  const auto form = [&](const char* label, const std::optional<FormFigures>& figures) {
+  const auto form = [&](const char* label, const std::optional<OutputScore>& figures) {
     if (!figures) return;
     const std::string other = measured(measure, figures, 2);
     out += html::tile(label, shown_db_unit(figures->sqnr_db),
@@ -82,7 +82,7 @@ std::vector<html::Column> columns_of(const Columns& shown) {
   return columns;
 }
 
-std::string db_cell(const std::optional<FormFigures>& figures) {
+std::string db_cell(const std::optional<OutputScore>& figures) {
   return html::figure_cell(figures ? shown_db(figures->sqnr_db) : "", figures ? figures->sqnr_db : 0.0);
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json figures_json(const FormFigures& figures) {
+Json figures_json(const OutputScore& figures) {
   Json json{{"sqnr_db", figures.sqnr_db}};
   const auto put = [&](const char* name, const std::optional<double>& figure) {
     if (figure) json[name] = *figure;
@@ -54,7 +54,7 @@ std::string to_json(const SensitivityReport& report) {
             {"tool_version", report.tool_version}, {"model", report.model},
             {"quantized", report.quantized},       {"input_list", report.input_list},
             {"arithmetic", report.arithmetic},     {"num_samples", report.num_samples}};
-  const FormFigures& real = report.float_figures;
+  const OutputScore& real = report.float_figures;
   if (real.top1_percent || real.miou_percent || real.command_score) {
     json["float"] = figures_json(real);
     json["float"].erase("sqnr_db");

@@ -14,7 +14,7 @@ using markdown::plain;
 
 constexpr std::size_t kNumDearest = 20;
 
-std::string shown(const std::optional<FormFigures>& figures) { return figures ? decimals(figures->sqnr_db, 1) : ""; }
+std::string shown(const std::optional<OutputScore>& figures) { return figures ? decimals(figures->sqnr_db, 1) : ""; }
 
 std::string whole_model(const SensitivityReport& report, const Measure& measure) {
   const bool has_measure = measure.member != nullptr;
@@ -23,7 +23,7 @@ std::string whole_model(const SensitivityReport& report, const Measure& measure)
     rows += std::string("| ") + name + " | " + db + (has_measure ? " | " + other : "") + " |\n";
   };
   if (has_measure && report.float_figures.*(measure.member)) row("float", "", measured(measure, report.float_figures));
-  const auto form = [&](const char* name, const std::optional<FormFigures>& figures) {
+  const auto form = [&](const char* name, const std::optional<OutputScore>& figures) {
     if (figures) row(name, shown(figures), measured(measure, figures));
   };
   form("all weights quantized", report.whole.weights);

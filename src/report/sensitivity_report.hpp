@@ -6,23 +6,15 @@
 #include <string>
 #include <vector>
 
-namespace halfstep::report {
+#include "core/output_score.hpp"
 
-/// Of one form of the model over all samples. Percentages run from 0 to 100; empty: not measured.
-struct FormFigures {
-  double sqnr_db = 0.0;  ///< Mean over the float32 outputs; from -200 to 200.
-  std::optional<double> agreement_percent = std::nullopt;
-  std::optional<double> top1_percent = std::nullopt;
-  std::optional<double> top5_percent = std::nullopt;
-  std::optional<double> miou_percent = std::nullopt;
-  std::optional<double> command_score = std::nullopt;  ///< Of --metric_command, in its unit.
-};
+namespace halfstep::report {
 
 /// Forms that differ in what of the same layers they are about; empty: not run, or there is nothing of the kind.
 struct PartFigures {
-  std::optional<FormFigures> both;
-  std::optional<FormFigures> weights;
-  std::optional<FormFigures> activations;
+  std::optional<OutputScore> both;
+  std::optional<OutputScore> weights;
+  std::optional<OutputScore> activations;
 };
 
 /// One quantizer group: a layer with the tensors that it and the activation behind it write.
@@ -38,7 +30,7 @@ struct GroupSensitivity {
   PartFigures all_but;                   ///< All but this group are quantized ("disable one").
 
   /// By how many dB the outputs get better without the group's quantization. Requires: all_but.both.
-  double gain_db(const FormFigures& quantized) const { return all_but.both->sqnr_db - quantized.sqnr_db; }
+  double gain_db(const OutputScore& quantized) const { return all_but.both->sqnr_db - quantized.sqnr_db; }
 };
 
 struct SensitivityReport {
@@ -48,7 +40,7 @@ struct SensitivityReport {
   std::string input_list;
   std::string arithmetic;
   std::int64_t num_samples = 0;
-  FormFigures float_figures;             ///< Of the float model: top-1 and the like where it has them.
+  OutputScore float_figures;             ///< Of the float model: top-1 and the like where it has them.
   PartFigures whole;                     ///< Everything quantized; all weights; all activations.
   std::vector<GroupSensitivity> groups;  ///< In the order of the network, inputs first.
   std::vector<std::string> warnings;

@@ -13,14 +13,14 @@ constexpr std::size_t kNameChars = 36;
 std::string right(const std::string& text, std::size_t width) { return padded(text, width, true); }
 std::string left(const std::string& text, std::size_t width) { return padded(text, width, false); }
 
-std::string db(const std::optional<FormFigures>& figures) { return figures ? decimals(figures->sqnr_db, 1) : ""; }
+std::string db(const std::optional<OutputScore>& figures) { return figures ? decimals(figures->sqnr_db, 1) : ""; }
 
 }  // namespace
 
 std::string to_table(const SensitivityReport& report, int num_groups) {
   const Measure measure = measure_of(report);
   std::string out = left("", 24) + right("SQNR dB", 9) + right(measure.head, 10) + "\n";
-  const auto whole = [&](const char* name, const std::optional<FormFigures>& figures) {
+  const auto whole = [&](const char* name, const std::optional<OutputScore>& figures) {
     if (figures) out += left(name, 24) + right(db(figures), 9) + right(measured(measure, figures), 10) + "\n";
   };
   if (measure.member != nullptr && report.float_figures.*(measure.member)) {

@@ -7,19 +7,19 @@ namespace halfstep::report {
 
 Measure measure_of(const SensitivityReport& report) {
   if (!report.whole.both) return {};
-  const FormFigures& whole = *report.whole.both;
-  if (whole.command_score) return {"command", "score of the command", "", &FormFigures::command_score};
-  if (whole.top1_percent) return {"top-1 %", "top-1", " %", &FormFigures::top1_percent};
-  if (whole.miou_percent) return {"mIoU %", "mean IoU", " %", &FormFigures::miou_percent};
-  if (whole.agreement_percent) return {"agree %", "same top-1 as float", " %", &FormFigures::agreement_percent};
+  const OutputScore& whole = *report.whole.both;
+  if (whole.command_score) return {"command", "score of the command", "", &OutputScore::command_score};
+  if (whole.top1_percent) return {"top-1 %", "top-1", " %", &OutputScore::top1_percent};
+  if (whole.miou_percent) return {"mIoU %", "mean IoU", " %", &OutputScore::miou_percent};
+  if (whole.agreement_percent) return {"agree %", "same top-1 as float", " %", &OutputScore::agreement_percent};
   return {};
 }
 
-std::string measured(const Measure& measure, const std::optional<FormFigures>& figures, int count) {
+std::string measured(const Measure& measure, const std::optional<OutputScore>& figures, int count) {
   if (measure.member == nullptr || !figures || !((*figures).*(measure.member))) return "";
   const double figure = *((*figures).*(measure.member));
   // A command's unit is not known: 0.731 and 73.1 are written with as many digits.
-  if (measure.member == &FormFigures::command_score) return significant(figure, 4);
+  if (measure.member == &OutputScore::command_score) return significant(figure, 4);
   return decimals(figure, count);
 }
 

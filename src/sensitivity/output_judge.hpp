@@ -10,6 +10,7 @@
 
 #include "compare/outputs.hpp"
 #include "compare/tally.hpp"
+#include "core/output_score.hpp"
 #include "exec/activation_store.hpp"
 #include "exec/executor.hpp"
 #include "exec/samples.hpp"
@@ -18,18 +19,6 @@
 #include "ops/infer_graph.hpp"
 
 namespace halfstep::sensitivity {
-
-/// Of one form over all samples. Percentages run from 0 to 100.
-struct OutputScore {
-  double sqnr_db = 0.0;  ///< Mean over the float32 outputs of their SQNR over all samples; each from -200 to 200.
-  std::optional<double> agreement_percent = std::nullopt;  ///< Same best class as the float model.
-  std::optional<double> top1_percent = std::nullopt;       ///< With labels.
-  std::optional<double> top5_percent = std::nullopt;       ///< With labels.
-  std::optional<double> miou_percent = std::nullopt;       ///< With masks.
-  std::optional<double> command_score = std::nullopt;      ///< Of an outside program, in its unit.
-
-  friend bool operator==(const OutputScore&, const OutputScore&) = default;
-};
 
 /// Holds the float model's outputs for all samples, in memory up to 64 MiB and beyond that in a temporary file.
 class OutputJudge {

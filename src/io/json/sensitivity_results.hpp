@@ -1,24 +1,19 @@
 // sensitivity_results.hpp: scores of forms of a model, a line each, as a stopped run leaves them (docs/sensitivity.md).
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/output_score.hpp"
 #include "halfstep/result.hpp"
 
 namespace halfstep::io {
 
-/// One form of a model over all samples. Percentages run from 0 to 100; empty: not measured.
+/// Of one form of a model.
 struct FormScore {
   std::string form;  ///< "only/weights/conv1_output".
-  double sqnr_db = 0.0;
-  std::optional<double> agreement_percent = std::nullopt;
-  std::optional<double> top1_percent = std::nullopt;
-  std::optional<double> top5_percent = std::nullopt;
-  std::optional<double> miou_percent = std::nullopt;
-  std::optional<double> command_score = std::nullopt;  ///< Of --metric_command, in its unit.
+  OutputScore score;
 
   friend bool operator==(const FormScore&, const FormScore&) = default;
 };
@@ -31,7 +26,7 @@ struct SensitivityResults {
 /// The first line of a file, with its line feed.
 std::string results_header(const std::string& key);
 /// One more line. Numbers read back as the same doubles.
-std::string results_line(const FormScore& score);
+std::string results_line(const FormScore& found);
 
 /// A last line without line feed is left out: whoever wrote it was stopped.
 /// Errors: kInvalidInput naming `file` and the line for anything else that is no such file.

@@ -14,9 +14,9 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-FormScore plain(const std::string& form, double db) { return {.form = form, .sqnr_db = db}; }
+FormScore plain(const std::string& form, double db) { return {form, {.sqnr_db = db}}; }
 
-const FormScore kFull{"all-but/both/layer \"7\"\n\xC3\xA9", -12.625, 99.5, 71.0 / 3.0, 100.0, 0.1};
+const FormScore kFull{"all-but/both/layer \"7\"\n\xC3\xA9", {-12.625, 99.5, 71.0 / 3.0, 100.0, 0.1}};
 
 TEST(SensitivityResults, LinesReadBackAsTheyWere) {
   const std::vector<FormScore> scores{plain("only/both/a", 1.0 / 3.0), kFull, plain("x", std::nextafter(200.0, 0.0)),

@@ -17,7 +17,6 @@ namespace halfstep::pipeline {
 namespace {
 
 using exec::TemporaryEnvironment;
-using sensitivity::OutputScore;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
 
@@ -67,7 +66,7 @@ TEST_F(ScoreCaches, WhatWasAddedIsThereTheNextTime) {
 TEST_F(ScoreCaches, EachScoreIsInTheFileAtOnce) {
   ScoreCache cache = open();
   ASSERT_TRUE(cache.add("a", kPlain).ok());
-  EXPECT_EQ(text_of(file()), io::results_header("k") + io::results_line({.form = "a", .sqnr_db = 1.0 / 3.0}));
+  EXPECT_EQ(text_of(file()), io::results_header("k") + io::results_line({"a", {.sqnr_db = 1.0 / 3.0}}));
 }
 
 TEST_F(ScoreCaches, KeysHaveFilesOfTheirOwn) {
@@ -109,12 +108,12 @@ TEST_F(ScoreCaches, OtherFilesAreReadToo) {
   ScoreCache cache = open();
   ASSERT_TRUE(cache.add("a", kPlain).ok());
   const fs::path share = folder_ / "share.jsonl";
-  write(share, io::results_header("k") + io::results_line({.form = "b", .sqnr_db = 2.0}));
+  write(share, io::results_header("k") + io::results_line({"b", {.sqnr_db = 2.0}}));
   const ScoreCache both = open("k", {share});
   EXPECT_EQ(both.known("a"), kPlain);
   EXPECT_EQ(both.known("b"), OutputScore{.sqnr_db = 2.0});
-  EXPECT_EQ(both.text(), io::results_header("k") + io::results_line({.form = "a", .sqnr_db = 1.0 / 3.0}) +
-                             io::results_line({.form = "b", .sqnr_db = 2.0}));
+  EXPECT_EQ(both.text(), io::results_header("k") + io::results_line({"a", {.sqnr_db = 1.0 / 3.0}}) +
+                             io::results_line({"b", {.sqnr_db = 2.0}}));
   const Result<ScoreCache> none = ScoreCache::open(std::nullopt, {share}, "k");
   ASSERT_TRUE(none.ok());
   EXPECT_EQ(none->known("a"), std::nullopt);

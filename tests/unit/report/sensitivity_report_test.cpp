@@ -26,7 +26,7 @@ std::size_t count_of(const std::string& text, const std::string& part) {
   return count;
 }
 
-FormFigures figures(double sqnr_db, double top1) { return {sqnr_db, 90.0, top1, 95.0, std::nullopt}; }
+OutputScore figures(double sqnr_db, double top1) { return {sqnr_db, 90.0, top1, 95.0, std::nullopt}; }
 
 GroupSensitivity layer(const std::string& name, double only, double all_but) {
   GroupSensitivity group;
@@ -118,7 +118,7 @@ TEST(SensitivityReport, JsonHasEveryKey) {
 TEST(SensitivityReport, JsonLeavesOutWhatWasNotMeasured) {
   SensitivityReport report = sample();
   report.float_figures = {200.0, 100.0, {}, {}, {}};
-  report.whole = {FormFigures{20.0, {}, {}, {}, {}}, {}, {}};
+  report.whole = {OutputScore{20.0, {}, {}, {}, {}}, {}, {}};
   report.groups[1].all_but = {};
   const Json json = Json::parse(to_json(report));
   EXPECT_FALSE(json.contains("float")) << "nothing but full marks";

@@ -19,6 +19,7 @@
 #include "core/text.hpp"
 #include "io/samples/raw_writer.hpp"
 #include "pipeline/result_files.hpp"
+#include "pipeline/shell_word.hpp"
 
 namespace halfstep::pipeline {
 namespace {
@@ -28,15 +29,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view kFloatDir = "{float_dir}";
 constexpr std::string_view kQuantizedDir = "{quantized_dir}";
 constexpr std::size_t kMaxOutputBytes = 4096;
-
-/// As one word of the shell.
-std::string shell_word(const std::string& text) {
-  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+:,@%";
-  if (text.find_first_not_of(kPlain) == std::string::npos) return text;
-  std::string word = "'";
-  for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return word + "'";
-}
 
 std::string replaced(std::string text, std::string_view what, const std::string& by) {
   for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) {

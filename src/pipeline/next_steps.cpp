@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "pipeline/other_grids.hpp"
+#include "pipeline/shell_word.hpp"
 #include "precision/depthwise.hpp"
 
 namespace halfstep::pipeline {
@@ -19,15 +20,6 @@ using sensitivity::CauseKind;
 using sensitivity::Part;
 using sensitivity::QuantizerGroup;
 using Groups = std::vector<const QuantizerGroup*>;
-
-/// As one word of a shell.
-std::string quoted_option(const std::string& text) {
-  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:,-+=@%";
-  if (!text.empty() && text.find_first_not_of(kPlain) == std::string::npos) return text;
-  std::string word = "'";
-  for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return word + "'";
-}
 
 /// Lists separate names by commas, and '*' stands for others.
 bool fits_lists(const std::string& name) { return name.find_first_of(",*") == std::string::npos; }
@@ -197,9 +189,9 @@ class StepFinder {
       params.push_back(group);
     }
     std::string options;
-    if (!activations.empty()) options = "--output_feature_16bit_names_list " + quoted_option(activations);
+    if (!activations.empty()) options = "--output_feature_16bit_names_list " + shell_word(activations);
     if (!weights.empty()) {
-      options += (options.empty() ? "" : " ") + std::string("--params_16bit_names_list ") + quoted_option(weights);
+      options += (options.empty() ? "" : " ") + std::string("--params_16bit_names_list ") + shell_word(weights);
     }
     if (!options.empty()) {
       QuantizedGraph form = with_bits(model_, *request_.partial, params, Part::kWeights, 16);
@@ -248,7 +240,7 @@ class StepFinder {
       const auto is_pattern = [](const std::string& name) { return name.find('*') != std::string::npos; };
       if (std::ranges::any_of(names, is_pattern)) continue;
       for (const std::string& name : names) {
-        options += (options.empty() ? "--exclude_nodes " : " --exclude_nodes ") + quoted_option(name);
+        options += (options.empty() ? "--exclude_nodes " : " --exclude_nodes ") + shell_word(name);
       }
       left.push_back(group);
     }

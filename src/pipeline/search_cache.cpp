@@ -1,8 +1,8 @@
 // search_cache.cpp: a score counts as known only with the errors that belong to it.
 #include "pipeline/search_cache.hpp"
 
+#include <algorithm>
 #include <cstddef>
-#include <cstring>
 #include <system_error>
 
 #include "core/atomic_file.hpp"
@@ -74,7 +74,7 @@ std::optional<OutputScore> SearchCache::layer(const PrecisionCandidate& candidat
   if (!score) return std::nullopt;
   const Result<std::string> bytes = read_text(file_of(form));
   if (!bytes.ok() || bytes->size() != errors.size_bytes()) return std::nullopt;
-  std::memcpy(errors.data(), bytes->data(), bytes->size());
+  std::ranges::copy(std::as_bytes(std::span(*bytes)), std::as_writable_bytes(errors).begin());
   return score;
 }
 

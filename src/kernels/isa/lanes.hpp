@@ -20,6 +20,12 @@ constexpr int kLanes = 4;
 typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
 typedef std::int32_t Ints __attribute__((vector_size(kLanes * sizeof(std::int32_t))));
 
+/// Modulo 2^32.
+[[gnu::always_inline]] inline Ints add_wrapping(Ints a, Ints b) {
+  typedef std::uint32_t Words __attribute__((vector_size(sizeof(Ints))));
+  return reinterpret_cast<Ints>(reinterpret_cast<Words>(a) + reinterpret_cast<Words>(b));
+}
+
 [[gnu::always_inline]] inline Floats load_lanes(const float* from) {
   Floats v;
   __builtin_memcpy(&v, from, sizeof v);
@@ -31,10 +37,13 @@ typedef std::int32_t Ints __attribute__((vector_size(kLanes * sizeof(std::int32_
 /// Minus 0, not plus 0: that leaves every value as it is, so no arithmetic remains.
 [[gnu::always_inline]] inline Floats spread_lanes(float value) { return value - Floats{}; }
 
-inline std::int32_t sum_of_lanes(Ints v) {
-  typedef std::int32_t Four __attribute__((vector_size(16)));
+/// Modulo 2^32.
+inline std::int32_t sum_of_lanes(Ints lanes) {
+  typedef std::uint32_t Words __attribute__((vector_size(sizeof(Ints))));
+  typedef std::uint32_t Four __attribute__((vector_size(16)));
+  const Words v = reinterpret_cast<Words>(lanes);
 #if defined(__AVX512BW__)
-  typedef std::int32_t Eight __attribute__((vector_size(32)));
+  typedef std::uint32_t Eight __attribute__((vector_size(32)));
   const Eight eight = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
                       __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
   const Four four =
@@ -44,7 +53,7 @@ inline std::int32_t sum_of_lanes(Ints v) {
 #else
   const Four four = v;
 #endif
-  return (four[0] + four[1]) + (four[2] + four[3]);
+  return static_cast<std::int32_t>((four[0] + four[1]) + (four[2] + four[3]));
 }
 
 }  // namespace

@@ -78,7 +78,7 @@ inline Ints dot_bytes(Ints sums, Ints a, Ints b) {
   const Shorts x = reinterpret_cast<Shorts>(a);
   const Words y = reinterpret_cast<Words>(b);
   const Ints even = multiply_pairs(reinterpret_cast<Ints>(x << 8 >> 8), reinterpret_cast<Ints>(y & 255));
-  return sums + even + multiply_pairs(reinterpret_cast<Ints>(x >> 8), reinterpret_cast<Ints>(y >> 8));
+  return add_wrapping(sums, even + multiply_pairs(reinterpret_cast<Ints>(x >> 8), reinterpret_cast<Ints>(y >> 8)));
 }
 #elif !(defined(__AVX2__) || defined(__ARM_FEATURE_DOTPROD))
 // The even and the odd bytes of each group as 16-bit numbers, which hold their products: of `a` signed, of `b` not.
@@ -88,7 +88,7 @@ inline Ints dot_bytes(Ints sums, Ints a, Ints b) {
   const __m128i y = reinterpret_cast<__m128i>(b);
   const __m128i even = _mm_madd_epi16(_mm_srai_epi16(_mm_slli_epi16(x, 8), 8), _mm_and_si128(y, _mm_set1_epi16(255)));
   const __m128i odd = _mm_madd_epi16(_mm_srai_epi16(x, 8), _mm_srli_epi16(y, 8));
-  return sums + reinterpret_cast<Ints>(_mm_add_epi32(even, odd));
+  return add_wrapping(sums, reinterpret_cast<Ints>(_mm_add_epi32(even, odd)));
 #elif defined(__aarch64__)
   const int16x8_t x = vreinterpretq_s16_s32(reinterpret_cast<int32x4_t>(a));
   const int16x8_t y = vreinterpretq_s16_s32(reinterpret_cast<int32x4_t>(b));
@@ -96,13 +96,16 @@ inline Ints dot_bytes(Ints sums, Ints a, Ints b) {
   const int16x8_t odd = vmulq_s16(vshrq_n_s16(x, 8), vreinterpretq_s16_u16(vshrq_n_u16(vreinterpretq_u16_s16(y), 8)));
   return reinterpret_cast<Ints>(vpadalq_s16(vpadalq_s16(reinterpret_cast<int32x4_t>(sums), even), odd));
 #else
-  for (int byte = 0; byte < 4; ++byte) sums += ((a << (24 - 8 * byte)) >> 24) * ((b >> (8 * byte)) & 0xFF);
+  for (int byte = 0; byte < 4; ++byte) {
+    sums = add_wrapping(sums, ((a << (24 - 8 * byte)) >> 24) * ((b >> (8 * byte)) & 0xFF));
+  }
   return sums;
 #endif
 }
 #endif
 
-// sums + the products of the groups of `a` and `b` in each lane.
+// sums + the products of the groups of `a` and `b` in each lane, modulo 2^32: of codes as they are stored the sums may
+// leave 32 bits where those of centred codes, which the rows' constants make of them, do not.
 template <Group kGroup>
 inline Ints add_products(Ints sums, Ints a, Ints b) {
 #if defined(__AVX512VNNI__)
@@ -118,19 +121,20 @@ inline Ints add_products(Ints sums, Ints a, Ints b) {
   return reinterpret_cast<Ints>(kGroup == Group::kQuads ? _mm256_dpbusd_avx_epi32(acc, y, x)
                                                         : _mm256_dpwssd_avx_epi32(acc, x, y));
 #elif defined(__AVX2__)
-  if constexpr (kGroup == Group::kPairs) return sums + multiply_pairs(a, b);
+  if constexpr (kGroup == Group::kPairs) return add_wrapping(sums, multiply_pairs(a, b));
   return dot_bytes(sums, a, b);
 #else
   if constexpr (kGroup == Group::kPairs) {
 #if defined(__SSE2__)
-    return sums + reinterpret_cast<Ints>(_mm_madd_epi16(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b)));
+    return add_wrapping(
+        sums, reinterpret_cast<Ints>(_mm_madd_epi16(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b))));
 #elif defined(__aarch64__)
     const int16x8_t x = vreinterpretq_s16_s32(reinterpret_cast<int32x4_t>(a));
     const int16x8_t y = vreinterpretq_s16_s32(reinterpret_cast<int32x4_t>(b));
     const int32x4_t low = vmull_s16(vget_low_s16(x), vget_low_s16(y));
-    return sums + reinterpret_cast<Ints>(vpaddq_s32(low, vmull_high_s16(x, y)));
+    return add_wrapping(sums, reinterpret_cast<Ints>(vpaddq_s32(low, vmull_high_s16(x, y))));
 #else
-    return sums + ((a << 16) >> 16) * ((b << 16) >> 16) + (a >> 16) * (b >> 16);
+    return add_wrapping(sums, add_wrapping(((a << 16) >> 16) * ((b << 16) >> 16), (a >> 16) * (b >> 16)));
 #endif
   }
 #if defined(__ARM_FEATURE_DOTPROD)
@@ -194,7 +198,8 @@ void run_steps(const WeightTile& tile, const std::int32_t* step, const Tile& t) 
       const Ints b = spread(step[3 + 2 * r]);
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) {
-        sums[r][v] += widen(multiply_bytes(a, load(first + v * kLanes)) + multiply_bytes(b, load(second + v * kLanes)));
+        sums[r][v] = add_wrapping(sums[r][v], widen(multiply_bytes(a, load(first + v * kLanes)) +
+                                                    multiply_bytes(b, load(second + v * kLanes))));
       }
     }
   }
@@ -204,7 +209,9 @@ void run_steps(const WeightTile& tile, const std::int32_t* step, const Tile& t) 
     for (int r = 0; r < kWeightTileRows; ++r) {
       const Ints a = spread(step[1 + r]);
 #pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) sums[r][v] += widen(multiply_bytes(a, load(first + v * kLanes)));
+      for (int v = 0; v < V; ++v) {
+        sums[r][v] = add_wrapping(sums[r][v], widen(multiply_bytes(a, load(first + v * kLanes))));
+      }
     }
   }
 #pragma GCC unroll 4
@@ -288,7 +295,7 @@ inline std::int32_t dot(const std::int32_t* a, const std::int32_t* b, std::int64
     odd = add_products<kGroup>(odd, load(a + g + kLanes), load(b + g + kLanes));
   }
   if (g < depth) even = add_products<kGroup>(even, load(a + g), load(b + g));
-  return sum_of_lanes(even + odd);
+  return sum_of_lanes(add_wrapping(even, odd));
 }
 
 // Sums of the rows [row, row + rows).
@@ -309,7 +316,7 @@ void sum_rows(const PackedGemm& g, std::int64_t row, int rows, const Columns& co
 #if defined(__ARM_FEATURE_DOTPROD)
     if constexpr (kGroup == Group::kQuads) {
       for (std::int64_t j = 0; j < columns.tiled; j += kLanes) {
-        store(load(acc + j) + 128 * g.left.sums[row + r], acc + j);
+        store(add_wrapping(load(acc + j), Ints{} + 128 * g.left.sums[row + r]), acc + j);
       }
       if (columns.lone != nullptr) acc[columns.lone_at] += 128 * g.left.sums[row + r];
     }

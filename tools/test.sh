@@ -33,6 +33,8 @@ if [[ ! -d ../shared/data ]]; then
 fi
 status=0
 export HALFSTEP_FUZZ_SECONDS=${HALFSTEP_FUZZ_SECONDS:-20}
+# Of one command of a test: what sanitizers slow down is not hanging.
+if [[ $preset != release ]]; then export HALFSTEP_TIMEOUT_SECONDS=${HALFSTEP_TIMEOUT_SECONDS:-600}; fi
 ctest --preset "$preset" --no-tests=error --parallel "$(nproc)" || status=$?
 # Why a test was skipped is in CTest's log only.
 grep '^SKIPPED:' "build/$preset/Testing/Temporary/LastTest.log" || true

@@ -5,7 +5,8 @@ import tool_test
 from tool_test import OK, UNSUPPORTED, USAGE
 
 ROOM_BYTES = 400 << 20  # Beside the limit: code, stacks, what malloc keeps.
-SOON_SECONDS = 30  # Of the processor; most cases take less than 1, sanitizers ten times as long.
+# Of the processor. Most cases take less than 1 s; sanitizers need many times as long, and longer limits of all commands.
+SOON_SECONDS = tool_test.TIMEOUT_SECONDS / 2
 
 
 def model_of(nodes, initializers=(), output="y", dims=(1, 64)):

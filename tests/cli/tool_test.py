@@ -20,7 +20,7 @@ TOOLS = ("quantize", "quantize-eval", "quantize-run", "quantize-inspect", "quant
 # Exit codes, as README.md documents them.
 OK, USAGE, BAD_FILE, UNSUPPORTED, CALIBRATION = 0, 2, 3, 4, 5
 
-TIMEOUT_SECONDS = int(os.environ.get("HALFSTEP_TIMEOUT_SECONDS", "60"))  # A hang; tsan may need longer.
+TIMEOUT_SECONDS = int(os.environ.get("HALFSTEP_TIMEOUT_SECONDS", "60"))  # A hang; sanitizers need longer.
 MAX_RSS_BYTES = 1 << 30  # Far above what a failing run may touch, far below what hostile sizes ask for.
 
 

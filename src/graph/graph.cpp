@@ -21,7 +21,8 @@ std::string describe(const Graph& graph, const Node& node) {
   std::string name = node.name;
   if (name.empty() && !node.outputs.empty() && node.outputs[0] != kNoValue) name = graph.value(node.outputs[0]).name;
   const std::string domain = node.domain.empty() ? "" : node.domain + ".";
-  return "node " + quoted(name) + " (" + domain + node.op_type + ")";
+  const std::string op = quoted(domain + node.op_type);
+  return "node " + quoted(name) + " (" + op.substr(1, op.size() - 2) + ")";
 }
 
 ValueId find_value(const Graph& graph, std::string_view name) {

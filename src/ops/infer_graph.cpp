@@ -127,8 +127,6 @@ Result<void> infer_node(const Node& node, Facts& facts, Allowance& allowance) {
     num_elements += fact.type->shape.num_elements();
     num_bytes += static_cast<double>(fact.type->num_bytes());
   }
-  // Kernels write their first output: a node that nobody reads, or that has none, is not computed.
-  if (node.outputs.empty() || node.outputs[0] == kNoValue) return {};
   if (values_given || !all_known || op->nondeterministic || num_elements > kMaxComputedElements) return {};
   if (!allowance.take(num_bytes, work_of(*op, args, inferred->outputs))) return {};
 

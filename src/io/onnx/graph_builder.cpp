@@ -24,7 +24,8 @@ std::string describe(const onnx::NodeProto& node) {
   std::string name = node.name();
   if (name.empty() && node.output_size() > 0) name = node.output(0);
   const std::string domain(canonical_domain(node.domain()));
-  return "node " + quoted(name) + " (" + (domain.empty() ? "" : domain + ".") + node.op_type() + ")";
+  const std::string op = quoted((domain.empty() ? "" : domain + ".") + node.op_type());
+  return "node " + quoted(name) + " (" + op.substr(1, op.size() - 2) + ")";
 }
 
 // What ONNX calls a value that is no tensor.
@@ -227,9 +228,9 @@ Result<graph::Node> GraphBuilder::read_node(const SourceNode& source) {
   for (const std::string& name : proto.output()) {
     node.outputs.push_back(name.empty() ? kNoValue : by_name_.at(name));
   }
-  // Kernels may rely on output 0 being there, whether or not somebody reads it.
-  if (!node.outputs.empty() && node.outputs[0] == kNoValue)
-    node.outputs[0] = graph::add_value(graph_, "unnamed_output");
+  // Kernels may rely on output 0 being there, whether or not somebody reads it, and whether or not the file has it.
+  if (node.outputs.empty()) node.outputs.push_back(kNoValue);
+  if (node.outputs[0] == kNoValue) node.outputs[0] = graph::add_value(graph_, "unnamed_output");
   if (const auto read = read_attributes(proto, *source.opsets, node); !read.ok()) return read.error();
 
   if (node.op_type == "Cast" && casts_to_half(proto)) {

@@ -33,14 +33,14 @@ struct GroupMatch {
 /// From the second Reshape upwards.
 std::optional<GroupMatch> match_group_norm(const Edit& edit, const ops::Facts& facts, NodeId n) {
   if (!plain(edit.node(n), "Reshape")) return std::nullopt;
-  const NodeId norm = private_producer(edit, edit.node(n).inputs[0], "InstanceNormalization");
+  const NodeId norm = private_producer(edit, input_of(edit.node(n), 0), "InstanceNormalization");
   if (norm == kNoNode) return std::nullopt;
-  const NodeId split = private_producer(edit, edit.node(norm).inputs[0], "Reshape");
+  const NodeId split = private_producer(edit, input_of(edit.node(norm), 0), "Reshape");
   if (split == kNoNode) return std::nullopt;
   GroupMatch match;
-  match.x = edit.node(split).inputs[0];
+  match.x = input_of(edit.node(split), 0);
   const TensorType* x = type_of(facts, match.x);
-  const TensorType* grouped = type_of(facts, edit.node(norm).inputs[0]);
+  const TensorType* grouped = type_of(facts, input_of(edit.node(norm), 0));
   const TensorType* back = type_of(facts, edit.node(n).outputs[0]);
   const Tensor* scale = free_constant(edit.graph, input_of(edit.node(norm), 1));
   const Tensor* bias = free_constant(edit.graph, input_of(edit.node(norm), 2));
@@ -67,7 +67,8 @@ std::vector<float> channels_behind(const Edit& edit, ValueId value, std::string_
   consumer = edit.private_consumer(value);
   if (consumer == kNoNode || !plain(edit.node(consumer), op_type)) return {};
   const Node& node = edit.node(consumer);
-  const Tensor* constant = free_constant(edit.graph, node.inputs[0] == value ? node.inputs[1] : node.inputs[0]);
+  const Tensor* constant =
+      free_constant(edit.graph, input_of(node, 0) == value ? input_of(node, 1) : input_of(node, 0));
   if (constant == nullptr || constant->shape().rank() > x.rank()) return {};
   const Shape& shape = constant->shape();
   const int channel_axis = 1 - (x.rank() - shape.rank());

@@ -72,7 +72,7 @@ class Matcher {
       if (n == kNoNode || scalar_of(edit_.graph, input_of(edit_.node(n), 1)) != 0.5) return kNoValue;
     }
     match_.nodes.push_back(n);
-    return edit_.node(n).inputs[0];
+    return input_of(edit_.node(n), 0);
   }
 
   /// v of 1 / sqrt(v), or of v^-0.5; appends the nodes.
@@ -80,17 +80,17 @@ class Matcher {
     if (const NodeId pow = private_producer(edit_, inverse, "Pow"); pow != kNoNode) {
       if (scalar_of(edit_.graph, input_of(edit_.node(pow), 1)) != -0.5) return kNoValue;
       match_.nodes.push_back(pow);
-      return edit_.node(pow).inputs[0];
+      return input_of(edit_.node(pow), 0);
     }
     NodeId n = private_producer(edit_, inverse, "Reciprocal");
     std::size_t operand = 0;
     if (n == kNoNode) {
       n = private_producer(edit_, inverse, "Div");
-      if (n == kNoNode || scalar_of(edit_.graph, edit_.node(n).inputs[0]) != 1.0) return kNoValue;
+      if (n == kNoNode || scalar_of(edit_.graph, input_of(edit_.node(n), 0)) != 1.0) return kNoValue;
       operand = 1;
     }
     match_.nodes.push_back(n);
-    return under_root(edit_.node(n).inputs[operand]);
+    return under_root(input_of(edit_.node(n), operand));
   }
 
   /// d and v of d / sqrt(v), however it is written.
@@ -98,14 +98,14 @@ class Matcher {
     const Node& node = edit_.node(n);
     const std::pair<ValueId, ValueId> none{kNoValue, kNoValue};
     if (plain(node, "Div")) {
-      const ValueId variance = under_root(node.inputs[1]);
-      return variance == kNoValue ? none : std::pair(node.inputs[0], variance);
+      const ValueId variance = under_root(input_of(node, 1));
+      return variance == kNoValue ? none : std::pair(input_of(node, 0), variance);
     }
     if (!plain(node, "Mul")) return none;
     for (const std::size_t i : {0U, 1U}) {
       match_.nodes.clear();
-      const ValueId variance = under_inverse_root(node.inputs[i]);
-      if (variance != kNoValue) return {node.inputs[1 - i], variance};
+      const ValueId variance = under_inverse_root(input_of(node, i));
+      if (variance != kNoValue) return {input_of(node, 1 - i), variance};
     }
     return none;
   }
@@ -116,8 +116,8 @@ class Matcher {
     if (!sum || sum->product.factors.size() != 1 || !(sum->constant >= 0.0)) return false;
     mean_factor_ = sum->product.coefficient;
     NodeId mean = private_producer(edit_, sum->product.factors[0], mean_factor_ == 1.0 ? "ReduceMean" : "ReduceSum");
-    if (mean == kNoNode || !edit_.is_private(edit_.node(mean).inputs[0])) return false;
-    const Product square = product_at(edit_, edit_.node(mean).inputs[0]);
+    if (mean == kNoNode || !edit_.is_private(input_of(edit_.node(mean), 0))) return false;
+    const Product square = product_at(edit_, input_of(edit_.node(mean), 0));
     if (square.factors.size() != 2 || square.factors[0] != square.factors[1] || square.coefficient != 1.0) return false;
     squared_ = square.factors[0];
     variance_mean_ = mean;
@@ -132,9 +132,9 @@ class Matcher {
   bool match_centered(ValueId centered) {
     const NodeId sub = edit_.producer_of_type(centered, "Sub");
     if (sub == kNoNode) return false;
-    const NodeId mean = edit_.producer_of_type(edit_.node(sub).inputs[1], "ReduceMean");
-    match_.x = edit_.node(sub).inputs[0];
-    if (mean == kNoNode || edit_.node(mean).inputs[0] != match_.x) return false;
+    const NodeId mean = edit_.producer_of_type(input_of(edit_.node(sub), 1), "ReduceMean");
+    match_.x = input_of(edit_.node(sub), 0);
+    if (mean == kNoNode || input_of(edit_.node(mean), 0) != match_.x) return false;
     if (!match_axes(mean) || !match_axes(variance_mean_)) return false;
     for (NodeId found : {sub, mean}) {
       if (std::ranges::find(match_.nodes, found) == match_.nodes.end()) match_.nodes.push_back(found);
@@ -178,7 +178,7 @@ ValueId parameter_behind(const Edit& edit, ValueId value, std::string_view op_ty
   consumer = edit.private_consumer(value);
   if (consumer == kNoNode || !plain(edit.node(consumer), op_type)) return kNoValue;
   const Node& node = edit.node(consumer);
-  const ValueId parameter = node.inputs[0] == value ? node.inputs[1] : node.inputs[0];
+  const ValueId parameter = input_of(node, 0) == value ? input_of(node, 1) : input_of(node, 0);
   const Tensor* constant = graph::constant_of(edit.graph, parameter);
   if (constant == nullptr || constant->dtype() != DType::kFloat32) return kNoValue;
   const Shape& shape = constant->shape();
@@ -231,7 +231,7 @@ bool fuse_layer_norm_at(Edit& edit, NodeId n, const ops::Facts& facts) {
     const Tensor* parameter = graph::constant_of(edit.graph, input_of(edit.node(fused), i));
     if (parameter == nullptr || parameter->shape() == match->normalized) continue;
     Tensor reshaped = parameter->reshaped(match->normalized);
-    const std::string name = edit.graph.value(edit.node(fused).inputs[i]).name;
+    const std::string name = edit.graph.value(input_of(edit.node(fused), i)).name;
     set_constant_input(edit, fused, i, std::move(reshaped), name);
   }
   return true;

@@ -99,6 +99,7 @@ void SpareThreads::split(const std::function<void(int, int)>& run) {
     if (lent.rests_until.load(std::memory_order_relaxed) > start.time_since_epoch().count()) continue;
     if (change(lent.state, kFree, kClaimed)) helpers[num_helpers++] = &lent;
   }
+  if (num_helpers == 0) return run(0, 1);
   for (int h = 0; h < num_helpers; ++h) {
     helpers[h]->run = &run;
     helpers[h]->part = h + 1;
@@ -106,18 +107,13 @@ void SpareThreads::split(const std::function<void(int, int)>& run) {
     helpers[h]->state.store(kOffered, std::memory_order_release);
     helpers[h]->state.notify_one();
   }
-  const Clock::time_point own_start = num_helpers > 0 ? Clock::now() : start;
   run(0, num_helpers + 1);
-  const Clock::duration own_time = Clock::now() - own_start;
+  const Clock::duration own_time = Clock::now() - start;
   for (int h = 0; h < num_helpers; ++h) {
     std::atomic<int>& state = helpers[h]->state;
-    Clock::duration lost{};
     if (change(state, kOffered, kClaimed)) {
       run(h + 1, num_helpers + 1);
-    } else {
-      lost = await_part(state, own_time);
-    }
-    if (lost > Clock::duration::zero()) {
+    } else if (const Clock::duration lost = await_part(state, own_time); lost > Clock::duration::zero()) {
       const Clock::time_point until = Clock::now() + kRestPerWait * lost;
       helpers[h]->rests_until.store(until.time_since_epoch().count(), std::memory_order_relaxed);
     }

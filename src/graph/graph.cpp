@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "core/text.hpp"
+#include "graph/node_words.hpp"
 
 namespace halfstep::graph {
 
@@ -20,9 +20,7 @@ std::string to_string(const std::vector<Dim>& dims) {
 std::string describe(const Graph& graph, const Node& node) {
   std::string name = node.name;
   if (name.empty() && !node.outputs.empty() && node.outputs[0] != kNoValue) name = graph.value(node.outputs[0]).name;
-  const std::string domain = node.domain.empty() ? "" : node.domain + ".";
-  const std::string op = quoted(domain + node.op_type);
-  return "node " + quoted(name) + " (" + op.substr(1, op.size() - 2) + ")";
+  return node_words(name, node.domain, node.op_type);
 }
 
 ValueId find_value(const Graph& graph, std::string_view name) {

@@ -6,6 +6,7 @@
 
 #include "core/errors.hpp"
 #include "core/text.hpp"
+#include "graph/node_words.hpp"
 
 namespace halfstep::io {
 namespace {
@@ -239,7 +240,7 @@ Result<void> FunctionLibrary::append(onnx::NodeProto& node, const Opsets& opsets
   const Function& function = called->second;
   const onnx::FunctionProto& proto = *function.proto;
   if (node.input_size() > proto.input_size() || node.output_size() > proto.output_size()) {
-    return invalid("node " + quoted(node.name()) + ", a call of " + quoted(node.op_type()) + ", has " +
+    return invalid(graph::node_words(node.name(), "", node.op_type()) + ": call has " +
                    std::to_string(node.input_size()) + " inputs and " + std::to_string(node.output_size()) +
                    " outputs, " + describe(proto) + " has " + std::to_string(proto.input_size()) + " and " +
                    std::to_string(proto.output_size()));

@@ -7,6 +7,7 @@
 
 #include "core/errors.hpp"
 #include "core/text.hpp"
+#include "graph/node_words.hpp"
 #include "io/onnx/attribute_proto.hpp"
 #include "io/onnx/canonical.hpp"
 
@@ -23,9 +24,7 @@ constexpr int kMaxLevel = 32;
 std::string describe(const onnx::NodeProto& node) {
   std::string name = node.name();
   if (name.empty() && node.output_size() > 0) name = node.output(0);
-  const std::string domain(canonical_domain(node.domain()));
-  const std::string op = quoted((domain.empty() ? "" : domain + ".") + node.op_type());
-  return "node " + quoted(name) + " (" + op.substr(1, op.size() - 2) + ")";
+  return graph::node_words(name, canonical_domain(node.domain()), node.op_type());
 }
 
 // What ONNX calls a value that is no tensor.

@@ -17,4 +17,11 @@ struct OutputScore {
   friend bool operator==(const OutputScore&, const OutputScore&) = default;
 };
 
+/// Of forms that differ in what of the same layers is quantized; empty: not run, or nothing of the kind to quantize.
+struct PartScores {
+  std::optional<OutputScore> both;
+  std::optional<OutputScore> weights;
+  std::optional<OutputScore> activations;
+};
+
 }  // namespace halfstep

@@ -25,7 +25,6 @@ using sensitivity::OutputJudge;
 using sensitivity::Part;
 using sensitivity::PartialQuantization;
 using sensitivity::QuantizerGroup;
-using sensitivity::RunScores;
 
 constexpr std::int64_t kMaxDiagnosedSamples = 32;
 /// From here on a form is good, as far as SQNR tells: the noise is a thousandth of the outputs' power.
@@ -236,7 +235,7 @@ class Diagnoser {
   }
 
   void compare_parts() {
-    const RunScores& whole = analysis_.whole;
+    const PartScores& whole = analysis_.whole;
     if (!whole.weights || !whole.activations) return;
     const double weights = noise_at(whole.weights->sqnr_db);
     const double activations = noise_at(whole.activations->sqnr_db);

@@ -87,10 +87,6 @@ Result<std::string> key_of(const SensitivityRequest& request, const ModelPair& p
   return graph::fingerprint(text);
 }
 
-report::PartFigures figures_of(const sensitivity::RunScores& scores) {
-  return {scores.both, scores.weights, scores.activations};
-}
-
 report::SensitivityReport report_of(const SensitivityRequest& request, const ModelPair& pair,
                                     const AnalysisRequest& analysed, const OutputScore& of_float,
                                     const Analysis& analysis) {
@@ -102,7 +98,7 @@ report::SensitivityReport report_of(const SensitivityRequest& request, const Mod
   report.arithmetic = name_of(analysed.fixed.arithmetic);
   report.num_samples = analysed.samples.count;
   report.float_figures = of_float;
-  report.whole = figures_of(analysis.whole);
+  report.whole = analysis.whole;
   for (std::size_t g = 0; g < analysis.groups.size(); ++g) {
     const sensitivity::QuantizerGroup& group = analysis.groups[g];
     report.groups.push_back({.name = group.name,
@@ -112,8 +108,8 @@ report::SensitivityReport report_of(const SensitivityRequest& request, const Mod
                              .num_weights = group.num_weights,
                              .num_activations = group.num_activations,
                              .macs = group.macs,
-                             .only = figures_of(analysis.only[g]),
-                             .all_but = figures_of(analysis.all_but[g])});
+                             .only = analysis.only[g],
+                             .all_but = analysis.all_but[g]});
   }
   if (!analysis.kept_weights.empty()) {
     report.warnings.push_back(

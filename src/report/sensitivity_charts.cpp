@@ -59,7 +59,7 @@ std::string only_chart(const SensitivityReport& report) {
   std::string hits;
   std::vector<std::pair<double, std::size_t>> worst;
   for (std::size_t g = 0; g < num_columns; ++g) {
-    const PartFigures& only = report.groups[g].only;
+    const PartScores& only = report.groups[g].only;
     const double x = column_centre(g + 1, num_columns);
     // Where there is one part only, the layer is that part.
     if (only.weights && only.activations) {

@@ -90,7 +90,7 @@ std::string count_cell(std::int64_t count) {
   return html::figure_cell(count > 0 ? shown_count(count) : "", static_cast<double>(count));
 }
 
-std::string direction_cells(const PartFigures& figures, bool is_shown, const Columns& shown) {
+std::string direction_cells(const PartScores& figures, bool is_shown, const Columns& shown) {
   if (!is_shown) return "";
   std::string cells = db_cell(figures.both);
   if (shown.parts) cells += db_cell(figures.weights) + db_cell(figures.activations);

@@ -23,7 +23,7 @@ Json figures_json(const OutputScore& figures) {
   return json;
 }
 
-void put_parts(const PartFigures& parts, const char* name, Json& json) {
+void put_parts(const PartScores& parts, const char* name, Json& json) {
   Json all = Json::object();
   if (parts.both) all["both"] = figures_json(*parts.both);
   if (parts.weights) all["weights"] = figures_json(*parts.weights);

@@ -10,13 +10,6 @@
 
 namespace halfstep::report {
 
-/// Forms that differ in what of the same layers they are about; empty: not run, or there is nothing of the kind.
-struct PartFigures {
-  std::optional<OutputScore> both;
-  std::optional<OutputScore> weights;
-  std::optional<OutputScore> activations;
-};
-
 /// One quantizer group: a layer with the tensors that it and the activation behind it write.
 struct GroupSensitivity {
   std::string name;
@@ -26,8 +19,8 @@ struct GroupSensitivity {
   std::int64_t num_weights = 0;          ///< Elements.
   std::int64_t num_activations = 0;      ///< Elements, one sample.
   std::int64_t macs = 0;                 ///< Multiply-accumulates, one sample.
-  PartFigures only;                      ///< Only this group is quantized ("enable one").
-  PartFigures all_but;                   ///< All but this group are quantized ("disable one").
+  PartScores only;                       ///< Only this group is quantized ("enable one").
+  PartScores all_but;                    ///< All but this group are quantized ("disable one").
 
   /// By how many dB the outputs get better without the group's quantization. Requires: all_but.both.
   double gain_db(const OutputScore& quantized) const { return all_but.both->sqnr_db - quantized.sqnr_db; }
@@ -41,7 +34,7 @@ struct SensitivityReport {
   std::string arithmetic;
   std::int64_t num_samples = 0;
   OutputScore float_figures;             ///< Of the float model: top-1 and the like where it has them.
-  PartFigures whole;                     ///< Everything quantized; all weights; all activations.
+  PartScores whole;                      ///< Everything quantized; all weights; all activations.
   std::vector<GroupSensitivity> groups;  ///< In the order of the network, inputs first.
   std::vector<std::string> warnings;
 };

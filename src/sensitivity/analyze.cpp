@@ -56,7 +56,7 @@ class Analyzer {
       const std::string key = key_of(runs[i], analysis_.groups);
       const std::optional<OutputScore> known = request_.known ? request_.known(key) : std::nullopt;
       if (known) {
-        scores_of(runs[i]).of(runs[i].part) = *known;
+        score_at(runs[i]) = *known;
         ++analysis_.num_known;
       } else if (request_.takes && !request_.takes(i)) {
         ++analysis_.num_left;
@@ -74,9 +74,13 @@ class Analyzer {
   }
 
  private:
-  RunScores& scores_of(const Run& run) {
-    if (!run.group) return analysis_.whole;
-    return run.direction == Direction::kOnly ? analysis_.only[*run.group] : analysis_.all_but[*run.group];
+  std::optional<OutputScore>& score_at(const Run& run) {
+    PartScores& scores = !run.group                          ? analysis_.whole
+                         : run.direction == Direction::kOnly ? analysis_.only[*run.group]
+                                                             : analysis_.all_but[*run.group];
+    return run.part == Part::kWeights       ? scores.weights
+           : run.part == Part::kActivations ? scores.activations
+                                            : scores.both;
   }
 
   QuantizedGraph form_of(const Run& run) const {
@@ -105,7 +109,7 @@ class Analyzer {
         if (!from_command.ok()) return from_command.error();
         score.command_score = *from_command;
       }
-      scores_of(runs[v]).of(runs[v].part) = score;
+      score_at(runs[v]) = score;
       ++analysis_.num_runs;
       if (request_.progress) request_.progress(analysis_.num_runs, total_);
       return request_.found ? request_.found(key_of(runs[v], analysis_.groups), score) : Result<void>();
@@ -127,7 +131,7 @@ class Analyzer {
   void fill_single_parts() {
     if (!request_.wants_parts) return;
     for (std::size_t g = 0; g < analysis_.groups.size(); ++g) {
-      for (RunScores* scores : {&analysis_.only[g], &analysis_.all_but[g]}) {
+      for (PartScores* scores : {&analysis_.only[g], &analysis_.all_but[g]}) {
         if (!has_weights(analysis_.groups[g])) scores->activations = scores->both;
         if (!has_activations(analysis_.groups[g])) scores->weights = scores->both;
       }

@@ -60,22 +60,11 @@ struct AnalysisRequest {
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};
 };
 
-/// The scores of one group, or of the whole model; empty: not run, or nothing of the kind to quantize.
-struct RunScores {
-  std::optional<OutputScore> both;
-  std::optional<OutputScore> weights;
-  std::optional<OutputScore> activations;
-
-  std::optional<OutputScore>& of(Part part) {
-    return part == Part::kWeights ? weights : part == Part::kActivations ? activations : both;
-  }
-};
-
 struct Analysis {
   std::vector<QuantizerGroup> groups;
-  std::vector<RunScores> only;     ///< By group.
-  std::vector<RunScores> all_but;  ///< By group.
-  RunScores whole;                 ///< Everything quantized; all weights; all activations.
+  std::vector<PartScores> only;     ///< By group.
+  std::vector<PartScores> all_but;  ///< By group.
+  PartScores whole;                 ///< Everything quantized; all weights; all activations.
   std::vector<std::string> kept_weights;
   std::int64_t num_runs = 0;        ///< Over all samples.
   std::int64_t num_known = 0;       ///< Not run: the score was known.

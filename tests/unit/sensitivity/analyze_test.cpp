@@ -75,7 +75,7 @@ class Analyses {
   std::optional<OutputJudge> judge_;
 };
 
-void expect_same(const RunScores& a, const RunScores& b, const std::string& name) {
+void expect_same(const PartScores& a, const PartScores& b, const std::string& name) {
   EXPECT_EQ(a.both, b.both) << name;
   EXPECT_EQ(a.weights, b.weights) << name;
   EXPECT_EQ(a.activations, b.activations) << name;

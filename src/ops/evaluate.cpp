@@ -12,6 +12,7 @@
 namespace halfstep::ops {
 
 Result<Inferred> checked_infer(const OpDef& op, const NodeArgs& args) {
+  if (Result<void> count = check_operand_count(op.operand_count, args); !count.ok()) return count.error();
   Result<Inferred> inferred = op.infer(args);
   if (!inferred.ok() || inferred->data_dependent) return inferred;
   if (inferred->outputs.size() < args.node.outputs.size()) {

@@ -9,8 +9,8 @@
 
 namespace halfstep::ops {
 
-/// op.infer(args) with its promises checked: as many outputs as the node wants,
-/// each of an acceptable size.
+/// op.infer(args) with what it requires and promises checked: operands that are there, as many outputs as the node
+/// wants, each of an acceptable size.
 Result<Inferred> checked_infer(const OpDef& op, const NodeArgs& args);
 
 /// Lowers and runs a node whose operands are all known; Node::clamp included.

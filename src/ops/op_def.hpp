@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "ops/node_args.hpp"
+#include "ops/operand_count.hpp"
 #include "ops/operand_roles.hpp"
 
 namespace halfstep::ops {
@@ -46,6 +47,7 @@ struct OpDef {
   std::string_view domain = "";
   /// Oldest opset of `domain` in which the canonical form we hold is valid ONNX as it stands.
   int since_opset = 1;
+  OperandCount operand_count = {};
   OutputRule output_rule = OutputRule::kNone;
   float fixed_min = 0.0F;  ///< With kFixed: the mathematical range.
   float fixed_max = 0.0F;

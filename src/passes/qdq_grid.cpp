@@ -86,13 +86,7 @@ Result<StoredType> stored_type_of(const Graph& graph, const Node& node, const st
 }
 
 Result<std::optional<QdqGrid>> read_grid(const Graph& graph, const Node& node, const std::optional<StoredType>& known) {
-  if (node.inputs.size() < 2 || node.inputs[0] == kNoValue || node.inputs[1] == kNoValue || node.outputs.size() != 1 ||
-      node.outputs[0] == kNoValue) {
-    return invalid("needs an input, a scale and one output");
-  }
-  if (node.inputs.size() > 3) {
-    return invalid("has " + std::to_string(node.inputs.size()) + " operands, expected 2 to 3");
-  }
+  if (node.outputs.size() != 1 || node.outputs[0] == kNoValue) return invalid("needs one output");
   const Tensor* scale = graph::constant_of(graph, node.inputs[1]);
   const ValueId zero_point_id = input_of(node, 2);
   const Tensor* zero_point = graph::constant_of(graph, zero_point_id);

@@ -14,6 +14,7 @@
 #include "core/text.hpp"
 #include "io/onnx/reader.hpp"
 #include "numerics/factor.hpp"
+#include "ops/operand_count.hpp"
 #include "passes/import_qdq.hpp"
 #include "passes/import_qoperator.hpp"
 #include "passes/prepare.hpp"
@@ -62,6 +63,9 @@ bool is_written_by_us(const graph::Graph& graph) {
 Result<RawModel> read_model(const ModelSource& source, const Observer& observer) {
   Result<io::ReadModel> read = io::read_onnx(source.model);
   if (!read.ok()) return read.error();
+  if (Result<void> counts = ops::check_operand_counts(read->graph); !counts.ok()) {
+    return counts.error().at(source.model.string());
+  }
   for (const std::string& warning : read->warnings) warn(observer, source.model.string() + ": " + warning);
   RawModel model{.graph = std::move(read->graph),
                  .input_dims = source.input_dims,

@@ -101,7 +101,7 @@ CASES = {
     "scale_is_empty": (BAD_FILE, ["'q_in'", "scale is empty"], qdq(sx=scale("sx", []))),
     "scale_of_rank_2": (UNSUPPORTED, ["'dq_w'", "scale has shape [3, 2]", "no block_size"], qdq(
         {"dq_w": {"axis": 1}}, sw=scale("sw", [0.1] * 6, [3, 2]), zw=tensor("zw", [3, 2], [0] * 6, INT8))),
-    "scale_is_missing": (BAD_FILE, ["'q_in'", "scale"], qdq(nodes=[
+    "scale_is_missing": (BAD_FILE, ["'q_in'", "has 1 operands", "2 to 3"], qdq(nodes=[
         node("QuantizeLinear", ["x"], ["x_q"], name="q_in"),
         node("DequantizeLinear", ["x_q", "sx", "zx"], ["y"], name="dq_in")])),
     "four_operands": (BAD_FILE, ["'dq_in'", "has 4 operands", "2 to 3"], qdq(nodes=[

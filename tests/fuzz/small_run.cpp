@@ -10,6 +10,7 @@
 #include "exec/executor.hpp"
 #include "fuzz_target.hpp"
 #include "io/onnx/reader.hpp"
+#include "ops/operand_count.hpp"
 
 namespace halfstep::fuzz {
 namespace {
@@ -66,7 +67,7 @@ Tensor drawn_input(const TensorType& type, unsigned seed, Values values) {
 
 std::optional<SmallModel> small_model(std::span<const std::byte> bytes, Values values) {
   Result<io::ReadModel> read = io::read_onnx(bytes);
-  if (!succeeded(read)) return std::nullopt;
+  if (!succeeded(read) || !succeeded(ops::check_operand_counts(read->graph))) return std::nullopt;
   pipeline::RawModel raw;
   raw.graph = std::move(read->graph);
   raw.path = "model.onnx";

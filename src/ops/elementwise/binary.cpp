@@ -54,6 +54,7 @@ constexpr OpDef arithmetic(std::string_view type, Result<Prepared> (*lower)(cons
                            Result<FixedForm> (*lower_fixed)(const FixedArgs&)) {
   return {.type = type,
           .since_opset = 7,
+          .operand_count = {2, 2},
           .output_rule = OutputRule::kObserved,
           .has_integer_form = true,
           .operands = kAllData,
@@ -81,7 +82,6 @@ constexpr OpDef division(std::string_view type, Result<Prepared> (*lower)(const 
 }  // namespace
 
 Result<Inferred> infer_binary(const NodeArgs& args, const DTypeSet& types) {
-  if (const auto ok = check_operand_count(args, 2, 2); !ok.ok()) return ok.error();
   if (const auto ok = check_dtype(args, 0, types); !ok.ok()) return ok.error();
   if (const auto ok = check_same_dtype(args, 0, 1); !ok.ok()) return ok.error();
   Result<Shape> shape = broadcast_operands(args, args.type(0).dtype);
@@ -113,6 +113,7 @@ std::span<const OpDef> binary_ops() {
         division("Div", lower_div, lower_div_fixed),
         {.type = "PRelu",
          .since_opset = 7,
+         .operand_count = {2, 2},
          .output_rule = OutputRule::kObserved,
          .has_integer_form = true,
          .operands = kAllData,

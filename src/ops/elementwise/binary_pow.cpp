@@ -61,7 +61,6 @@ bool simple_power(const float* x, float exponent, float* y, std::int64_t count) 
 constexpr DTypeSet kPowBases{DType::kFloat32, DType::kInt32, DType::kInt64};
 
 Result<Inferred> infer_pow(const NodeArgs& args) {
-  if (const auto ok = check_operand_count(args, 2, 2); !ok.ok()) return ok.error();
   if (const auto ok = check_dtype(args, 0, kPowBases); !ok.ok()) return ok.error();
   if (const auto ok = check_dtype(args, 1, kNumbers); !ok.ok()) return ok.error();
   Result<Shape> shape = broadcast_operands(args, args.type(0).dtype);
@@ -161,6 +160,7 @@ std::span<const OpDef> pow_ops() {
   static const OpDef ops[] = {
       {.type = "Pow",
        .since_opset = 12,
+       .operand_count = {2, 2},
        .output_rule = OutputRule::kObserved,
        .has_integer_form = true,
        .in_place = true,
@@ -170,6 +170,7 @@ std::span<const OpDef> pow_ops() {
        .lower_fixed = lower_unary_fixed},
       {.type = "Mod",
        .since_opset = 10,
+       .operand_count = {2, 2},
        .output_rule = OutputRule::kObserved,
        .in_place = true,
        .infer = infer_binary<kNumbers>,

@@ -53,7 +53,6 @@ Result<Prepared> lower_mean(const LowerArgs& args) { return fold(args, AddFuncti
 
 template <const DTypeSet& kTypes>
 Result<Inferred> infer_variadic(const NodeArgs& args) {
-  if (!args.has(0)) return Error{ErrorCode::kInvalidInput, "operand 0 is missing"};
   if (const auto ok = check_dtype(args, 0, kTypes); !ok.ok()) return ok.error();
   const DType dtype = args.type(0).dtype;
   Result<Shape> shape = broadcast_operands(args, dtype);
@@ -69,6 +68,7 @@ constexpr OpDef variadic(std::string_view type, Result<Inferred> (*infer)(const 
                          Result<FixedForm> (*lower_fixed)(const FixedArgs&)) {
   return {.type = type,
           .since_opset = 8,
+          .operand_count = {1, kManyOperands},
           .output_rule = OutputRule::kObserved,
           .has_integer_form = true,
           .operands = kAllData,

@@ -94,7 +94,6 @@ Result<void> run_cast(const KernelIo& io) {
 }
 
 Result<Inferred> infer_cast(const NodeArgs& args) {
-  if (const auto ok = check_operand_count(args, 1, 1); !ok.ok()) return ok.error();
   const std::int64_t* to = args.attributes().find<std::int64_t>("to");
   if (to == nullptr) return Error{ErrorCode::kInvalidInput, "attribute 'to' is missing"};
   const std::optional<DType> dtype = element_type_of(*to);
@@ -108,7 +107,6 @@ Result<Inferred> infer_cast(const NodeArgs& args) {
 }
 
 Result<Inferred> infer_cast_like(const NodeArgs& args) {
-  if (const auto ok = check_operand_count(args, 2, 2); !ok.ok()) return ok.error();
   TensorType type{args.type(1).dtype, args.shape(0)};
   if (const auto ok = check_shape(type.shape, type.dtype); !ok.ok()) return ok.error();
   return Inferred::one(std::move(type));
@@ -138,6 +136,7 @@ std::span<const OpDef> cast_ops() {
        .lower_float = lower_cast},
       {.type = "CastLike",
        .since_opset = 15,
+       .operand_count = {2, 2},
        .in_place = true,
        .keeps_channels_apart = true,
        .infer = infer_cast_like,

@@ -136,7 +136,6 @@ Result<Prepared> lower_bit_shift(const LowerArgs& args) {
 }
 
 Result<Inferred> infer_where(const NodeArgs& args) {
-  if (const auto ok = check_operand_count(args, 3, 3); !ok.ok()) return ok.error();
   if (const auto ok = check_dtype(args, 0, kBoolOnly); !ok.ok()) return ok.error();
   if (const auto ok = check_same_dtype(args, 1, 2); !ok.ok()) return ok.error();
   const DType dtype = args.type(1).dtype;
@@ -180,7 +179,12 @@ Result<Prepared> lower_where(const LowerArgs& args) {
 
 constexpr OpDef predicate(std::string_view type, int since_opset, Result<Inferred> (*infer)(const NodeArgs&),
                           Result<Prepared> (*lower)(const LowerArgs&), bool in_place) {
-  return {.type = type, .since_opset = since_opset, .in_place = in_place, .infer = infer, .lower_float = lower};
+  return {.type = type,
+          .since_opset = since_opset,
+          .operand_count = {2, 2},
+          .in_place = in_place,
+          .infer = infer,
+          .lower_float = lower};
 }
 
 /// A predicate on the order of two numbers.
@@ -209,6 +213,7 @@ std::span<const OpDef> logic_ops() {
       predicate("BitShift", 11, infer_bit_shift, lower_bit_shift, true),
       {.type = "Where",
        .since_opset = 9,
+       .operand_count = {3, 3},
        .output_rule = OutputRule::kSameAsInputs,
        .has_integer_form = true,
        .operands = {{OperandRole::kPlain, OperandRole::kData, OperandRole::kData}},

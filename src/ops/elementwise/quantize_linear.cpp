@@ -110,7 +110,6 @@ Result<DType> quantized_dtype(const NodeArgs& args) {
 }
 
 Result<Inferred> infer_quantize(const NodeArgs& args) {
-  if (const auto ok = check_operand_count(args, 2, 3); !ok.ok()) return ok.error();
   if (const auto ok = check_dtype(args, 0, kRealTypes); !ok.ok()) return ok.error();
   if (const auto ok = check_grid_operands(args); !ok.ok()) return ok.error();
   const Result<DType> dtype = quantized_dtype(args);
@@ -159,7 +158,6 @@ Result<Prepared> lower_quantize(const LowerArgs& args) {
 }
 
 Result<Inferred> infer_dequantize(const NodeArgs& args) {
-  if (const auto ok = check_operand_count(args, 2, 3); !ok.ok()) return ok.error();
   if (const auto ok = check_dtype(args, 0, kStoredTypes); !ok.ok()) return ok.error();
   if (const auto ok = check_grid_operands(args); !ok.ok()) return ok.error();
   if (args.has(2)) {
@@ -220,7 +218,6 @@ Result<Prepared> lower_dequantize(const LowerArgs& args) {
 }
 
 Result<Inferred> infer_dynamic_quantize(const NodeArgs& args) {
-  if (const auto ok = check_operand_count(args, 1, 1); !ok.ok()) return ok.error();
   if (const auto ok = check_dtype(args, 0, kFloatOnly); !ok.ok()) return ok.error();
   return Inferred{.outputs = {{DType::kUint8, args.shape(0)}, {DType::kFloat32, Shape{}}, {DType::kUint8, Shape{}}},
                   .values = {},
@@ -270,8 +267,16 @@ FloatLikeArgs::FloatLikeArgs(const NodeArgs& args, std::size_t weight)
 std::span<const OpDef> quantize_linear_ops() {
   static const std::vector<OpDef> all = [] {
     std::vector<OpDef> ops = {
-        {.type = "QuantizeLinear", .since_opset = 13, .infer = infer_quantize, .lower_float = lower_quantize},
-        {.type = "DequantizeLinear", .since_opset = 13, .infer = infer_dequantize, .lower_float = lower_dequantize},
+        {.type = "QuantizeLinear",
+         .since_opset = 13,
+         .operand_count = {2, 3},
+         .infer = infer_quantize,
+         .lower_float = lower_quantize},
+        {.type = "DequantizeLinear",
+         .since_opset = 13,
+         .operand_count = {2, 3},
+         .infer = infer_dequantize,
+         .lower_float = lower_dequantize},
         {.type = "DynamicQuantizeLinear",
          .since_opset = 11,
          .infer = infer_dynamic_quantize,

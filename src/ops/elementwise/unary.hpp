@@ -14,7 +14,6 @@ namespace halfstep::ops {
 /// One operand of a type in kTypes; the output has the same type.
 template <const DTypeSet& kTypes>
 Result<Inferred> infer_unary(const NodeArgs& args) {
-  if (const auto ok = check_operand_count(args, 1, 1); !ok.ok()) return ok.error();
   if (const auto ok = check_dtype(args, 0, kTypes); !ok.ok()) return ok.error();
   return Inferred::one(args.type(0));
 }

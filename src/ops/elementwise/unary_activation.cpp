@@ -104,7 +104,6 @@ Result<Prepared> lower_swish(const LowerArgs& args) {
 
 // Bounds are operands: scalars of the operand's own type, absent or not constant.
 Result<Inferred> infer_clip(const NodeArgs& args) {
-  if (const auto ok = check_operand_count(args, 1, 3); !ok.ok()) return ok.error();
   if (const auto ok = check_dtype(args, 0, kNumbers); !ok.ok()) return ok.error();
   for (const std::size_t i : {1U, 2U}) {
     if (!args.has(i)) continue;
@@ -155,6 +154,12 @@ Result<Prepared> lower_clip(const LowerArgs&) {
                   .splits = true};
 }
 
+constexpr OpDef clip_op() {
+  OpDef op = unary_function("Clip", 11, infer_clip, lower_clip);
+  op.operand_count = {1, 3};
+  return op;
+}
+
 }  // namespace
 
 std::span<const OpDef> activation_ops() {
@@ -162,7 +167,7 @@ std::span<const OpDef> activation_ops() {
       unary_function("Relu", 6, infer_unary<kSignedNumbers>, lower_relu),
       unary_function("LeakyRelu", 6, infer_unary<kFloatOnly>, lower_leaky_relu),
       unary_function("ThresholdedRelu", 10, infer_unary<kFloatOnly>, lower_thresholded_relu),
-      unary_function("Clip", 11, infer_clip, lower_clip),
+      clip_op(),
       unary_function("Sigmoid", 6, 0.0F, 1.0F, infer_unary<kFloatOnly>, lower_map<vm::sigmoid>),
       unary_function("HardSigmoid", 6, 0.0F, 1.0F, infer_unary<kFloatOnly>, lower_hard_sigmoid),
       unary_function("HardSwish", 14, infer_unary<kFloatOnly>, lower_map<hard_swish>),

@@ -74,7 +74,6 @@ Result<Prepared> lower_numbers(const LowerArgs&) {
 }
 
 Result<Inferred> infer_predicate(const NodeArgs& args) {
-  if (const auto ok = check_operand_count(args, 1, 1); !ok.ok()) return ok.error();
   if (const auto ok = check_dtype(args, 0, kFloatOnly); !ok.ok()) return ok.error();
   return Inferred::one({DType::kBool, args.shape(0)});
 }

@@ -279,6 +279,7 @@ int axis_1(const graph::Node&, const Shape&) { return 1; }
 constexpr std::array kOps = {
     OpDef{.type = "Conv",
           .since_opset = 1,
+          .operand_count = {2, 3},
           .output_rule = OutputRule::kObserved,
           .has_integer_form = true,
           .operands = kLinearRoles,
@@ -288,6 +289,7 @@ constexpr std::array kOps = {
           .lower_fixed = &lower_conv_fixed},
     OpDef{.type = "ConvTranspose",
           .since_opset = 11,
+          .operand_count = {2, 3},
           .output_rule = OutputRule::kObserved,
           .has_integer_form = true,
           .operands = kLinearRoles,

@@ -46,10 +46,6 @@ Result<AutoPad> auto_pad_of(const NodeArgs& args) {
 }
 
 Result<void> check_operands(const NodeArgs& args) {
-  if (!args.has(0) || !args.has(1)) return invalid("input or weight is missing");
-  if (args.num_inputs() > 3) {
-    return invalid("has " + std::to_string(args.num_inputs()) + " operands, expected 2 or 3");
-  }
   for (std::size_t i = 0; i < args.num_inputs(); ++i) {
     if (args.has(i) && args.type(i).dtype != DType::kFloat32) {
       constexpr std::array kRoles = {"input", "weight", "bias"};

@@ -124,7 +124,6 @@ void run_einsum(const EinsumPlan& plan, const ScratchSizes& sizes, const KernelI
 Result<EinsumPlan> plan_of(const NodeArgs& args) {
   std::vector<Shape> shapes;
   for (std::size_t i = 0; i < args.num_inputs(); ++i) {
-    if (!args.has(i)) return invalid("operand " + std::to_string(i) + " is missing");
     if (args.type(i).dtype != args.type(0).dtype || args.type(i).dtype == DType::kBool) {
       return invalid("operand " + std::to_string(i) + " is " + to_string(args.type(i)) +
                      ", expected numbers of one type");
@@ -164,6 +163,7 @@ std::span<const OpDef> einsum_ops() {
       OpDef{
           .type = "Einsum",
           .since_opset = 12,
+          .operand_count = {1, kManyOperands},
           .output_rule = OutputRule::kObserved,
           .infer = &infer_einsum,
           .lower_float = &lower_einsum,

@@ -90,6 +90,7 @@ int gemm_input_axis(const graph::Node& node, const Shape& weight) { return 1 - g
 constexpr std::array kOps = {
     OpDef{.type = "Gemm",
           .since_opset = 11,
+          .operand_count = {2, 3},
           .output_rule = OutputRule::kObserved,
           .has_integer_form = true,
           .operands = kLinearRoles,
@@ -99,6 +100,7 @@ constexpr std::array kOps = {
           .lower_fixed = &lower_gemm_fixed},
     OpDef{.type = "MatMul",
           .since_opset = 1,
+          .operand_count = {2, 2},
           .output_rule = OutputRule::kObserved,
           .has_integer_form = true,
           .operands = {{OperandRole::kData, OperandRole::kWeight, OperandRole::kPlain}},
@@ -113,7 +115,6 @@ constexpr std::array kOps = {
 }  // namespace
 
 Result<MatMulGeometry> matmul_geometry(const NodeArgs& args) {
-  if (args.num_inputs() != 2 || !args.has(0) || !args.has(1)) return invalid("expected two operands");
   const Result<DType> dtype = common_dtype(args);
   if (!dtype.ok()) return dtype.error();
   const Shape& a = args.shape(0);
@@ -149,9 +150,6 @@ std::vector<MatrixPair> matrix_pairs(const MatMulGeometry& g, const Shape& a, co
 }
 
 Result<GemmGeometry> gemm_geometry(const NodeArgs& args) {
-  if (args.num_inputs() < 2 || args.num_inputs() > 3 || !args.has(0) || !args.has(1)) {
-    return invalid("expected two or three operands");
-  }
   const Result<DType> dtype = common_dtype(args);
   if (!dtype.ok()) return dtype.error();
   const Shape& a = args.shape(0);

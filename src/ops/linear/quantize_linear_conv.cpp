@@ -110,7 +110,6 @@ void for_each_output(const ConvGeometry& g, const Roles& roles, const KernelIo& 
 }
 
 Result<Inferred> infer_conv_integer(const NodeArgs& args) {
-  if (const auto ok = check_operand_count(args, 2, 4); !ok.ok()) return ok.error();
   const Result<ConvGeometry> g = integer_geometry(args, kConvIntegerRoles);
   if (!g.ok()) return g.error();
   return Inferred::one({DType::kInt32, g->output_shape()});
@@ -141,7 +140,6 @@ Result<Prepared> lower_conv_integer(const LowerArgs& args) {
 }
 
 Result<Inferred> infer_qlinear_conv(const NodeArgs& args) {
-  if (const auto ok = check_operand_count(args, 8, 9); !ok.ok()) return ok.error();
   for (const std::size_t i : {1U, 4U, 6U}) {
     if (const auto ok = check_dtype(args, i, kFloatOnly); !ok.ok()) return ok.error();
   }
@@ -194,11 +192,13 @@ std::span<const OpDef> integer_conv_ops() {
   static const OpDef ops[] = {
       {.type = "ConvInteger",
        .since_opset = 10,
+       .operand_count = {2, 4},
        .multiplies_work = true,
        .infer = infer_conv_integer,
        .lower_float = lower_conv_integer},
       {.type = "QLinearConv",
        .since_opset = 10,
+       .operand_count = {8, 9},
        .multiplies_work = true,
        .infer = infer_qlinear_conv,
        .lower_float = lower_qlinear_conv},

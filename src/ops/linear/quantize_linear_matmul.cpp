@@ -137,7 +137,6 @@ struct Product {
 };
 
 Result<Inferred> infer_matmul_integer(const NodeArgs& args) {
-  if (const auto ok = check_operand_count(args, 2, 4); !ok.ok()) return ok.error();
   const Result<MatMulGeometry> g = integer_geometry(args, kMatMulIntegerRoles);
   if (!g.ok()) return g.error();
   return Inferred::one({DType::kInt32, g->output});
@@ -165,7 +164,6 @@ Shape full_result(const MatMulGeometry& g) {
 }
 
 Result<Inferred> infer_qlinear_matmul(const NodeArgs& args) {
-  if (const auto ok = check_operand_count(args, 8, 8); !ok.ok()) return ok.error();
   for (const std::size_t i : {1U, 4U, 6U}) {
     if (const auto ok = check_dtype(args, i, kFloatOnly); !ok.ok()) return ok.error();
   }
@@ -227,11 +225,13 @@ std::span<const OpDef> integer_matmul_ops() {
   static const OpDef ops[] = {
       {.type = "MatMulInteger",
        .since_opset = 10,
+       .operand_count = {2, 4},
        .multiplies_work = true,
        .infer = infer_matmul_integer,
        .lower_float = lower_matmul_integer},
       {.type = "QLinearMatMul",
        .since_opset = 10,
+       .operand_count = {8, 8},
        .multiplies_work = true,
        .infer = infer_qlinear_matmul,
        .lower_float = lower_qlinear_matmul},

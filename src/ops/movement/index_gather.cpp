@@ -7,7 +7,6 @@ namespace halfstep::ops {
 namespace {
 
 Result<Inferred> infer_gather(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 2, 2); !checked.ok()) return checked.error();
   if (auto checked = check_index_type(args.type(1)); !checked.ok()) return checked.error();
   const Shape& data = args.shape(0);
   const Result<int> axis = normalize_axis(args.attributes().get_int("axis", 0), data.rank());
@@ -47,7 +46,6 @@ Result<Prepared> lower_gather(const LowerArgs& args) {
 }
 
 Result<Inferred> infer_gather_elements(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 2, 2); !checked.ok()) return checked.error();
   if (auto checked = check_index_type(args.type(1)); !checked.ok()) return checked.error();
   const auto addresses = ElementAddresses::make(args.shape(0), args.shape(1), args.attributes().get_int("axis", 0));
   if (!addresses.ok()) return addresses.error();
@@ -76,7 +74,6 @@ Result<TupleAddresses> gather_nd_addresses(const NodeArgs& args) {
 }
 
 Result<Inferred> infer_gather_nd(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 2, 2); !checked.ok()) return checked.error();
   if (auto checked = check_index_type(args.type(1)); !checked.ok()) return checked.error();
   const auto addresses = gather_nd_addresses(args);
   if (!addresses.ok()) return addresses.error();
@@ -106,6 +103,7 @@ Result<Prepared> lower_gather_nd(const LowerArgs& args) {
 OpDef gather_op() {
   return {.type = "Gather",
           .since_opset = 1,
+          .operand_count = {2, 2},
           .output_rule = OutputRule::kSameAsInput,
           .has_integer_form = true,
           .infer = &infer_gather,
@@ -115,6 +113,7 @@ OpDef gather_op() {
 OpDef gather_elements_op() {
   return {.type = "GatherElements",
           .since_opset = 11,
+          .operand_count = {2, 2},
           .output_rule = OutputRule::kSameAsInput,
           .infer = &infer_gather_elements,
           .lower_float = &lower_gather_elements};
@@ -123,6 +122,7 @@ OpDef gather_elements_op() {
 OpDef gather_nd_op() {
   return {.type = "GatherND",
           .since_opset = 11,
+          .operand_count = {2, 2},
           .output_rule = OutputRule::kSameAsInput,
           .infer = &infer_gather_nd,
           .lower_float = &lower_gather_nd};

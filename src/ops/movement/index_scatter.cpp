@@ -64,7 +64,6 @@ Result<void> visit_reduction(DType dtype, Reduction reduction, F&& f) {
 
 // What both operators require of their operands but for the shapes.
 Result<void> check_scatter(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 3, 3); !checked.ok()) return checked;
   if (auto checked = check_index_type(args.type(1)); !checked.ok()) return checked;
   if (const auto reduction = reduction_of(args); !reduction.ok()) return reduction.error();
   if (args.type(2).dtype != args.type(0).dtype) {
@@ -138,6 +137,7 @@ OpDef scatter_op(std::string_view type, Result<Inferred> (*infer)(const NodeArgs
                  Result<Prepared> (*lower)(const LowerArgs&)) {
   return {.type = type,
           .since_opset = 11,
+          .operand_count = {3, 3},
           .output_rule = OutputRule::kObserved,
           .in_place = true,
           .infer = infer,

@@ -39,7 +39,6 @@ Result<std::vector<std::int64_t>> kept_positions(const NodeArgs& args, const Blo
 }
 
 Result<Inferred> infer_compress(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 2, 2); !checked.ok()) return checked.error();
   if (args.type(1).dtype != DType::kBool || args.shape(1).rank() != 1) {
     return invalid("condition is " + to_string(args.type(1)) + ", expected a vector of bool");
   }
@@ -80,7 +79,6 @@ Result<Prepared> lower_compress(const LowerArgs& args) {
 }
 
 Result<Inferred> infer_non_zero(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 1, 1); !checked.ok()) return checked.error();
   const Tensor* value = args.value(0);
   if (value == nullptr) return Inferred::unknown();
   const std::int64_t count = visit_dtype(value->dtype(), [&]<class T>() -> std::int64_t {
@@ -114,7 +112,6 @@ Result<Prepared> lower_non_zero(const LowerArgs&) {
 }
 
 Result<Inferred> infer_one_hot(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 3, 3); !checked.ok()) return checked.error();
   if (args.shape(1).num_elements() != 1)
     return invalid("depth is " + to_string(args.type(1)) + ", expected one number");
   if (args.shape(2) != Shape{2}) return invalid("values is " + to_string(args.type(2)) + ", expected two elements");
@@ -185,6 +182,7 @@ Result<Prepared> lower_one_hot(const LowerArgs& args) {
 OpDef compress_op() {
   return {.type = "Compress",
           .since_opset = 9,
+          .operand_count = {2, 2},
           .output_rule = OutputRule::kSameAsInput,
           .infer = &infer_compress,
           .lower_float = &lower_compress};
@@ -195,7 +193,11 @@ OpDef non_zero_op() {
 }
 
 OpDef one_hot_op() {
-  return {.type = "OneHot", .since_opset = 9, .infer = &infer_one_hot, .lower_float = &lower_one_hot};
+  return {.type = "OneHot",
+          .since_opset = 9,
+          .operand_count = {3, 3},
+          .infer = &infer_one_hot,
+          .lower_float = &lower_one_hot};
 }
 
 }  // namespace halfstep::ops

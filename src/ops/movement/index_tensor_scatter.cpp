@@ -10,7 +10,6 @@ namespace halfstep::ops {
 namespace {
 
 Result<Inferred> infer_tensor_scatter(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 2, 3); !checked.ok()) return checked.error();
   const Shape& cache = args.shape(0);
   const Result<int> axis = normalize_axis(args.attributes().get_int("axis", -2), cache.rank());
   if (!axis.ok()) return axis.error();
@@ -68,6 +67,7 @@ Result<Prepared> lower_tensor_scatter(const LowerArgs& args) {
 OpDef tensor_scatter_op() {
   return {.type = "TensorScatter",
           .since_opset = 24,
+          .operand_count = {2, 3},
           .output_rule = OutputRule::kObserved,
           .in_place = true,
           .infer = &infer_tensor_scatter,

@@ -94,7 +94,6 @@ Groups find_groups(const NodeArgs& args, std::optional<int> axis) {
 }
 
 Result<Inferred> infer_unique(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 1, 1); !checked.ok()) return checked.error();
   const auto axis = axis_of(args);
   if (!axis.ok()) return axis.error();
   if (args.value(0) == nullptr) return Inferred::unknown();

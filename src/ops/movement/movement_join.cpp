@@ -28,8 +28,6 @@ StridedCopy part_copy(const TensorType& part, int axis, std::int64_t whole_exten
 }
 
 Result<Inferred> infer_concat(const NodeArgs& args) {
-  if (auto checked = check_operands(args, args.num_inputs(), args.num_inputs()); !checked.ok()) return checked.error();
-  if (args.num_inputs() == 0) return invalid("has no inputs");
   TensorType type = args.type(0);
   const Result<int> axis = normalize_axis(args.attributes().get_int("axis", 0), type.shape.rank());
   if (!axis.ok()) return axis.error();
@@ -110,7 +108,6 @@ Result<std::vector<std::int64_t>> split_sizes(const NodeArgs& args, std::int64_t
 }
 
 Result<Inferred> infer_split(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 1, 2); !checked.ok()) return checked.error();
   const Result<int> axis = normalize_axis(args.attributes().get_int("axis", 0), args.shape(0).rank());
   if (!axis.ok()) return axis.error();
   if (args.has(1) && args.value(1) == nullptr) return Inferred::unknown();
@@ -152,6 +149,7 @@ Result<Prepared> lower_split(const LowerArgs& args) {
 OpDef concat_op() {
   return {.type = "Concat",
           .since_opset = 4,
+          .operand_count = {1, kManyOperands},
           .output_rule = OutputRule::kSameAsInputs,
           .has_integer_form = true,
           .operands = kAllData,
@@ -162,6 +160,7 @@ OpDef concat_op() {
 OpDef split_op() {
   return {.type = "Split",
           .since_opset = 13,
+          .operand_count = {1, 2},
           .output_rule = OutputRule::kSameAsInput,
           .has_integer_form = true,
           .infer = &infer_split,

@@ -11,7 +11,6 @@ namespace halfstep::ops {
 namespace {
 
 Result<Inferred> infer_trilu(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 1, 2); !checked.ok()) return checked.error();
   if (args.shape(0).rank() < 2) return invalid("input is " + to_string(args.type(0)) + ", expected rank 2 or more");
   if (args.has(1) && (args.type(1).dtype != DType::kInt64 || args.shape(1).num_elements() != 1)) {
     return invalid("k is " + to_string(args.type(1)) + ", expected one int64");
@@ -52,7 +51,6 @@ Result<Prepared> lower_trilu(const LowerArgs& args) {
 }
 
 Result<Inferred> infer_reverse_sequence(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 2, 2); !checked.ok()) return checked.error();
   if (args.shape(0).rank() < 2) return invalid("input is " + to_string(args.type(0)) + ", expected rank 2 or more");
   const std::int64_t batch_axis = args.attributes().get_int("batch_axis", 1);
   const std::int64_t time_axis = args.attributes().get_int("time_axis", 0);
@@ -101,6 +99,7 @@ Result<Prepared> lower_reverse_sequence(const LowerArgs& args) {
 OpDef trilu_op() {
   return {.type = "Trilu",
           .since_opset = 14,
+          .operand_count = {1, 2},
           .output_rule = OutputRule::kSameAsInput,
           .in_place = true,
           .infer = &infer_trilu,
@@ -110,6 +109,7 @@ OpDef trilu_op() {
 OpDef reverse_sequence_op() {
   return {.type = "ReverseSequence",
           .since_opset = 10,
+          .operand_count = {2, 2},
           .output_rule = OutputRule::kSameAsInput,
           .infer = &infer_reverse_sequence,
           .lower_float = &lower_reverse_sequence};

@@ -107,7 +107,6 @@ Result<Plan> plan_pad(const NodeArgs& args) {
 }
 
 Result<Inferred> infer_pad(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 2, 4); !checked.ok()) return checked.error();
   if (args.has(2) && (args.type(2).dtype != args.type(0).dtype || args.shape(2).num_elements() != 1)) {
     return invalid("the constant is " + to_string(args.type(2)) + ", expected one " +
                    std::string(name_of(args.type(0).dtype)));
@@ -230,6 +229,7 @@ std::optional<std::size_t> fill_operand(const graph::Node& node) {
 OpDef pad_op() {
   return {.type = "Pad",
           .since_opset = 11,
+          .operand_count = {2, 4},
           .output_rule = OutputRule::kSameAsInput,
           .has_integer_form = true,
           .fill_operand = &fill_operand,

@@ -30,7 +30,6 @@ Result<std::vector<int>> permutation_of(const NodeArgs& args) {
 }
 
 Result<Inferred> infer_transpose(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 1, 1); !checked.ok()) return checked.error();
   const auto permutation = permutation_of(args);
   if (!permutation.ok()) return permutation.error();
   TensorType type = args.type(0);
@@ -45,7 +44,6 @@ Result<Prepared> lower_transpose(const LowerArgs& args) {
 }
 
 Result<Inferred> infer_expand(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 2, 2); !checked.ok()) return checked.error();
   if (args.value(1) == nullptr) return Inferred::unknown();
   const auto extents = integers_of(args, 1, "shape");
   if (!extents.ok()) return extents.error();
@@ -72,7 +70,6 @@ Result<Prepared> lower_expand(const LowerArgs& args) {
 }
 
 Result<Inferred> infer_tile(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 2, 2); !checked.ok()) return checked.error();
   if (args.value(1) == nullptr) return Inferred::unknown();
   const auto repeats = integers_of(args, 1, "repeats");
   if (!repeats.ok()) return repeats.error();
@@ -120,6 +117,7 @@ OpDef transpose_op() {
 OpDef expand_op() {
   return {.type = "Expand",
           .since_opset = 8,
+          .operand_count = {2, 2},
           .output_rule = OutputRule::kSameAsInput,
           .has_integer_form = true,
           .infer = &infer_expand,
@@ -129,6 +127,7 @@ OpDef expand_op() {
 OpDef tile_op() {
   return {.type = "Tile",
           .since_opset = 6,
+          .operand_count = {2, 2},
           .output_rule = OutputRule::kSameAsInput,
           .has_integer_form = true,
           .infer = &infer_tile,

@@ -77,7 +77,6 @@ Result<std::vector<Cut>> plan_slice(const NodeArgs& args) {
 }
 
 Result<Inferred> infer_slice(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 3, 5); !checked.ok()) return checked.error();
   for (std::size_t i = 1; i < 5; ++i) {
     if (args.has(i) && args.value(i) == nullptr) return Inferred::unknown();
   }
@@ -117,6 +116,7 @@ Result<Prepared> lower_slice(const LowerArgs& args) {
 OpDef slice_op() {
   return {.type = "Slice",
           .since_opset = 10,
+          .operand_count = {3, 5},
           .output_rule = OutputRule::kSameAsInput,
           .has_integer_form = true,
           .infer = &infer_slice,

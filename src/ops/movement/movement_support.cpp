@@ -8,16 +8,6 @@
 
 namespace halfstep::ops {
 
-Result<void> check_operands(const NodeArgs& args, std::size_t least, std::size_t most) {
-  if (args.num_inputs() > most) {
-    return invalid("has " + std::to_string(args.num_inputs()) + " inputs, expected at most " + std::to_string(most));
-  }
-  for (std::size_t i = 0; i < least; ++i) {
-    if (!args.has(i)) return invalid("input " + std::to_string(i) + " is missing");
-  }
-  return {};
-}
-
 Result<void> check_output(const TensorType& type) {
   if (type.shape.rank() > kMaxRank) {
     return invalid("a rank of " + std::to_string(type.shape.rank()) + " is above the limit of " +

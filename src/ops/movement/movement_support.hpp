@@ -1,4 +1,4 @@
-// movement_support.hpp: what the operators that move values share: operand checks and the strided copy.
+// movement_support.hpp: what the operators that move values share: checks of shapes and axes and the strided copy.
 #pragma once
 
 #include <cstddef>
@@ -15,9 +15,6 @@ namespace halfstep::ops {
 
 /// Tensors of a higher rank are refused where operand values choose the rank.
 inline constexpr int kMaxRank = 64;
-
-/// Errors: kInvalidInput if one of the first `least` operands is absent, or more than `most` are given.
-Result<void> check_operands(const NodeArgs& args, std::size_t least, std::size_t most);
 
 /// check_shape(), a rank of at most kMaxRank, and no product of extents that
 /// overflows even where another extent is 0.

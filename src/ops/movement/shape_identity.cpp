@@ -10,15 +10,11 @@
 namespace halfstep::ops {
 namespace {
 
-Result<Inferred> infer_identity(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 1, 1); !checked.ok()) return checked.error();
-  return Inferred::one(args.type(0));
-}
+Result<Inferred> infer_identity(const NodeArgs& args) { return Inferred::one(args.type(0)); }
 
 Result<Prepared> lower_identity(const LowerArgs&) { return Prepared{copy_kernel()}; }
 
 Result<Inferred> infer_dropout(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 1, 3); !checked.ok()) return checked.error();
   if (args.has(2)) {
     const Tensor* training = args.value(2);
     if (training == nullptr) return Inferred::unknown();
@@ -51,7 +47,6 @@ Result<Prepared> lower_dropout(const LowerArgs&) {
 }
 
 Result<Inferred> infer_bit_cast(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 1, 1); !checked.ok()) return checked.error();
   const std::int64_t to = args.attributes().get_int("to", 0);
   const std::optional<DType> dtype = dtype_of_onnx(to);
   if (!dtype) return Error{ErrorCode::kUnsupported, "cannot reinterpret as element type " + std::to_string(to)};
@@ -88,6 +83,7 @@ OpDef identity_op() {
 OpDef dropout_op() {
   return {.type = "Dropout",
           .since_opset = 12,
+          .operand_count = {1, 3},
           .output_rule = OutputRule::kSameAsInput,
           .has_integer_form = true,
           .aliases_input = true,

@@ -38,15 +38,11 @@ Tensor shape_value(const NodeArgs& args) {
   return Tensor::of<std::int64_t>({static_cast<std::int64_t>(count)}, dims);
 }
 
-Result<Inferred> infer_shape(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 1, 1); !checked.ok()) return checked.error();
-  return known(shape_value(args));
-}
+Result<Inferred> infer_shape(const NodeArgs& args) { return known(shape_value(args)); }
 
 Result<Prepared> lower_shape(const LowerArgs& args) { return Prepared{constant_kernel(shape_value(args))}; }
 
 Result<Inferred> infer_size(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 1, 1); !checked.ok()) return checked.error();
   return known(Tensor::of<std::int64_t>({}, {args.shape(0).num_elements()}));
 }
 
@@ -55,7 +51,6 @@ Result<Prepared> lower_size(const LowerArgs& args) {
 }
 
 Result<Inferred> infer_constant_of_shape(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 1, 1); !checked.ok()) return checked.error();
   const auto* value = args.attributes().find<Tensor>("value");
   if (value != nullptr && value->num_elements() != 1) {
     return invalid("value is " + to_string(value->type()) + ", expected one element");
@@ -83,7 +78,6 @@ Result<DType> eye_dtype(const NodeArgs& args) {
 }
 
 Result<Inferred> infer_eye_like(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 1, 1); !checked.ok()) return checked.error();
   if (args.shape(0).rank() != 2) return invalid("input is " + to_string(args.type(0)) + ", expected a matrix");
   const Result<DType> dtype = eye_dtype(args);
   if (!dtype.ok()) return dtype.error();

@@ -29,7 +29,6 @@ std::int64_t count_of(std::int64_t start, std::int64_t limit, std::int64_t delta
 }
 
 Result<Inferred> infer_range(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 3, 3); !checked.ok()) return checked.error();
   const DType dtype = args.type(0).dtype;
   for (std::size_t i = 0; i < 3; ++i) {
     if (args.type(i).dtype != dtype || args.shape(i).num_elements() != 1) {
@@ -90,6 +89,9 @@ Result<Prepared> lower_range(const LowerArgs& args) {
 
 }  // namespace
 
-OpDef range_op() { return {.type = "Range", .since_opset = 11, .infer = &infer_range, .lower_float = &lower_range}; }
+OpDef range_op() {
+  return {
+      .type = "Range", .since_opset = 11, .operand_count = {3, 3}, .infer = &infer_range, .lower_float = &lower_range};
+}
 
 }  // namespace halfstep::ops

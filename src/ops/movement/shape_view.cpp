@@ -16,7 +16,6 @@ Error does_not_fit(const Shape& source, const std::vector<std::int64_t>& target)
 }
 
 Result<Inferred> infer_reshape(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 2, 2); !checked.ok()) return checked.error();
   if (args.value(1) == nullptr) return Inferred::unknown();
   const auto given = integers_of(args, 1, "shape");
   if (!given.ok()) return given.error();
@@ -50,7 +49,6 @@ Result<Inferred> infer_reshape(const NodeArgs& args) {
 }
 
 Result<Inferred> infer_flatten(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 1, 1); !checked.ok()) return checked.error();
   const Shape& source = args.shape(0);
   const std::int64_t given = args.attributes().get_int("axis", 1);
   const int rank = source.rank();
@@ -62,7 +60,6 @@ Result<Inferred> infer_flatten(const NodeArgs& args) {
 }
 
 Result<Inferred> infer_squeeze(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 1, 2); !checked.ok()) return checked.error();
   const Shape& source = args.shape(0);
   std::vector<bool> removed;
   for (std::int64_t extent : source) removed.push_back(!args.has(1) && extent == 1);
@@ -88,7 +85,6 @@ Result<Inferred> infer_squeeze(const NodeArgs& args) {
 }
 
 Result<Inferred> infer_unsqueeze(const NodeArgs& args) {
-  if (auto checked = check_operands(args, 2, 2); !checked.ok()) return checked.error();
   if (args.value(1) == nullptr) return Inferred::unknown();
   const auto given = integers_of(args, 1, "axes");
   if (!given.ok()) return given.error();
@@ -108,9 +104,11 @@ Result<Inferred> infer_unsqueeze(const NodeArgs& args) {
   return Inferred::one({args.type(0).dtype, Shape(std::move(target))});
 }
 
-OpDef view_op(std::string_view type, int since_opset, Result<Inferred> (*infer)(const NodeArgs&)) {
+OpDef view_op(std::string_view type, int since_opset, OperandCount operand_count,
+              Result<Inferred> (*infer)(const NodeArgs&)) {
   return {.type = type,
           .since_opset = since_opset,
+          .operand_count = operand_count,
           .output_rule = OutputRule::kSameAsInput,
           .has_integer_form = true,
           .aliases_input = true,
@@ -120,9 +118,9 @@ OpDef view_op(std::string_view type, int since_opset, Result<Inferred> (*infer)(
 
 }  // namespace
 
-OpDef reshape_op() { return view_op("Reshape", 5, &infer_reshape); }
-OpDef flatten_op() { return view_op("Flatten", 1, &infer_flatten); }
-OpDef squeeze_op() { return view_op("Squeeze", 13, &infer_squeeze); }
-OpDef unsqueeze_op() { return view_op("Unsqueeze", 13, &infer_unsqueeze); }
+OpDef reshape_op() { return view_op("Reshape", 5, {2, 2}, &infer_reshape); }
+OpDef flatten_op() { return view_op("Flatten", 1, {1, 1}, &infer_flatten); }
+OpDef squeeze_op() { return view_op("Squeeze", 13, {1, 2}, &infer_squeeze); }
+OpDef unsqueeze_op() { return view_op("Unsqueeze", 13, {2, 2}, &infer_unsqueeze); }
 
 }  // namespace halfstep::ops

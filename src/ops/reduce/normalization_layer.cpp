@@ -157,7 +157,7 @@ Result<Inferred> infer_layer_normalization(const NodeArgs& args) { return infer_
 Result<Prepared> lower_layer_normalization(const LowerArgs& args) { return lower_rows(args, Centering::kMean); }
 
 Result<Inferred> infer_rms_normalization(const NodeArgs& args) {
-  if (args.num_inputs() > 2 || args.wants_output(1)) return invalid("expected two operands and one output");
+  if (args.wants_output(1)) return invalid("expected one output");
   return infer_rows(args, false);
 }
 

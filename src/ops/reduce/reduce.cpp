@@ -15,7 +15,6 @@ namespace {
 
 template <Reduction kReduction>
 Result<Inferred> infer_reduce(const NodeArgs& args) {
-  if (!args.has(0)) return invalid("operand 'data' is missing");
   const TensorType& in = args.type(0);
   if (in.dtype == DType::kBool && kReduction != Reduction::kMax && kReduction != Reduction::kMin) {
     return invalid("data is bool, expected numbers");
@@ -57,6 +56,7 @@ constexpr OpDef reduce_op(std::string_view type, OutputRule rule, bool has_integ
   return {
       .type = type,
       .since_opset = kReduction == Reduction::kSum ? 13 : 18,
+      .operand_count = {1, 2},
       .output_rule = rule,
       .has_integer_form = has_integer_form,
       .infer = &infer_reduce<kReduction>,
@@ -120,6 +120,7 @@ std::span<const OpDef> reduce_ops() {
       OpDef{
           .type = "TopK",
           .since_opset = 11,
+          .operand_count = {2, 2},
           .output_rule = OutputRule::kSameAsInput,
           .has_integer_form = true,
           .infer = &infer_top_k,

@@ -116,7 +116,6 @@ void top_k(AxisSplit split, std::int64_t k, const KernelIo& io) {
 }  // namespace
 
 Result<Inferred> infer_arg_extreme(const NodeArgs& args) {
-  if (!args.has(0)) return invalid("operand 'data' is missing");
   const Shape& in = args.shape(0);
   const Result<int> axis = normalize_axis(args.attributes().get_int("axis", 0), in.rank());
   if (!axis.ok()) return axis.error();
@@ -140,7 +139,6 @@ Result<Prepared> lower_arg_max(const LowerArgs& args) { return lower_arg_extreme
 Result<Prepared> lower_arg_min(const LowerArgs& args) { return lower_arg_extreme<Extreme::kMin>(args); }
 
 Result<Inferred> infer_top_k(const NodeArgs& args) {
-  if (!args.has(0) || !args.has(1)) return invalid("operands 'X' and 'K' are required");
   if (args.type(0).dtype == DType::kBool) return invalid("bool has no order, expected numbers");
   if (args.type(1).dtype != DType::kInt64 || args.shape(1).num_elements() != 1) {
     return invalid("K is " + to_string(args.type(1)) + ", expected one int64");

@@ -20,7 +20,6 @@ std::int64_t scalar_of(ConstView axis) {
 }
 
 Result<Inferred> infer_scan(const NodeArgs& args) {
-  if (!args.has(0) || !args.has(1)) return invalid("operands 'x' and 'axis' are required");
   if (args.type(0).dtype == DType::kBool) return invalid("x is bool, expected numbers");
   const TensorType& axis = args.type(1);
   if ((axis.dtype != DType::kInt32 && axis.dtype != DType::kInt64) || axis.shape.num_elements() != 1) {
@@ -97,6 +96,7 @@ std::span<const OpDef> scan_ops() {
       OpDef{
           .type = "CumProd",
           .since_opset = 26,
+          .operand_count = {2, 2},
           .output_rule = OutputRule::kObserved,
           .infer = &infer_scan,
           .lower_float = &lower_scan<Scan::kProduct>,
@@ -104,6 +104,7 @@ std::span<const OpDef> scan_ops() {
       OpDef{
           .type = "CumSum",
           .since_opset = 11,
+          .operand_count = {2, 2},
           .output_rule = OutputRule::kObserved,
           .infer = &infer_scan,
           .lower_float = &lower_scan<Scan::kSum>,

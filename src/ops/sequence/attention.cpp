@@ -159,6 +159,7 @@ std::span<const OpDef> attention_ops() {
       OpDef{
           .type = "Attention",
           .since_opset = 23,
+          .operand_count = {3, 7},
           .output_rule = OutputRule::kObserved,
           .infer = &infer_attention,
           .lower_float = &lower_attention,
@@ -166,6 +167,7 @@ std::span<const OpDef> attention_ops() {
       OpDef{
           .type = "LinearAttention",
           .since_opset = 27,
+          .operand_count = {3, 6},
           .output_rule = OutputRule::kObserved,
           .infer = &infer_linear_attention,
           .lower_float = &lower_linear_attention,
@@ -173,6 +175,7 @@ std::span<const OpDef> attention_ops() {
       OpDef{
           .type = "RotaryEmbedding",
           .since_opset = 23,
+          .operand_count = {3, 4},
           .output_rule = OutputRule::kObserved,
           .infer = &infer_rotary_embedding,
           .lower_float = &lower_rotary_embedding,
@@ -180,6 +183,7 @@ std::span<const OpDef> attention_ops() {
       OpDef{
           .type = "SwiGLU",
           .since_opset = 27,
+          .operand_count = {2, 2},
           .output_rule = OutputRule::kObserved,
           .infer = &infer_swiglu,
           .lower_float = &lower_swiglu,

@@ -59,7 +59,6 @@ Result<LinearPlan> plan_linear(const NodeArgs& args) {
       return invalid("operand " + std::to_string(i) + " is " + to_string(args.type(i)) + ", expected float32");
     }
   }
-  if (!args.has(0) || !args.has(1) || !args.has(2)) return invalid("operands 'query', 'key', 'value' are required");
   const Shape& q = args.shape(0);
   const Shape& k = args.shape(1);
   const Shape& v = args.shape(2);

@@ -129,7 +129,6 @@ Result<Prepared> lower_rotary_embedding(const LowerArgs& args) {
 }
 
 Result<Inferred> infer_swiglu(const NodeArgs& args) {
-  if (!args.has(0) || !args.has(1)) return invalid("operands 'A' and 'B' are required");
   if (args.type(0).dtype != DType::kFloat32 || args.type(1) != args.type(0)) {
     return invalid("A is " + to_string(args.type(0)) + ", B is " + to_string(args.type(1)) +
                    ", expected float32 of one shape");

@@ -45,7 +45,6 @@ Result<void> check_operands(const NodeArgs& args, const RecurrentPlan& plan) {
 }
 
 Result<RecurrentPlan> plan_recurrent(const NodeArgs& args, Cell cell) {
-  if (!args.has(0) || !args.has(1) || !args.has(2)) return invalid("operands 'X', 'W' and 'R' are required");
   const Shape& x = args.shape(0);
   const Shape& r = args.shape(2);
   if (args.type(0).dtype != DType::kFloat32 || x.rank() != 3) {
@@ -119,6 +118,7 @@ constexpr OpDef recurrent_op(std::string_view type) {
   return {
       .type = type,
       .since_opset = 14,
+      .operand_count = {3, kCell == Cell::kLstm ? 8U : 6U},
       .output_rule = OutputRule::kObserved,
       .infer = &infer_recurrent<kCell>,
       .lower_float = &lower_recurrent<kCell>,

@@ -5,19 +5,6 @@
 
 namespace halfstep::ops {
 
-Result<void> check_operand_count(const NodeArgs& args, std::size_t required, std::size_t allowed) {
-  for (std::size_t i = 0; i < required; ++i) {
-    if (!args.has(i)) {
-      return Error{ErrorCode::kInvalidInput, "operand " + std::to_string(i) + " is missing"};
-    }
-  }
-  if (args.num_inputs() > allowed) {
-    return Error{ErrorCode::kInvalidInput, "has " + std::to_string(args.num_inputs()) +
-                                               " operands, the operator takes at most " + std::to_string(allowed)};
-  }
-  return {};
-}
-
 Result<void> check_dtype(const NodeArgs& args, std::size_t i, const DTypeSet& types) {
   const DType dtype = args.type(i).dtype;
   if (types.contains(dtype)) return {};
@@ -35,7 +22,6 @@ Result<void> check_same_dtype(const NodeArgs& args, std::size_t i, std::size_t j
 Result<Shape> broadcast_operands(const NodeArgs& args, DType result) {
   Shape shape;
   for (std::size_t i = 0; i < args.num_inputs(); ++i) {
-    if (!args.has(i)) return Error{ErrorCode::kInvalidInput, "operand " + std::to_string(i) + " is missing"};
     Result<Shape> common = broadcast(shape, args.shape(i));
     if (!common.ok()) return common.error();
     shape = std::move(common).value();

@@ -36,9 +36,6 @@ inline constexpr DTypeSet kNumbers{DType::kFloat32, DType::kInt8,   DType::kInt1
 inline constexpr DTypeSet kAnyType{DType::kFloat32, DType::kInt8,   DType::kInt16,  DType::kInt32,  DType::kInt64,
                                    DType::kUint8,   DType::kUint16, DType::kUint32, DType::kUint64, DType::kBool};
 
-/// Errors: kInvalidInput unless operands [0, required) are present and there are at most `allowed`.
-Result<void> check_operand_count(const NodeArgs& args, std::size_t required, std::size_t allowed);
-
 /// Errors: kInvalidInput if operand `i` has another type than those of `types`.
 Result<void> check_dtype(const NodeArgs& args, std::size_t i, const DTypeSet& types);
 
@@ -56,7 +53,7 @@ inline Share share_of_elements(const KernelIo& io, std::int64_t count) {
 }
 
 /// The common shape of all operands, not larger than check_shape() allows for `result`.
-/// Errors: kInvalidInput if an operand is absent or they do not broadcast.
+/// Requires: all operands are present. Errors: kInvalidInput if they do not broadcast.
 Result<Shape> broadcast_operands(const NodeArgs& args, DType result);
 
 /// How up to three operands advance over a result: axes of extent 1 are gone

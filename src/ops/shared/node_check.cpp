@@ -32,13 +32,7 @@ double lane_sum(const float* values, std::int64_t count, Term term) {
 
 }  // namespace
 
-Result<void> require_operand(const NodeArgs& args, std::size_t i, std::string_view name) {
-  if (!args.has(i)) return invalid(std::string(name) + " is missing");
-  return {};
-}
-
 Result<void> require_float(const NodeArgs& args, std::size_t i, std::string_view name) {
-  if (auto given = require_operand(args, i, name); !given.ok()) return given;
   if (args.type(i).dtype != DType::kFloat32) {
     return invalid(std::string(name) + " is " + std::string(name_of(args.type(i).dtype)) + ", expected float32");
   }
@@ -55,7 +49,6 @@ Result<void> require_float_vector(const NodeArgs& args, std::size_t i, std::int6
 }
 
 Result<void> require_min_rank(const NodeArgs& args, std::size_t i, int rank, std::string_view name) {
-  if (auto given = require_operand(args, i, name); !given.ok()) return given;
   if (args.shape(i).rank() < rank) {
     return invalid(std::string(name) + " has shape " + to_string(args.shape(i)) + ", expected at least " +
                    std::to_string(rank) + " dimensions");
@@ -64,7 +57,6 @@ Result<void> require_min_rank(const NodeArgs& args, std::size_t i, int rank, std
 }
 
 Result<void> require_rank(const NodeArgs& args, std::size_t i, int rank, std::string_view name) {
-  if (auto given = require_operand(args, i, name); !given.ok()) return given;
   if (args.shape(i).rank() != rank) {
     return invalid(std::string(name) + " has shape " + to_string(args.shape(i)) + ", expected " + std::to_string(rank) +
                    " dimensions");

@@ -10,9 +10,6 @@
 
 namespace halfstep::ops::vision {
 
-/// Operand `i` is given. Errors: kInvalidInput, calling it `name`.
-Result<void> require_operand(const NodeArgs& args, std::size_t i, std::string_view name);
-
 /// Operand `i` is given and float32. Errors: kInvalidInput, calling it `name`.
 Result<void> require_float(const NodeArgs& args, std::size_t i, std::string_view name);
 

@@ -246,7 +246,6 @@ Result<Prepared> lower_grid_sample(const LowerArgs& args) {
 Result<Inferred> infer_affine_grid(const NodeArgs& args) {
   if (auto is_float = vision::require_float(args, 0, "theta"); !is_float.ok()) return is_float.error();
   if (auto ranked = vision::require_rank(args, 0, 3, "theta"); !ranked.ok()) return ranked.error();
-  if (auto given = vision::require_operand(args, 1, "size"); !given.ok()) return given.error();
   const Shape& theta = args.shape(0);
   const std::int64_t axes = theta[1];
   if ((axes != 2 && axes != 3) || theta[2] != axes + 1) {

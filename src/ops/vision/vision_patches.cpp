@@ -133,8 +133,6 @@ void add_columns(const Columns& columns, const float* in, float* out) {
 }  // namespace
 
 Result<Inferred> infer_center_crop_pad(const NodeArgs& args) {
-  if (auto given = vision::require_operand(args, 0, "input"); !given.ok()) return given.error();
-  if (auto given = vision::require_operand(args, 1, "shape"); !given.ok()) return given.error();
   if (args.value(1) == nullptr) return Inferred::unknown();
   const auto wanted = extents_of(*args.value(1), "shape");
   if (!wanted.ok()) return wanted.error();
@@ -175,8 +173,6 @@ Result<Prepared> lower_center_crop_pad(const LowerArgs& args) {
 Result<Inferred> infer_col2im(const NodeArgs& args) {
   if (auto is_float = vision::require_float(args, 0, "input"); !is_float.ok()) return is_float.error();
   if (auto ranked = vision::require_rank(args, 0, 3, "input"); !ranked.ok()) return ranked.error();
-  if (auto given = vision::require_operand(args, 1, "image_shape"); !given.ok()) return given.error();
-  if (auto given = vision::require_operand(args, 2, "block_shape"); !given.ok()) return given.error();
   if (args.value(1) == nullptr || args.value(2) == nullptr) return Inferred::unknown();
   const auto columns = columns_of(args);
   if (!columns.ok()) return columns.error();

@@ -195,7 +195,6 @@ Result<Inferred> infer_roi_align(const NodeArgs& args) {
   if (auto is_float = vision::require_float(args, 1, "rois"); !is_float.ok()) return is_float.error();
   if (auto ranked = vision::require_rank(args, 0, 4, "input"); !ranked.ok()) return ranked.error();
   if (auto ranked = vision::require_rank(args, 1, 2, "rois"); !ranked.ok()) return ranked.error();
-  if (auto given = vision::require_operand(args, 2, "batch_indices"); !given.ok()) return given.error();
   const Shape& rois = args.shape(1);
   if (rois[1] != 4) return invalid("rois has shape " + to_string(rois) + ", expected [num_rois, 4]");
   if (args.type(2) != TensorType{DType::kInt64, Shape{rois[0]}}) {

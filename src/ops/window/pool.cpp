@@ -113,7 +113,6 @@ Result<Inferred> infer_global(const NodeArgs& args) {
 }
 
 Result<Inferred> infer_global_max(const NodeArgs& args) {
-  if (auto given = vision::require_operand(args, 0, "input"); !given.ok()) return given.error();
   if (!is_poolable(args.type(0).dtype)) return not_poolable(args.type(0).dtype);
   return infer_global(args);
 }
@@ -239,6 +238,7 @@ std::span<const OpDef> pool_ops() {
             .lower_float = &lower_global_lp},
       OpDef{.type = "MaxUnpool",
             .since_opset = 9,
+            .operand_count = {2, 3},
             .output_rule = OutputRule::kSameAsInput,
             .infer = &infer_max_unpool,
             .lower_float = &lower_max_unpool},

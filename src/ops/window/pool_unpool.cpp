@@ -72,7 +72,6 @@ std::int64_t embedded(std::int64_t index, const Shape& inner, const std::vector<
 Result<Inferred> infer_max_unpool(const NodeArgs& args) {
   if (auto is_float = vision::require_float(args, 0, "input"); !is_float.ok()) return is_float.error();
   if (auto ranked = vision::require_min_rank(args, 0, 3, "input"); !ranked.ok()) return ranked.error();
-  if (auto given = vision::require_operand(args, 1, "indices"); !given.ok()) return given.error();
   if (args.type(1) != TensorType{DType::kInt64, args.shape(0)}) {
     return invalid("indices are " + to_string(args.type(1)) + ", expected int64 in the shape of the input, " +
                    to_string(args.shape(0)));

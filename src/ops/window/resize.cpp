@@ -51,6 +51,7 @@ std::span<const OpDef> resize_ops() {
       // Cubic results have no integer form: lowering decides by the mode.
       OpDef{.type = "Resize",
             .since_opset = 13,
+            .operand_count = {1, 4},
             .output_rule = OutputRule::kSameAsInput,
             .has_integer_form = true,
             .interpolates = true,

@@ -202,7 +202,6 @@ Shape ResizeSpec::output_shape() const {
 }
 
 Result<std::optional<ResizeSpec>> resize_spec_of(const NodeArgs& args) {
-  if (auto given = vision::require_operand(args, 0, "input"); !given.ok()) return given.error();
   const auto rules = rules_of(args);
   if (!rules.ok()) return rules.error();
   const auto axes = selected_axes(args);

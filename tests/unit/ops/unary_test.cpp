@@ -4,6 +4,7 @@
 #include <string>
 
 #include "movement_run.hpp"
+#include "ops/evaluate.hpp"
 #include "ops/op_def.hpp"
 
 namespace halfstep::ops {
@@ -107,7 +108,7 @@ TEST(Unary, InPlace) {
     const graph::Node node = node_of(std::string(op.type), {{"to", std::int64_t{1}}}, {x}, 1);
     const std::array<const TensorType*, 1> types = {&x.type()};
     const std::array<const Tensor*, 1> values = {nullptr};
-    const auto inferred = op.infer(NodeArgs{node, types, values});
+    const auto inferred = checked_infer(op, NodeArgs{node, types, values});
     if (!inferred.ok() || inferred->data_dependent || inferred->outputs[0] != x.type()) continue;
     const auto prepared = op.lower_float(LowerArgs{{node, types, values}, inferred->outputs});
     ASSERT_TRUE(prepared.ok()) << op.type;

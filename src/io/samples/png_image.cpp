@@ -16,6 +16,8 @@ namespace {
 constexpr std::size_t kSignatureBytes = 8;
 /// Texts and the like that are kept of a file; each may unpack to 8 MB.
 constexpr png_uint_32 kMaxKeptChunks = 8;
+/// One byte of deflated data stands for at most 1032: two bits for each run of 258 bytes.
+constexpr std::size_t kMostDeflated = 1032;
 
 /// A file being decoded; plain data, so that longjmp skips no destructor.
 struct Decoding {
@@ -174,6 +176,9 @@ Result<PngPhoto> decode_png_photo(std::span<const std::byte> file) {
   if (auto small = check_image_size(photo.image.height, photo.image.width); !small.ok()) return small.error();
   const bool has_alpha = (png_get_color_type(decoding.png, decoding.info) & PNG_COLOR_MASK_ALPHA) != 0;
   photo.dropped_alpha = has_alpha || png_get_valid(decoding.png, decoding.info, PNG_INFO_tRNS) != 0;
+  const std::size_t stored_bytes =
+      png_get_rowbytes(decoding.png, decoding.info) * static_cast<std::size_t>(photo.image.height);
+  if (stored_bytes / kMostDeflated > file.size()) return invalid("is a PNG that is too short for its pixels");
   if (!start_photo(decoding)) return damaged(decoding);
   photo.image.channels = png_get_channels(decoding.png, decoding.info);
   const auto row_size = static_cast<std::int64_t>(png_get_rowbytes(decoding.png, decoding.info));

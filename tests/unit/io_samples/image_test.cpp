@@ -137,6 +137,14 @@ TEST(Image, CutPngsAndOtherFormatsAreErrors) {
   EXPECT_EQ(error_of("nothing known"), "is neither JPEG nor PNG");
 }
 
+// Room for an interlaced image is made before its pixels come.
+TEST(Image, PngsThatAreTooShortForTheirPixelsAreErrors) {
+  const std::vector<std::string> black(2000, std::string(2000, '\0'));
+  const std::string whole = png_of(2000, 8, PNG_COLOR_TYPE_GRAY, black, PNG_INTERLACE_ADAM7);
+  EXPECT_EQ(decode_image(as_file(whole))->image.pixels, std::vector<std::uint8_t>(2000 * 2000, 0));
+  EXPECT_EQ(error_of(whole.substr(0, 70)), "is a PNG that is too short for its pixels");
+}
+
 TEST(Image, WrittenPngsAreReadBack) {
   Image image = blank_image(3, 5, 3);
   for (std::size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<std::uint8_t>(i * 5);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <span>
 #include <type_traits>
 #include <variant>
@@ -15,13 +16,20 @@ class Hasher {
  public:
   void add_bytes(std::span<const std::byte> bytes) {
     add_number(bytes.size());
-    for (const std::byte byte : bytes) add_byte(static_cast<std::uint64_t>(byte));
+    for (; bytes.size() >= sizeof(std::uint64_t); bytes = bytes.subspan(sizeof(std::uint64_t))) {
+      std::uint64_t word;
+      std::memcpy(&word, bytes.data(), sizeof(word));
+      add_word(word);
+    }
+    for (const std::byte byte : bytes) add_word(static_cast<std::uint64_t>(byte));
   }
   void add_text(std::string_view text) { add_bytes(std::as_bytes(std::span(text))); }
   template <class Number>
   void add_number(Number number) {
     static_assert(std::is_arithmetic_v<Number>);
-    for (const std::byte byte : std::as_bytes(std::span(&number, 1))) add_byte(static_cast<std::uint64_t>(byte));
+    std::uint64_t word = 0;
+    std::memcpy(&word, &number, sizeof(number));
+    add_word(word);
   }
   void add(const Tensor& tensor) {
     add_number(static_cast<int>(tensor.dtype()));
@@ -65,7 +73,11 @@ class Hasher {
   }
 
  private:
-  void add_byte(std::uint64_t byte) { hash_ = (hash_ ^ byte) * 0x100000001b3U; }
+  // As FNV-1a does with bytes; its upper bits, which see the whole word, also go on to the lower ones.
+  void add_word(std::uint64_t word) {
+    hash_ = (hash_ ^ word) * 0x9e3779b97f4a7c15U;
+    hash_ ^= hash_ >> 32U;
+  }
   void add_value(const Tensor& tensor) { add(tensor); }
   void add_value(const std::string& text) { add_text(text); }
   void add_value(const std::shared_ptr<const Graph>& graph) {

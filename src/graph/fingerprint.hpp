@@ -7,7 +7,7 @@
 
 namespace halfstep::graph {
 
-/// 16 hexadecimal digits: FNV-1a, 64 bits, of names, operators, operands, clamps, plain attributes and the bytes of
+/// 16 hexadecimal digits, a hash of names, operators, operands, clamps, plain attributes and the bytes of
 /// constants. Subgraphs count by their own. Tells apart what someone mixed up, not what someone forged.
 std::string fingerprint(const Graph& graph);
 

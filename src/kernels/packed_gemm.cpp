@@ -10,17 +10,17 @@
 namespace halfstep::kernels {
 namespace {
 
-std::int32_t group_of(Group group, const std::int32_t* w) {
-  std::int32_t bits = 0;
-  if (group == Group::kPairs) {
-    const std::int16_t pair[2] = {static_cast<std::int16_t>(w[0]), static_cast<std::int16_t>(w[1])};
-    std::memcpy(&bits, pair, sizeof bits);
-  } else {
-    const std::int8_t quad[4] = {static_cast<std::int8_t>(w[0]), static_cast<std::int8_t>(w[1]),
-                                 static_cast<std::int8_t>(w[2]), static_cast<std::int8_t>(w[3])};
-    std::memcpy(&bits, quad, sizeof bits);
+/// The numbers of a row one after the other, as Ts; those behind the last are zeros. Returns their sum.
+template <class T>
+std::int32_t pack_row(const std::int32_t* left, std::int64_t k, std::int32_t* groups) {
+  auto* to = reinterpret_cast<std::byte*>(groups);
+  std::int32_t sum = 0;
+  for (std::int64_t i = 0; i < k; ++i) {
+    const T number = static_cast<T>(left[i]);
+    std::memcpy(to + i * static_cast<std::int64_t>(sizeof(T)), &number, sizeof(T));
+    sum += left[i];
   }
-  return bits;
+  return sum;
 }
 
 }  // namespace
@@ -32,20 +32,16 @@ PackedLeft pack_left(Group group, std::int64_t rows, std::int64_t k, std::span<c
   packed.group = group;
   packed.rows = rows;
   packed.k_groups = (k + size - 1) / size;
-  packed.groups.reserve(static_cast<std::size_t>(rows * packed.k_groups + kGroupSlack));
+  packed.groups.assign(static_cast<std::size_t>(rows * packed.k_groups + kGroupSlack), 0);
   for (std::int64_t row = 0; row < rows; ++row) {
-    std::int32_t sum = 0;
-    for (std::int64_t first = 0; first < k; first += size) {
-      std::int32_t w[4] = {};
-      for (std::int64_t i = 0; i < std::min(size, k - first); ++i) {
-        w[i] = left[static_cast<std::size_t>(row * k + first + i)];
-        sum += w[i];
-      }
-      packed.groups.push_back(group_of(group, w));
+    const std::int32_t* from = left.data() + row * k;
+    std::int32_t* to = packed.groups.data() + row * packed.k_groups;
+    if (group == Group::kQuads) {
+      packed.sums.push_back(pack_row<std::int8_t>(from, k, to));
+    } else {
+      pack_row<std::int16_t>(from, k, to);
     }
-    if (group == Group::kQuads) packed.sums.push_back(sum);
   }
-  packed.groups.resize(packed.groups.size() + static_cast<std::size_t>(kGroupSlack), 0);
   if (saturating && group == Group::kQuads) add_weight_tiles(packed);
   return packed;
 }

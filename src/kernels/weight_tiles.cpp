@@ -10,21 +10,24 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
+#include <numeric>
 #include <utility>
 
 namespace halfstep::kernels {
 namespace {
 
-constexpr std::int32_t kMostOfLane = 128;
-constexpr int kLanesOfTile = 2 * kWeightTileRows;
+constexpr std::int16_t kMostOfLane = 128;
+constexpr std::size_t kLanesOfTile = 2 * kWeightTileRows;
+
+using Lanes = std::array<std::int16_t, kLanesOfTile>;
 
 // A group of k with the weights of a tile, and the sums of the positive and of the negative weights of each lane.
 struct TileGroup {
   std::int32_t k_group = 0;
+  std::int32_t heaviest = 0;  // The largest of the sums.
   std::array<std::int32_t, kWeightTileRows> quads = {};
-  std::array<std::uint64_t, kLanesOfTile / 2> sums = {};  // Four numbers of 16 bits each.
-  std::int32_t heaviest = 0;
+  Lanes positive = {};
+  Lanes negative = {};  // Without their signs.
 
   bool has_weights() const {
     return std::ranges::any_of(quads, [](std::int32_t quad) { return quad != 0; });
@@ -32,24 +35,34 @@ struct TileGroup {
 };
 
 void set_sums(TileGroup& group) {
-  std::array<std::uint16_t, 2 * kLanesOfTile> sums = {};
-  for (std::size_t row = 0; row < kWeightTileRows; ++row) {
-    const auto weights = std::bit_cast<std::array<std::int8_t, 4>>(group.quads[row]);
-    for (std::size_t i = 0; i < 4; ++i) {
-      const std::size_t lane = 2 * (2 * row + i / 2);
-      sums[lane + (weights[i] < 0 ? 1 : 0)] += static_cast<std::uint16_t>(std::abs(std::int32_t{weights[i]}));
-    }
+  const auto pairs = std::bit_cast<Lanes>(group.quads);
+  std::int16_t heaviest = 0;
+  for (std::size_t lane = 0; lane < kLanesOfTile; ++lane) {
+    const auto bits = static_cast<std::uint16_t>(pairs[lane]);
+    const auto w0 = static_cast<std::int16_t>(static_cast<std::int16_t>(bits << 8U) >> 8);
+    const auto w1 = static_cast<std::int16_t>(pairs[lane] >> 8);
+    const auto positive = static_cast<std::int16_t>(std::max<std::int16_t>(w0, 0) + std::max<std::int16_t>(w1, 0));
+    const auto negative = static_cast<std::int16_t>(-std::min<std::int16_t>(w0, 0) - std::min<std::int16_t>(w1, 0));
+    group.positive[lane] = positive;
+    group.negative[lane] = negative;
+    heaviest = std::max(heaviest, std::max(positive, negative));
   }
-  group.sums = std::bit_cast<std::array<std::uint64_t, kLanesOfTile / 2>>(sums);
-  group.heaviest = *std::ranges::max_element(sums);
+  group.heaviest = heaviest;
 }
 
-// No lane of both together has more than kMostOfLane: all sums of two are compared at once.
+// No lane of both together has more than kMostOfLane: four sums of two at once.
 bool fit_together(const TileGroup& a, const TileGroup& b) {
+  using Words = std::array<std::uint64_t, kLanesOfTile / 4>;
   constexpr std::uint64_t kOnes = 0x0001000100010001U;
   constexpr std::uint64_t kCarries = (255 - kMostOfLane) * kOnes;  // Bit 8 of a sum is set from kMostOfLane + 1 on.
+  const auto a_positive = std::bit_cast<Words>(a.positive);
+  const auto a_negative = std::bit_cast<Words>(a.negative);
+  const auto b_positive = std::bit_cast<Words>(b.positive);
+  const auto b_negative = std::bit_cast<Words>(b.negative);
   std::uint64_t sums = 0;
-  for (std::size_t i = 0; i < a.sums.size(); ++i) sums |= a.sums[i] + b.sums[i] + kCarries;
+  for (std::size_t i = 0; i < a_positive.size(); ++i) {
+    sums |= (a_positive[i] + b_positive[i] + kCarries) | (a_negative[i] + b_negative[i] + kCarries);
+  }
   return (sums & (256 * kOnes)) == 0;
 }
 
@@ -89,23 +102,40 @@ std::vector<TileGroup> groups_of_tile(const PackedLeft& left, std::int64_t first
           left.groups[static_cast<std::size_t>((first_row + row) * left.k_groups + g)];
     }
     if (!group.has_weights()) continue;
+    set_sums(group);
+    if (group.heaviest <= kMostOfLane) {
+      groups.push_back(group);
+      continue;
+    }
     TileGroup rest = cut(group);
     set_sums(group);
     groups.push_back(group);
-    if (!rest.has_weights()) continue;
     set_sums(rest);
     groups.push_back(rest);
   }
   return groups;
 }
 
-// For each group, heaviest first, the heaviest of those left that fits, of the next few; else the lightest if that
-// fits. Groups of no pair go to `singles`.
-std::vector<std::pair<TileGroup, TileGroup>> pair_groups(std::vector<TileGroup> groups,
-                                                         std::vector<TileGroup>& singles) {
+// The heaviest first, those of one weight in their order.
+std::vector<TileGroup> by_weight(const std::vector<TileGroup>& groups) {
+  std::array<std::size_t, kMostOfLane + 2> place = {};  // place[w]: of the next one that weighs kMostOfLane - w.
+  for (const TileGroup& group : groups) ++place[static_cast<std::size_t>(kMostOfLane - group.heaviest + 1)];
+  std::partial_sum(place.begin(), place.end(), place.begin());
+  std::vector<TileGroup> sorted(groups.size());
+  for (const TileGroup& group : groups) sorted[place[static_cast<std::size_t>(kMostOfLane - group.heaviest)]++] = group;
+  return sorted;
+}
+
+struct Pairing {
+  std::vector<std::pair<const TileGroup*, const TileGroup*>> pairs;
+  std::vector<const TileGroup*> singles;
+};
+
+// For each of `groups`, which come by weight, the heaviest of those left that fits, of the next few; else the lightest
+// if that fits.
+Pairing pair_groups(const std::vector<TileGroup>& groups) {
   constexpr int kMaxTries = 24;
-  std::vector<std::pair<TileGroup, TileGroup>> pairs;
-  std::ranges::stable_sort(groups, std::ranges::greater{}, &TileGroup::heaviest);
+  Pairing pairing;
   std::vector<char> is_taken(groups.size(), 0);
   std::size_t end = groups.size();  // All from here on are taken.
   for (std::size_t i = 0; i < end; ++i) {
@@ -121,31 +151,38 @@ std::vector<std::pair<TileGroup, TileGroup>> pair_groups(std::vector<TileGroup> 
     if (found == 0 && end - 1 > i && fit_together(groups[i], groups[end - 1])) found = end - 1;
     is_taken[i] = 1;
     if (found == 0) {
-      singles.push_back(groups[i]);
+      pairing.singles.push_back(&groups[i]);
     } else {
       is_taken[found] = 1;
-      pairs.emplace_back(groups[i], groups[found]);
+      pairing.pairs.emplace_back(&groups[i], &groups[found]);
     }
   }
-  return pairs;
+  return pairing;
 }
 
 }  // namespace
 
 void add_weight_tiles(PackedLeft& left) {
   for (std::int64_t row = 0; row < left.rows; row += kWeightTileRows) {
-    std::vector<TileGroup> singles;
-    const auto pairs = pair_groups(groups_of_tile(left, row), singles);
-    left.tiles.push_back({.first = static_cast<std::int64_t>(left.steps.size()),
-                          .doubles = static_cast<std::int64_t>(pairs.size()),
-                          .singles = static_cast<std::int64_t>(singles.size())});
+    const std::vector<TileGroup> groups = by_weight(groups_of_tile(left, row));
+    const auto [pairs, singles] = pair_groups(groups);
+    const auto doubles = static_cast<std::int64_t>(pairs.size());
+    const auto rest = static_cast<std::int64_t>(singles.size());
+    const std::size_t first = left.steps.size();
+    left.tiles.push_back({.first = static_cast<std::int64_t>(first), .doubles = doubles, .singles = rest});
+    left.steps.resize(first + static_cast<std::size_t>(doubles * kDoubleSize + rest * kSingleSize));
+    std::int32_t* to = left.steps.data() + first;
     for (const auto& [a, b] : pairs) {
-      left.steps.insert(left.steps.end(), {a.k_group, b.k_group});
-      for (std::size_t r = 0; r < kWeightTileRows; ++r) left.steps.insert(left.steps.end(), {a.quads[r], b.quads[r]});
+      *to++ = a->k_group;
+      *to++ = b->k_group;
+      for (std::size_t r = 0; r < kWeightTileRows; ++r) {
+        *to++ = a->quads[r];
+        *to++ = b->quads[r];
+      }
     }
-    for (const TileGroup& single : singles) {
-      left.steps.push_back(single.k_group);
-      left.steps.insert(left.steps.end(), single.quads.begin(), single.quads.end());
+    for (const TileGroup* single : singles) {
+      *to++ = single->k_group;
+      to = std::ranges::copy(single->quads, to).out;
     }
   }
 }

@@ -62,9 +62,8 @@ Result<FixedForm> lower_conv_fixed(const FixedArgs& args) {
   ProductSpec spec;
   spec.rows = g.out_channels;
   spec.k = group_in * taps;
-  spec.element = [=](std::int64_t row, std::int64_t k) {
-    return row * group_in * taps + k % group_in * taps + k / group_in;
-  };
+  spec.row_offset = [=](std::int64_t row) { return row * group_in * taps; };
+  for (std::int64_t k = 0; k < spec.k; ++k) spec.k_offsets.push_back(k % group_in * taps + k / group_in);
   if (g.groups == g.in_channels) {
     // k counts the taps, a row of the filter at a time.
     spec.packing = has_byte_depthwise_form(g) ? Packing::kQuads : Packing::kNone;

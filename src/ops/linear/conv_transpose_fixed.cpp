@@ -21,10 +21,11 @@ Result<FixedForm> lower_conv_transpose_fixed(const FixedArgs& args) {
   spec.k = group_in;
   // An output position adds up some of its channel's taps; the proof counts all of them.
   spec.rows_per_channel = taps;
-  spec.element = [=](std::int64_t row, std::int64_t k) {
+  spec.row_offset = [=](std::int64_t row) {
     const std::int64_t channel = row / taps;
-    return ((channel / group_out * group_in + k) * group_out + channel % group_out) * taps + row % taps;
+    return (channel / group_out * group_in * group_out + channel % group_out) * taps + row % taps;
   };
+  for (std::int64_t k = 0; k < spec.k; ++k) spec.k_offsets.push_back(k * group_out * taps);
   spec.input_entry = [=](std::int64_t channel) { return static_cast<std::size_t>(channel / group_out * group_in); };
   spec.output_entry = [](std::int64_t channel) { return static_cast<std::size_t>(channel); };
   Result<BuiltProduct> built = build_product(args, spec);

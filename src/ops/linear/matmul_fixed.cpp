@@ -120,7 +120,8 @@ Result<FixedForm> lower_matmul_fixed(const FixedArgs& args) {
   spec.rows = k == 0 ? n : b.num_elements() / k;
   spec.k = k;
   spec.packing = Packing::kAny;
-  spec.element = [=](std::int64_t row, std::int64_t i) { return row / n * k * n + i * n + row % n; };
+  spec.row_offset = [=](std::int64_t row) { return row / n * k * n + row % n; };
+  for (std::int64_t i = 0; i < k; ++i) spec.k_offsets.push_back(i * n);
   spec.output_entry = [=](std::int64_t channel) { return static_cast<std::size_t>(channel % n); };
   return finish_linear(args, spec, {.product = {}, .a = left, .m = g.m, .n = n, .pairs = std::move(pairs)});
 }
@@ -152,7 +153,8 @@ Result<FixedForm> lower_gemm_fixed(const FixedArgs& args) {
   spec.rows = g.n;
   spec.k = g.k;
   spec.packing = Packing::kAny;
-  spec.element = [=](std::int64_t row, std::int64_t i) { return g.transpose_b ? row * g.k + i : i * g.n + row; };
+  spec.row_offset = [=](std::int64_t row) { return g.transpose_b ? row * g.k : row; };
+  for (std::int64_t i = 0; i < g.k; ++i) spec.k_offsets.push_back(g.transpose_b ? i : i * g.n);
   spec.output_entry = [](std::int64_t channel) { return static_cast<std::size_t>(channel); };
   spec.bias_step = g.c_column_step;
   spec.alpha = static_cast<double>(g.alpha);

@@ -1,4 +1,5 @@
 // pack_weights_int.cpp: the rows of a Product in the order in which the kernels read them.
+#include <algorithm>
 #include <utility>
 
 #include "ops/linear/products.hpp"
@@ -12,11 +13,10 @@ void pack_weights(std::span<const std::int32_t> left, std::int64_t k_run, kernel
   const std::int64_t padded_run = (run + size - 1) / size * size;
   const std::int64_t padded_k = run == 0 ? 0 : k / run * padded_run;
   std::vector<std::int32_t> rows(static_cast<std::size_t>(product.rows * padded_k), 0);
+  const std::int32_t* from = left.data();
   for (std::int64_t row = 0; row < product.rows; ++row) {
-    for (std::int64_t i = 0; i < k; ++i) {
-      rows[static_cast<std::size_t>(row * padded_k + i / run * padded_run + i % run)] =
-          left[static_cast<std::size_t>(row * k + i)];
-    }
+    std::int32_t* to = rows.data() + row * padded_k;
+    for (std::int64_t done = 0; done < k; done += run, from += run, to += padded_run) std::copy_n(from, run, to);
   }
   product.packed = kernels::pack_left(group, product.rows, padded_k, rows);
   for (std::int64_t row = 0; row < product.rows && product.y_dtype != DType::kInt32; ++row) {

@@ -5,12 +5,15 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <numeric>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
 #include "core/errors.hpp"
 #include "numerics/rounding.hpp"
+#include "ops/linear/weight_codes.hpp"
 #include "ops/shared/fixed_support.hpp"
 
 namespace halfstep::ops {
@@ -29,98 +32,6 @@ double round_half_even_wide(double x) {
   if (rest != 0.5) return rest > 0.5 ? below + 1.0 : below;
   return std::fmod(below, 2.0) == 0.0 ? below : below + 1.0;
 }
-
-// The integers and scales of operand 1.
-class Weights {
- public:
-  static Result<Weights> of(const FixedArgs& args, const ProductSpec& spec) {
-    const Encoding* encoding = args.input_encoding(1);
-    const Tensor* codes = args.code(1);
-    if (codes == nullptr) return unsupported("the weight is not constant");
-    const Shape& shape = args.shape(1);
-    if (codes->num_elements() != shape.num_elements()) return unsupported("the weight's codes have another shape");
-    Weights w(args, spec, *encoding);
-    if (encoding->axis()) {
-      const int axis = *encoding->axis();
-      const std::int64_t extent = axis < shape.rank() ? shape[axis] : -1;
-      const auto fits = require_channel_axis(*encoding, axis, extent, "the weight");
-      if (!fits.ok()) return fits.error();
-      w.extent_ = shape[axis];
-      w.inner_ = shape.num_elements(axis + 1, shape.rank());
-    }
-    w.codes_ = widened(*codes);
-    return w;
-  }
-
-  /// The scale all weights of `channel` share.
-  Result<double> scale(std::int64_t channel) const {
-    if (spec_.k == 0) return encoding_.params()[0].scale;
-    const std::int64_t first = channel * spec_.rows_per_channel;
-    const double scale = params(spec_.element(first, 0)).scale;
-    if (extent_ == 1) return scale;
-    NextParams params_of_next{.weights = *this};
-    for (std::int64_t row = first; row < first + spec_.rows_per_channel; ++row) {
-      for (std::int64_t k = 0; k < spec_.k; ++k) {
-        if (params_of_next(spec_.element(row, k)).scale == scale) continue;
-        return unsupported("the weight's scales run along axis " + std::to_string(*encoding_.axis()) +
-                           ", over which the sums run");
-      }
-    }
-    return scale;
-  }
-
-  /// Writes q - z of all weights of `channel`, recoded at `raised_scale` if there is one.
-  void fill(std::int64_t channel, std::optional<double> raised_scale, std::int32_t* to) const {
-    const std::int32_t sign = spec_.alpha < 0.0 ? -1 : 1;
-    NextParams params_of_next{.weights = *this};
-    for (std::int64_t row = channel * spec_.rows_per_channel; row < (channel + 1) * spec_.rows_per_channel; ++row) {
-      for (std::int64_t k = 0; k < spec_.k; ++k) {
-        const std::int64_t element = spec_.element(row, k);
-        const QuantParams& p = params_of_next(element);
-        const std::int32_t steps = codes_[static_cast<std::size_t>(element)] - p.zero_point;
-        *to++ = sign * (raised_scale ? recoded(element, steps, p, *raised_scale) : steps);
-      }
-    }
-  }
-
- private:
-  Weights(const FixedArgs& args, const ProductSpec& spec, const Encoding& encoding)
-      : args_(args), spec_(spec), encoding_(encoding) {}
-
-  const QuantParams& params(std::int64_t element) const {
-    return encoding_.params()[extent_ == 1 ? 0 : static_cast<std::size_t>(element / inner_ % extent_)];
-  }
-
-  /// params() of one element after the other: divides only where they come into another slice of the axis.
-  struct NextParams {
-    const Weights& weights;
-    const QuantParams* found = nullptr;  // Of the slice from `begin` on.
-    std::int64_t begin = 0;
-    const QuantParams& operator()(std::int64_t element) {
-      if (found != nullptr && element >= begin && element - begin < weights.inner_) return *found;
-      begin = element / weights.inner_ * weights.inner_;
-      return *(found = &weights.params(element));
-    }
-  };
-
-  std::int32_t recoded(std::int64_t element, std::int32_t steps, const QuantParams& p, double scale) const {
-    const Tensor* real = args_.value(1);
-    const double real_w = real == nullptr || real->dtype() != DType::kFloat32
-                              ? p.scale * steps
-                              : static_cast<double>(real->data<float>()[element]);
-    const double lowest = static_cast<double>(encoding_.grid().q_min) - p.zero_point;
-    const double highest = static_cast<double>(encoding_.grid().q_max) - p.zero_point;
-    const double ratio = std::isnan(real_w) ? 0.0 : real_w / scale;
-    return static_cast<std::int32_t>(numerics::round_half_even(std::clamp(ratio, lowest, highest)));
-  }
-
-  const FixedArgs& args_;
-  const ProductSpec& spec_;
-  const Encoding& encoding_;
-  std::vector<std::int32_t> codes_;
-  std::int64_t extent_ = 1;
-  std::int64_t inner_ = 1;
-};
 
 // The integers and reals of operand 2.
 class Bias {
@@ -184,7 +95,7 @@ struct Channel {
 
 class Builder {
  public:
-  Builder(const FixedArgs& args, const ProductSpec& spec, const Weights& weights, const Bias& bias)
+  Builder(const FixedArgs& args, const ProductSpec& spec, const WeightCodes& weights, const Bias& bias)
       : args_(args), spec_(spec), weights_(weights), bias_(bias) {}
 
   Result<BuiltProduct> build() {
@@ -319,8 +230,8 @@ class Builder {
     for (std::int64_t row = 0; row < p.rows; ++row) {
       const std::int64_t c = row / p.rows_per_channel;
       const std::size_t entry = spec_.input_entry(c);
-      std::int64_t sum = 0;
-      for (std::int64_t k = 0; k < spec_.k; ++k) sum += left_[static_cast<std::size_t>(row * spec_.k + k)];
+      const std::span row_weights(left_.data() + row * spec_.k, static_cast<std::size_t>(spec_.k));
+      const std::int64_t sum = std::accumulate(row_weights.begin(), row_weights.end(), std::int64_t{0});
       // sum w (x - z) = sum w (x - centre) + (centre - z) sum w, and the centred zero is z - centre.
       p.row_start.push_back(-sum * built_.centres[built_.centres.size() == 1 ? 0 : entry].zero);
       const std::int64_t with_bias = p.row_start.back() + p.channel_bias[static_cast<std::size_t>(c)];
@@ -331,7 +242,7 @@ class Builder {
 
   const FixedArgs& args_;
   const ProductSpec& spec_;
-  const Weights& weights_;
+  const WeightCodes& weights_;
   const Bias& bias_;
   BuiltProduct built_;
   std::vector<std::int32_t> left_;  // [rows][k].
@@ -389,7 +300,7 @@ Result<BuiltProduct> build_product(const FixedArgs& args, const ProductSpec& spe
   if (!std::isfinite(spec.alpha) || !std::isfinite(spec.beta) || spec.alpha == 0.0) {
     return unsupported("alpha is 0, or alpha or beta is not finite");
   }
-  const Result<Weights> weights = Weights::of(args, spec);
+  const Result<WeightCodes> weights = WeightCodes::of(args, spec);
   if (!weights.ok()) return weights.error();
   const Result<Bias> bias = Bias::of(args, spec);
   if (!bias.ok()) return bias.error();

@@ -21,8 +21,9 @@ struct ProductSpec {
   std::int64_t rows = 0;
   std::int64_t k = 0;
   std::int64_t rows_per_channel = 1;
-  /// Position in the weight of the number that row `row` multiplies with right-hand row `k`.
-  std::function<std::int64_t(std::int64_t row, std::int64_t k)> element;
+  /// Row `row` multiplies right-hand row `i` by the weight's element row_offset(row) + k_offsets[i], i < k.
+  std::function<std::int64_t(std::int64_t row)> row_offset;
+  std::vector<std::int64_t> k_offsets;
   /// By channel: the entry of operand 0's encoding that the channel reads, and of the output's that it writes.
   std::function<std::size_t(std::int64_t channel)> input_entry = [](std::int64_t) { return std::size_t{0}; };
   std::function<std::size_t(std::int64_t channel)> output_entry = [](std::int64_t) { return std::size_t{0}; };

@@ -199,15 +199,16 @@ SumPlan plan_sums(std::int64_t k, std::span<const std::int32_t> left, CentredRan
   SumPlan plan{
       .k = k, .k_pairs = (k + 1) / 2, .mode = SumMode::kDirect, .block_ends = {}, .accumulator_bits = accumulator_bits};
   const std::int64_t rows = k == 0 ? 0 : static_cast<std::int64_t>(left.size()) / k;
-  for (const std::int32_t weight : left) {
-    if (weight != static_cast<std::int16_t>(weight)) plan.mode = SumMode::kPlain;
+  bool is_wide = false;
+  for (const std::int32_t weight : left) is_wide |= weight != static_cast<std::int16_t>(weight);
+  if (is_wide) {
+    plan.mode = SumMode::kPlain;
+    return plan;
   }
-  if (plan.mode == SumMode::kPlain) return plan;
   bool fits = accumulator_bits == 32 && starts_fit;
   for (std::int64_t row = 0; fits && row < rows; ++row) {
-    SumRange range;
-    for (std::int64_t i = 0; i < k; ++i) range.add(left[static_cast<std::size_t>(row * k + i)], x.min, x.max);
-    fits = range.largest_magnitude() <= kMaxAccumulator32;
+    const auto weights = left.subspan(static_cast<std::size_t>(row * k), static_cast<std::size_t>(k));
+    fits = SumRange::of_weights(weights, x.min, x.max).largest_magnitude() <= kMaxAccumulator32;
   }
   if (fits) return plan;
   plan.mode = SumMode::kBlocks;

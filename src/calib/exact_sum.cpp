@@ -1,6 +1,8 @@
 // exact_sum.cpp: additions with carry.
 #include "calib/exact_sum.hpp"
 
+#include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cmath>
 
@@ -8,6 +10,8 @@ namespace halfstep::calib {
 namespace {
 
 constexpr int kMantissaBits = 53;
+/// Of a double's exponent, for its mantissa as an integer: 2^(exponent - this) is the unit.
+constexpr int kBiasOfUnits = 1023 + kMantissaBits - 1;
 
 /// a + b + carry; carry becomes 0 or 1.
 std::uint64_t add_with_carry(std::uint64_t a, std::uint64_t b, std::uint64_t& carry) {
@@ -21,24 +25,28 @@ std::uint64_t add_with_carry(std::uint64_t a, std::uint64_t b, std::uint64_t& ca
 
 void ExactSum::add(double x) {
   if (x == 0.0) return;
-  int exponent = 0;
-  const double fraction = std::frexp(x, &exponent);
-  auto mantissa = static_cast<std::int64_t>(std::ldexp(fraction, kMantissaBits));
-  int shift = exponent - kMantissaBits + kFractionBits;
+  const auto pattern = std::bit_cast<std::uint64_t>(x);
+  constexpr std::uint64_t kImplicitBit = std::uint64_t{1} << (kMantissaBits - 1);
+  const int biased = static_cast<int>(pattern >> (kMantissaBits - 1) & 0x7FFU);
+  std::uint64_t magnitude = pattern & (kImplicitBit - 1);
+  if (biased > 0) magnitude |= kImplicitBit;
+  int shift = std::max(biased, 1) - kBiasOfUnits + kFractionBits;
   if (shift < 0) {
-    mantissa >>= -shift;  // Only zeros leave.
+    magnitude = shift > -64 ? magnitude >> -shift : 0;  // Only zeros leave.
     shift = 0;
   }
-  const std::uint64_t sign = mantissa < 0 ? ~std::uint64_t{0} : 0;
-  const auto bits = static_cast<std::uint64_t>(mantissa);
+  const std::uint64_t sign = std::signbit(x) ? ~std::uint64_t{0} : 0;
+  const std::uint64_t bits = (magnitude ^ sign) - sign;
   const auto first = static_cast<std::size_t>(shift / 64);
   const int offset = shift % 64;
   std::uint64_t carry = 0;
-  for (std::size_t i = first; i < kNumLimbs; ++i) {
-    std::uint64_t term = sign;
-    if (i == first) term = bits << offset;
-    if (i == first + 1 && offset > 0) term = (bits >> (64 - offset)) | (sign << offset);
-    limbs_[i] = add_with_carry(limbs_[i], term, carry);
+  limbs_[first] = add_with_carry(limbs_[first], bits << offset, carry);
+  if (first + 1 == kNumLimbs) return;
+  const std::uint64_t rest = offset > 0 ? (bits >> (64 - offset)) | (sign << offset) : sign;
+  limbs_[first + 1] = add_with_carry(limbs_[first + 1], rest, carry);
+  // What is left to add is the sign and the carry: nothing, if they cancel.
+  for (std::size_t i = first + 2; i < kNumLimbs && sign + carry != 0; ++i) {
+    limbs_[i] = add_with_carry(limbs_[i], sign, carry);
   }
 }
 

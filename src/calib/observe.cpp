@@ -2,12 +2,11 @@
 #include "calib/observe.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <memory>
-#include <mutex>
 #include <optional>
 
+#include "calib/channel_histograms.hpp"
 #include "core/ordered_parallel.hpp"
 #include "core/text.hpp"
 
@@ -26,9 +25,8 @@ struct SampleStats {
 struct Watched {
   Watch watch;
   Observation observation;
-  std::vector<DyadicHistogram> histograms;          ///< By worker.
-  std::vector<DyadicHistogram> channel_histograms;  ///< As long as the largest number of channels yet.
-  std::mutex channel_mutex;
+  std::vector<DyadicHistogram> histograms;  ///< By worker.
+  ChannelHistograms channel_histograms;
 };
 
 std::string first_nonfinite(std::span<const float> values) {
@@ -36,31 +34,22 @@ std::string first_nonfinite(std::span<const float> values) {
   return std::isnan(*at) ? "NaN" : "an infinity";
 }
 
-/// Calls f(channel, run) for the runs of `x` in memory order, each within one slice along `axis`. Nothing if `x` has no
-/// such axis.
-template <class F>
-void for_each_channel_run(const ConstView& x, int axis, F&& f) {
-  const Shape& shape = x.shape();
-  if (axis >= shape.rank()) return;
-  const std::int64_t outer = shape.num_elements(0, axis);
-  const auto num_channels = static_cast<std::size_t>(shape[axis]);
-  const auto inner = static_cast<std::size_t>(shape.num_elements(axis + 1, shape.rank()));
-  std::size_t offset = 0;
-  for (std::int64_t o = 0; o < outer; ++o) {
-    for (std::size_t c = 0; c < num_channels; ++c, offset += inner) f(c, x.values<float>().subspan(offset, inner));
-  }
-}
-
 std::size_t num_channels_of(const ConstView& x, int axis) {
   return axis < x.shape().rank() ? static_cast<std::size_t>(x.shape()[axis]) : 0;
 }
 
-/// Each channel's runs are measured one by one and merged in memory order.
-std::vector<Moments> measure_channels(const ConstView& x, int axis) {
-  std::vector<Moments> channels(num_channels_of(x, axis));
-  for_each_channel_run(x, axis,
-                       [&](std::size_t c, std::span<const float> run) { channels[c].merge(measure(run).moments); });
-  return channels;
+/// Each channel's runs are measured one by one and merged in memory order. The whole is what the channels are together.
+MeasuredRun measure_channels(const ConstView& x, int axis, std::vector<Moments>& channels) {
+  channels.resize(num_channels_of(x, axis));
+  if (channels.empty()) return measure(x.values<float>());
+  MeasuredRun whole;
+  for_each_channel_run(x, axis, [&](std::size_t c, std::span<const float> run) {
+    const MeasuredRun measured = measure(run);
+    channels[c].merge(measured.moments);
+    whole.num_nonfinite += measured.num_nonfinite;
+  });
+  for (const Moments& channel : channels) whole.moments.merge(channel);
+  return whole;
 }
 
 RowMaxima measure_rows(const ConstView& x, int axis) {
@@ -133,7 +122,7 @@ class SampleWatcher {
       Observation& observation = watched->observation;
       for (const DyadicHistogram& histogram : watched->histograms) observation.histogram.merge(histogram);
       for (std::size_t c = 0; watched->watch.channel_histograms && c < observation.channels.size(); ++c) {
-        observation.channels[c].histogram = std::move(watched->channel_histograms[c]);
+        observation.channels[c].histogram = watched->channel_histograms.take(c);
       }
       all.emplace(graph_.value(watched->watch.value).name, std::move(observation));
     }
@@ -150,7 +139,9 @@ class SampleWatcher {
   Result<void> look(Watched& watched, const ConstView& x, std::int64_t sample, int worker,
                     std::optional<SampleStats>& stats) const {
     const std::span<const float> values = x.values<float>();
-    const MeasuredRun run = measure(values);
+    const std::optional<int> axis = watched.watch.channel_axis;
+    std::vector<Moments> channels;
+    const MeasuredRun run = axis ? measure_channels(x, *axis, channels) : measure(values);
     if (run.num_nonfinite > 0) {
       return Error{ErrorCode::kCalibration, name_of(sample) + ": tensor " +
                                                 halfstep::quoted(graph_.value(watched.watch.value).name) + " holds " +
@@ -159,35 +150,18 @@ class SampleWatcher {
     }
     stats.emplace();
     stats->moments = run.moments;
-    const std::optional<int> axis = watched.watch.channel_axis;
-    if (axis) stats->channels = measure_channels(x, *axis);
+    stats->channels = std::move(channels);
     if (watched.watch.row_axis) stats->rows = measure_rows(x, *watched.watch.row_axis);
+    const bool by_halves = x.num_elements() > kCountedWhole;
     if (watched.watch.histogram) {
-      count(watched.histograms[static_cast<std::size_t>(worker)], values, run.moments,
-            x.num_elements() > kCountedWhole);
+      count_values(watched.histograms[static_cast<std::size_t>(worker)], values, run.moments, by_halves);
     }
-    if (watched.watch.channel_histograms && axis) count_channels(watched, x, *axis, stats->channels);
+    if (watched.watch.channel_histograms && axis) watched.channel_histograms.add(x, *axis, stats->channels, by_halves);
     return {};
   }
 
-  /// Of large tensors, half of the blocks speak for all. Which half, the values decide: neither order nor split does.
+  /// Larger tensors are counted by halves.
   static constexpr std::int64_t kCountedWhole = std::int64_t{1} << 17;
-  static void count(DyadicHistogram& histogram, std::span<const float> values, const Moments& moments, bool by_halves) {
-    if (!by_halves) return histogram.add(values, moments.min, moments.max);
-    histogram.add_half(values, moments.min, moments.max, std::bit_cast<std::uint64_t>(moments.sum));
-  }
-
-  static void count_channels(Watched& watched, const ConstView& x, int axis, const std::vector<Moments>& channels) {
-    const std::lock_guard lock(watched.channel_mutex);
-    if (watched.channel_histograms.size() < channels.size()) {
-      watched.channel_histograms.resize(channels.size(), DyadicHistogram(DyadicHistogram::kNumChannelBins));
-    }
-    const bool by_halves = x.num_elements() > kCountedWhole;
-    for_each_channel_run(x, axis, [&](std::size_t c, std::span<const float> run) {
-      if (c + 1 < channels.size()) watched.channel_histograms[c + 1].prefetch();
-      count(watched.channel_histograms[c], run, channels[c], by_halves);
-    });
-  }
 
   static void add_sample(bool keep_extremes, const Moments& moments, std::int64_t sample, Distribution& distribution) {
     distribution.moments.add(moments);

@@ -7,8 +7,8 @@
 #include <atomic>
 #include <optional>
 #include <thread>
-#include <vector>
 
+#include "core/kept_threads.hpp"
 #include "core/memory_budget.hpp"
 #include "core/spare_threads.hpp"
 
@@ -70,10 +70,7 @@ Result<void> ordered_parallel_for(std::int64_t count, int num_threads,
     spare.lend(thread);
   };
 
-  std::vector<std::thread> threads;
-  for (int thread = 1; thread < num_threads; ++thread) threads.emplace_back(work_then_help, thread);
-  work_then_help(0);
-  for (std::thread& thread : threads) thread.join();
+  run_on_threads(num_threads, work_then_help);
   if (failure) return *failure;
   return {};
 }

@@ -10,36 +10,12 @@
 #include <chrono>
 #include <thread>
 
+#include "core/spin.hpp"
+
 namespace halfstep {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-/// How long a wait spins. By the clock: how long a pause takes differs tenfold between processors. A thread that sleeps
-/// takes about as long to wake.
-constexpr std::chrono::microseconds kSpinTime{250};
-constexpr int kPausesPerLook = 16;  // At the clock.
-
-inline void relax() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
-
-/// Spins until `done`; false if that took longer than `time`.
-template <class Done>
-bool spin_until(const Done& done, Clock::duration time = kSpinTime) {
-  const Clock::time_point end = Clock::now() + time;
-  do {
-    for (int i = 0; i < kPausesPerLook; ++i) {
-      if (done()) return true;
-      relax();
-    }
-  } while (Clock::now() < end);
-  return false;
-}
 
 /// A thread that kept its caller waiting is left alone for so many times as long: what a busy machine costs stays a
 /// small share, and a single pause, as virtual machines make them, is soon forgotten.

@@ -178,7 +178,8 @@ Result<PngPhoto> decode_png_photo(std::span<const std::byte> file) {
   photo.dropped_alpha = has_alpha || png_get_valid(decoding.png, decoding.info, PNG_INFO_tRNS) != 0;
   const std::size_t stored_bytes =
       png_get_rowbytes(decoding.png, decoding.info) * static_cast<std::size_t>(photo.image.height);
-  if (stored_bytes / kMostDeflated > file.size()) return invalid("is a PNG that is too short for its pixels");
+  if (stored_bytes / kMostDeflated > file.size())
+    return invalid("cannot be decoded as PNG (the file is too short for its pixels)");
   if (!start_photo(decoding)) return damaged(decoding);
   photo.image.channels = png_get_channels(decoding.png, decoding.info);
   const auto row_size = static_cast<std::int64_t>(png_get_rowbytes(decoding.png, decoding.info));

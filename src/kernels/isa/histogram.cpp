@@ -2,8 +2,10 @@
 //
 // Cost: a multiplication, a conversion and an increment an element: the increments are scalar, since neighbours often
 // meet in one bin, and bind at about one a cycle.
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 #include <immintrin.h>
+
+#include <array>
 #endif
 
 #include "kernels/isa/lanes.hpp"
@@ -13,7 +15,7 @@ namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
 
 // Whether leave_out() does.
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 constexpr bool kCompresses = true;
 #else
 constexpr bool kCompresses = false;
@@ -133,12 +135,28 @@ void for_each_block(const float* x, std::int64_t count, const Bins& bins, const 
   }
 }
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+// By mask: which of eight lanes it has, one after the other, a byte each.
+constexpr std::array<std::uint64_t, 256> lanes_of_masks() {
+  std::array<std::uint64_t, 256> lanes = {};
+  for (unsigned mask = 0; mask < 256; ++mask) {
+    unsigned num_lanes = 0;
+    for (unsigned lane = 0; lane < 8; ++lane) {
+      if ((mask >> lane & 1U) != 0) lanes[mask] |= std::uint64_t{lane} << (8 * num_lanes++);
+    }
+  }
+  return lanes;
+}
+constexpr std::array<std::uint64_t, 256> kLanesOfMask = lanes_of_masks();
+#endif
+
 // Leaves out of found[0, size) what equals `bin`; the rest, in order, goes to `kept`, which is as long. Returns how
 // many are kept.
 std::int64_t leave_out(std::int32_t bin, const std::int32_t* found, std::int64_t size, std::int32_t* kept) {
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
   std::int64_t count = 0;
   std::int64_t i = 0;
+#if defined(__AVX512F__)
   const __m512i left_out = _mm512_set1_epi32(bin);
   for (; i + kLanes <= size; i += kLanes) {
     const __m512i bins = _mm512_loadu_si512(found + i);
@@ -146,6 +164,18 @@ std::int64_t leave_out(std::int32_t bin, const std::int32_t* found, std::int64_t
     _mm512_storeu_si512(kept + count, _mm512_maskz_compress_epi32(others, bins));
     count += __builtin_popcount(others);
   }
+#else
+  const __m256i left_out = _mm256_set1_epi32(bin);
+  for (; i + kLanes <= size; i += kLanes) {
+    const __m256i bins = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(found + i));
+    const int equal = _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(bins, left_out)));
+    const auto others = static_cast<unsigned>(equal ^ 0xFF);
+    const __m128i bytes = _mm_cvtsi64_si128(static_cast<long long>(kLanesOfMask[others]));
+    const __m256i packed = _mm256_permutevar8x32_epi32(bins, _mm256_cvtepu8_epi32(bytes));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(kept + count), packed);
+    count += __builtin_popcount(others);
+  }
+#endif
   for (; i < size; ++i) {
     kept[count] = found[i];
     count += found[i] != bin ? 1 : 0;

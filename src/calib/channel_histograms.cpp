@@ -14,12 +14,12 @@ constexpr std::size_t kGatheredLength = 512;
 
 }  // namespace
 
-void count_values(DyadicHistogram& histogram, std::span<const float> values, const Moments& moments, bool by_halves) {
-  if (!by_halves) return histogram.add(values, moments.min, moments.max);
-  histogram.add_half(values, moments.min, moments.max, std::bit_cast<std::uint64_t>(moments.sum));
+void count_values(DyadicHistogram& histogram, std::span<const float> values, const Moments& moments, int one_in) {
+  if (one_in == 1) return histogram.add(values, moments.min, moments.max);
+  histogram.add_part(values, moments.min, moments.max, one_in, std::bit_cast<std::uint64_t>(moments.sum));
 }
 
-void ChannelHistograms::add(const ConstView& x, int axis, const std::vector<Moments>& channels, bool by_halves) {
+void ChannelHistograms::add(const ConstView& x, int axis, const std::vector<Moments>& channels, int one_in) {
   if (channels.empty()) return;  // There is no such axis.
   const std::lock_guard lock(mutex_);
   if (histograms_.size() < channels.size()) {
@@ -27,10 +27,10 @@ void ChannelHistograms::add(const ConstView& x, int axis, const std::vector<Mome
   }
   const auto length = static_cast<std::size_t>(x.shape().num_elements(axis + 1, x.shape().rank()));
   const bool one_run_each = std::cmp_equal(channels.size() * length, x.num_elements());
-  if (by_halves || !one_run_each || 2 * length > kGatheredLength) {
+  if (one_in > 1 || !one_run_each || 2 * length > kGatheredLength) {
     for_each_channel_run(x, axis, [&](std::size_t c, std::span<const float> run) {
       if (c + 1 < channels.size()) histograms_[c + 1].prefetch();
-      count_values(histograms_[c], run, channels[c], by_halves);
+      count_values(histograms_[c], run, channels[c], one_in);
     });
     return;
   }

@@ -27,16 +27,16 @@ void for_each_channel_run(const ConstView& x, int axis, F&& f) {
   }
 }
 
-/// Counts a histogram with the extremes known: of a large tensor, half of the blocks speak for all. Which half, the
+/// Counts values whose extremes are known; of large tensors one in so many blocks, which speaks for all. Which one, the
 /// values decide: neither order nor split does.
-void count_values(DyadicHistogram& histogram, std::span<const float> values, const Moments& moments, bool by_halves);
+void count_values(DyadicHistogram& histogram, std::span<const float> values, const Moments& moments, int one_in);
 
 /// Histograms of all channels, counted by several threads: thousands of them are more than caches hold, so short runs
 /// of several samples are gathered before one histogram after the other is fetched.
 class ChannelHistograms {
  public:
   /// Counts x's slices along `axis`; `channels` are their moments. Thread-safe.
-  void add(const ConstView& x, int axis, const std::vector<Moments>& channels, bool by_halves);
+  void add(const ConstView& x, int axis, const std::vector<Moments>& channels, int one_in);
 
   /// The histogram of `channel`; called once for each, when all is added. Requires: add() has seen such a channel.
   DyadicHistogram take(std::size_t channel);

@@ -100,11 +100,11 @@ void DyadicHistogram::add(std::span<const float> values, float min, float max) {
   add_with(kernels::dyadic_bin_counts, values, min, max);
 }
 
-void DyadicHistogram::add_half(std::span<const float> values, float min, float max, std::uint64_t seed) {
-  const auto count_half = [seed](const float* x, std::int64_t count, auto... bins) {
-    return kernels::dyadic_bin_counts_of_half(x, count, seed, bins...);
+void DyadicHistogram::add_part(std::span<const float> values, float min, float max, int one_in, std::uint64_t seed) {
+  const auto count_part = [one_in, seed](const float* x, std::int64_t count, auto... bins) {
+    return kernels::dyadic_bin_counts_of_part(x, count, one_in, seed, bins...);
   };
-  add_with(count_half, values, min, max);
+  add_with(count_part, values, min, max);
 }
 
 void DyadicHistogram::add(std::span<const float> values) {

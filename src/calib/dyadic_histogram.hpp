@@ -30,8 +30,9 @@ class DyadicHistogram {
   /// Requires: values finite, not empty.
   void add(std::span<const float> values, float min, float max);
 
-  /// The same at half the cost: one of each two neighbouring blocks of 512 values counts twice, by a hash of `seed`.
-  void add_half(std::span<const float> values, float min, float max, std::uint64_t seed);
+  /// The same at a fraction of the cost: one of each `one_in` neighbouring blocks of 512 values counts so many times,
+  /// by a hash of `seed`. Requires: one_in is 1, 2, 4 or 8.
+  void add_part(std::span<const float> values, float min, float max, int one_in, std::uint64_t seed);
 
   /// add() with the extremes found here.
   void add(std::span<const float> values);

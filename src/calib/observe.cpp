@@ -152,16 +152,21 @@ class SampleWatcher {
     stats->moments = run.moments;
     stats->channels = std::move(channels);
     if (watched.watch.row_axis) stats->rows = measure_rows(x, *watched.watch.row_axis);
-    const bool by_halves = x.num_elements() > kCountedWhole;
+    const int one_in = counted_one_in(x.num_elements());
     if (watched.watch.histogram) {
-      count_values(watched.histograms[static_cast<std::size_t>(worker)], values, run.moments, by_halves);
+      count_values(watched.histograms[static_cast<std::size_t>(worker)], values, run.moments, one_in);
     }
-    if (watched.watch.channel_histograms && axis) watched.channel_histograms.add(x, *axis, stats->channels, by_halves);
+    if (watched.watch.channel_histograms && axis) watched.channel_histograms.add(x, *axis, stats->channels, one_in);
     return {};
   }
 
-  /// Larger tensors are counted by halves.
-  static constexpr std::int64_t kCountedWhole = std::int64_t{1} << 17;
+  /// Of larger tensors a half, a quarter or an eighth of the blocks are counted.
+  static int counted_one_in(std::int64_t num_elements) {
+    constexpr std::int64_t kCountedWhole = std::int64_t{1} << 17;
+    int one_in = 1;
+    while (one_in < 8 && num_elements > one_in * kCountedWhole) one_in *= 2;
+    return one_in;
+  }
 
   static void add_sample(bool keep_extremes, const Moments& moments, std::int64_t sample, Distribution& distribution) {
     distribution.moments.add(moments);

@@ -124,9 +124,10 @@ std::int64_t dyadic_bin_counts(const float* x, std::int64_t count, int log2_widt
   return active_table().dyadic_bin_counts(x, count, log2_width, first_bin, num_bins, counts);
 }
 
-std::int64_t dyadic_bin_counts_of_half(const float* x, std::int64_t count, std::uint64_t seed, int log2_width,
-                                       std::int64_t first_bin, std::int64_t num_bins, std::uint32_t* counts) {
-  return active_table().dyadic_bin_counts_of_half(x, count, seed, log2_width, first_bin, num_bins, counts);
+std::int64_t dyadic_bin_counts_of_part(const float* x, std::int64_t count, std::int64_t one_in, std::uint64_t seed,
+                                       int log2_width, std::int64_t first_bin, std::int64_t num_bins,
+                                       std::uint32_t* counts) {
+  return active_table().dyadic_bin_counts_of_part(x, count, one_in, seed, log2_width, first_bin, num_bins, counts);
 }
 
 double weighted_grid_error(const double* edges, const double* weights, std::int64_t count, double scale, double lowest,

@@ -29,10 +29,11 @@ FiniteSums minmax_sum(const float* x, std::int64_t count);
 std::int64_t dyadic_bin_counts(const float* x, std::int64_t count, int log2_width, std::int64_t first_bin,
                                std::int64_t num_bins, std::uint32_t* counts);
 
-/// The same at half the cost, for large counts: of each two neighbouring blocks of 512 values one is looked at, which a
-/// hash of pair and `seed` says, and counts twice. What fills no pair of blocks is counted as it is, so that the total
-/// is `count`.
-std::int64_t dyadic_bin_counts_of_half(const float* x, std::int64_t count, std::uint64_t seed, int log2_width,
-                                       std::int64_t first_bin, std::int64_t num_bins, std::uint32_t* counts);
+/// The same at a fraction of the cost, for large counts: of each `one_in` neighbouring blocks of 512 values one is
+/// looked at, which a hash of group and `seed` says, and counts so many times. What fills no group of blocks is counted
+/// as it is, so that the total is `count`. Requires: one_in is 1, 2, 4 or 8.
+std::int64_t dyadic_bin_counts_of_part(const float* x, std::int64_t count, std::int64_t one_in, std::uint64_t seed,
+                                       int log2_width, std::int64_t first_bin, std::int64_t num_bins,
+                                       std::uint32_t* counts);
 
 }  // namespace halfstep::kernels

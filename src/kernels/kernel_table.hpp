@@ -43,8 +43,8 @@ struct KernelTable {
   std::int64_t (*count_outside)(const float*, std::int64_t, float, float);
   FiniteSums (*minmax_sum)(const float*, std::int64_t);
   std::int64_t (*dyadic_bin_counts)(const float*, std::int64_t, int, std::int64_t, std::int64_t, std::uint32_t*);
-  std::int64_t (*dyadic_bin_counts_of_half)(const float*, std::int64_t, std::uint64_t, int, std::int64_t, std::int64_t,
-                                            std::uint32_t*);
+  std::int64_t (*dyadic_bin_counts_of_part)(const float*, std::int64_t, std::int64_t, std::uint64_t, int, std::int64_t,
+                                            std::int64_t, std::uint32_t*);
   double (*weighted_grid_error)(const double*, const double*, std::int64_t, double, double, double, double);
   void (*clamp_in_place)(float*, std::int64_t, float, float);
   void (*int_gemm)(const IntGemm&);

@@ -29,6 +29,8 @@ typedef double Doubles __attribute__((vector_size(kWideLanes * sizeof(double))))
 
 // Small enough for the first-level cache.
 constexpr std::int64_t kBlock = 512;
+// Of blocks, of which one speaks for all.
+constexpr std::int64_t kMostInGroup = 8;
 
 // The bins dyadic_bin_counts() is asked for.
 struct Bins {
@@ -98,32 +100,31 @@ void find_near_bins(const float* x, std::int64_t size, const Bins& bins, std::in
   }
 }
 
-// Which blocks count, and how often each of their values does: all once, or one of each pair of neighbours twice.
+// Which blocks count, and how often each of their values does: one of each `one_in` neighbours, so many times.
 struct Picked {
-  bool halves = false;
+  std::int64_t one_in = 1;  // 1, 2, 4 or 8.
   std::uint64_t seed = 0;
-  std::int64_t first_pair = 0;  // Where x starts in the whole.
+  std::int64_t first_group = 0;  // Where x starts in the whole, in groups of one_in blocks.
 
-  std::uint32_t weight() const { return halves ? 2 : 1; }
-  std::int64_t step() const { return halves ? 2 : 1; }
-  // 0 or 1: as good as random, so that no period of the data meets one of the choice.
-  std::int64_t block_of(std::int64_t pair) const {
-    std::uint64_t bits = (static_cast<std::uint64_t>(first_pair + pair) ^ seed) * 0x9e3779b97f4a7c15U;
+  std::uint32_t weight() const { return static_cast<std::uint32_t>(one_in); }
+  // In [0, one_in): as good as random, so that no period of the data meets one of the choice.
+  std::int64_t block_of(std::int64_t group) const {
+    std::uint64_t bits = (static_cast<std::uint64_t>(first_group + group) ^ seed) * 0x9e3779b97f4a7c15U;
     bits = (bits ^ (bits >> 32)) * 0x9e3779b97f4a7c15U;
-    return static_cast<std::int64_t>(bits >> 63);
+    return static_cast<std::int64_t>((bits >> 32) * static_cast<std::uint64_t>(one_in) >> 32);
   }
 };
 
 // Calls f(bins of a block, size of the block) for the picked blocks of x in order. `found` is readable to a
-// multiple of 16. Requires: with halves, count is a multiple of 2 * kBlock.
+// multiple of 16. Requires: if one_in is not 1, count is a multiple of one_in * kBlock.
 template <class F>
 void for_each_block(const float* x, std::int64_t count, const Bins& bins, const Picked& picked, F&& f) {
   std::int32_t found[kBlock];
   float last[kBlock] = {};
   const bool near = are_near(bins);
-  const std::int64_t stride = picked.step() * kBlock;
+  const std::int64_t stride = picked.one_in * kBlock;
   for (std::int64_t begin = 0; begin < count; begin += stride) {
-    const std::int64_t first = picked.halves ? begin + picked.block_of(begin / stride) * kBlock : begin;
+    const std::int64_t first = begin + picked.block_of(begin / stride) * kBlock;
     const std::int64_t size = count - first < kBlock ? count - first : kBlock;
     const float* block = x + first;
     if (size < kBlock) {
@@ -207,7 +208,7 @@ void add_to_sets(const std::int32_t* found, std::int64_t size, std::uint16_t (&s
 // out, what fills no turn of the sets goes to set 0, at most kNumSets - 1 a block; it has room for that, because blocks
 // with fewer than an eighth of zeros are counted whole from then on.
 template <int kNumSets>
-constexpr std::int64_t kSetChunk = 65535 * kNumSets / (2 * kBlock) * (2 * kBlock);
+constexpr std::int64_t kSetChunk = 65535 * kNumSets / (kMostInGroup * kBlock) * (kMostInGroup * kBlock);
 
 // Requires: count <= kSetChunk<kNumSets>.
 template <int kNumSets>
@@ -246,7 +247,7 @@ std::int64_t count_in_chunks(const float* x, std::int64_t count, const Bins& bin
     const std::int64_t left = count - begin;
     const std::int64_t size = left < kSetChunk<kNumSets> ? left : kSetChunk<kNumSets>;
     Picked here = picked;
-    here.first_pair = begin / (2 * kBlock);
+    here.first_group = begin / (picked.one_in * kBlock);
     num_outside += count_in_sets<kNumSets>(x + begin, size, bins, here, counts);
   }
   return num_outside;
@@ -281,7 +282,7 @@ std::int64_t count_picked(const float* x, std::int64_t count, const Bins& bins, 
                           std::uint32_t* counts) {
   // Clearing and adding up the sets must pay.
   const bool has_zero_bin = bins.first <= 0 && bins.first > -bins.count;
-  const bool is_worth_it = count / picked.step() >= 4 * bins.count;
+  const bool is_worth_it = count / picked.one_in >= 4 * bins.count;
   if (!has_zero_bin || bins.count > kMaxSetBins || !is_worth_it) return count_plainly(x, count, bins, picked, counts);
   return count_in_chunks<8>(x, count, bins, picked, counts);
 }
@@ -293,12 +294,13 @@ std::int64_t dyadic_bin_counts(const float* x, std::int64_t count, int log2_widt
   return count_picked(x, count, {log2_width, first_bin, num_bins}, {}, counts);
 }
 
-std::int64_t dyadic_bin_counts_of_half(const float* x, std::int64_t count, std::uint64_t seed, int log2_width,
-                                       std::int64_t first_bin, std::int64_t num_bins, std::uint32_t* counts) {
+std::int64_t dyadic_bin_counts_of_part(const float* x, std::int64_t count, std::int64_t one_in, std::uint64_t seed,
+                                       int log2_width, std::int64_t first_bin, std::int64_t num_bins,
+                                       std::uint32_t* counts) {
   const Bins bins{log2_width, first_bin, num_bins};
-  const std::int64_t in_pairs = count / (2 * kBlock) * (2 * kBlock);
-  const std::int64_t num_outside = count_picked(x, in_pairs, bins, {.halves = true, .seed = seed}, counts);
-  return 2 * num_outside + count_picked(x + in_pairs, count - in_pairs, bins, {}, counts);
+  const std::int64_t in_groups = count / (one_in * kBlock) * (one_in * kBlock);
+  const std::int64_t num_outside = count_picked(x, in_groups, bins, {.one_in = one_in, .seed = seed}, counts);
+  return one_in * num_outside + count_picked(x + in_groups, count - in_groups, bins, {}, counts);
 }
 
 }  // namespace halfstep::kernels::HALFSTEP_ISA

@@ -47,8 +47,9 @@ std::int64_t count_outside(const float* x, std::int64_t count, float lowest, flo
 FiniteSums minmax_sum(const float* x, std::int64_t count);
 std::int64_t dyadic_bin_counts(const float* x, std::int64_t count, int log2_width, std::int64_t first_bin,
                                std::int64_t num_bins, std::uint32_t* counts);
-std::int64_t dyadic_bin_counts_of_half(const float* x, std::int64_t count, std::uint64_t seed, int log2_width,
-                                       std::int64_t first_bin, std::int64_t num_bins, std::uint32_t* counts);
+std::int64_t dyadic_bin_counts_of_part(const float* x, std::int64_t count, std::int64_t one_in, std::uint64_t seed,
+                                       int log2_width, std::int64_t first_bin, std::int64_t num_bins,
+                                       std::uint32_t* counts);
 double weighted_grid_error(const double* edges, const double* weights, std::int64_t count, double scale, double lowest,
                            double highest, double clip_weight);
 void clamp_in_place(float* x, std::int64_t count, float min, float max);

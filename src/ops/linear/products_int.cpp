@@ -1,6 +1,7 @@
 // products_int.cpp: sums of products of integers, strip by strip, and what finishes them.
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "kernels/int_gemm.hpp"
 #include "kernels/requantize.hpp"
@@ -199,14 +200,20 @@ SumPlan plan_sums(std::int64_t k, std::span<const std::int32_t> left, CentredRan
   SumPlan plan{
       .k = k, .k_pairs = (k + 1) / 2, .mode = SumMode::kDirect, .block_ends = {}, .accumulator_bits = accumulator_bits};
   const std::int64_t rows = k == 0 ? 0 : static_cast<std::int64_t>(left.size()) / k;
-  bool is_wide = false;
-  for (const std::int32_t weight : left) is_wide |= weight != static_cast<std::int16_t>(weight);
-  if (is_wide) {
+  std::int32_t lowest = 0;
+  std::int32_t highest = 0;
+  for (const std::int32_t weight : left) {
+    lowest = std::min(lowest, weight);
+    highest = std::max(highest, weight);
+  }
+  if (lowest < std::numeric_limits<std::int16_t>::min() || highest > std::numeric_limits<std::int16_t>::max()) {
     plan.mode = SumMode::kPlain;
     return plan;
   }
+  const std::int64_t largest_product = std::max<std::int64_t>(-lowest, highest) * std::max(-x.min, x.max);
+  const bool any_fit = k <= kMaxAccumulator32 / std::max<std::int64_t>(1, largest_product);
   bool fits = accumulator_bits == 32 && starts_fit;
-  for (std::int64_t row = 0; fits && row < rows; ++row) {
+  for (std::int64_t row = 0; fits && !any_fit && row < rows; ++row) {
     const auto weights = left.subspan(static_cast<std::size_t>(row * k), static_cast<std::size_t>(k));
     fits = SumRange::of_weights(weights, x.min, x.max).largest_magnitude() <= kMaxAccumulator32;
   }

@@ -29,7 +29,7 @@ TEST(ChannelHistograms, AreThoseOfTheValues) {
     for (std::int64_t i = 0; i < x.num_elements(); ++i) {
       x.mutable_data<float>()[i] = normal(rng) * static_cast<float>(1 + sample % 9);
     }
-    histograms.add(x.view(), 1, moments_of(x.view(), 1), false);
+    histograms.add(x.view(), 1, moments_of(x.view(), 1), 1);
     for_each_channel_run(x.view(), 1, [&](std::size_t c, std::span<const float> run) { expected[c].add(run); });
   }
   for (std::size_t c = 0; c < expected.size(); ++c) EXPECT_TRUE(histograms.take(c) == expected[c]) << c;

@@ -171,23 +171,23 @@ TEST_F(ObserveTest, MergedPartsAreTheWholeToTheBit) {
   }
 }
 
-/// Large enough to be counted by halves.
-TEST(DyadicHistogramByHalves, IsNearTheWholeWhateverThePeriod) {
+/// Large enough to be counted by parts.
+TEST(DyadicHistogramByParts, AreNearTheWholeWhateverThePeriod) {
   std::mt19937 rng(11);
   std::normal_distribution<float> normal;
-  for (const std::size_t period : {1U, 512U, 1024U, 2048U}) {
-    std::vector<float> values(std::size_t{1} << 18);
+  for (const auto& [period, one_in] : {std::pair(1U, 2), {512U, 2}, {1024U, 2}, {2048U, 2}, {512U, 8}, {4096U, 8}}) {
+    std::vector<float> values(std::size_t{1} << (17 + one_in / 2));
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = normal(rng) * (i / period % 2 == 0 ? 1.0F : 10.0F);
     const Moments moments = measure(values).moments;
-    DyadicHistogram half;
-    half.add_half(values, moments.min, moments.max, 12345);
+    DyadicHistogram part;
+    part.add_part(values, moments.min, moments.max, one_in, 12345);
     const auto large = std::ranges::count_if(values, [](float x) { return x >= 4.0F; });
     std::int64_t found = 0;
-    const std::vector<std::uint64_t> counts = half.counts();
+    const std::vector<std::uint64_t> counts = part.counts();
     for (std::size_t i = 0; i < counts.size(); ++i) {
-      if (half.lower_edge(i) >= 4.0) found += static_cast<std::int64_t>(counts[i]);
+      if (part.lower_edge(i) >= 4.0) found += static_cast<std::int64_t>(counts[i]);
     }
-    EXPECT_EQ(half.count(), static_cast<std::int64_t>(values.size()));
+    EXPECT_EQ(part.count(), static_cast<std::int64_t>(values.size()));
     EXPECT_NEAR(static_cast<double>(found), static_cast<double>(large), 0.25 * static_cast<double>(large)) << period;
   }
 }

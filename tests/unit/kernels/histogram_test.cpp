@@ -102,32 +102,35 @@ TEST_P(HistogramOnEachIsa, RandomBinsMatchExactFloor) {
   }
 }
 
-// Of each pair of blocks one counts twice, whichever; what fills no pair counts once.
-TEST_P(HistogramOnEachIsa, HalfOfTheBlocksSpeakForAll) {
+// Of each group of blocks one counts so many times, whichever; what fills no group counts once.
+TEST_P(HistogramOnEachIsa, SomeBlocksSpeakForAll) {
   constexpr std::int64_t kBlock = 512;
   // Every block has a bin of its own, so that counts tell which were looked at.
-  for (const std::int64_t num_blocks : {1, 2, 5, 70, 3000}) {
-    const std::int64_t count = num_blocks * kBlock + 17;
-    std::vector<float> x(static_cast<std::size_t>(count));
-    for (std::int64_t i = 0; i < count; ++i) x[static_cast<std::size_t>(i)] = static_cast<float>(i / kBlock);
-    std::int64_t num_second = 0;
-    for (const std::uint64_t seed : {std::uint64_t{0}, std::uint64_t{0x7ff123456789abcd}}) {
-      std::vector<std::uint32_t> counts(4096);
-      EXPECT_EQ(table().dyadic_bin_counts_of_half(x.data(), count, seed, 0, 0, 4096, counts.data()), 0);
-      for (std::int64_t pair = 0; pair < num_blocks / 2; ++pair) {
-        const std::uint32_t first = counts[static_cast<std::size_t>(2 * pair)];
-        const std::uint32_t second = counts[static_cast<std::size_t>(2 * pair + 1)];
-        EXPECT_EQ(first + second, 2 * kBlock);
-        EXPECT_TRUE(first == 0 || second == 0);
-        num_second += second > 0 ? 1 : 0;
+  for (const std::int64_t one_in : {1, 2, 4, 8}) {
+    for (const std::int64_t num_blocks : {1, 2, 5, 70, 3000}) {
+      const std::int64_t count = num_blocks * kBlock + 17;
+      std::vector<float> x(static_cast<std::size_t>(count));
+      for (std::int64_t i = 0; i < count; ++i) x[static_cast<std::size_t>(i)] = static_cast<float>(i / kBlock);
+      std::int64_t num_first = 0;
+      for (const std::uint64_t seed : {std::uint64_t{0}, std::uint64_t{0x7ff123456789abcd}}) {
+        std::vector<std::uint32_t> counts(4096);
+        EXPECT_EQ(table().dyadic_bin_counts_of_part(x.data(), count, one_in, seed, 0, 0, 4096, counts.data()), 0);
+        const std::int64_t num_groups = num_blocks / one_in;
+        for (std::int64_t group = 0; group < num_groups; ++group) {
+          const auto first = counts.begin() + group * one_in;
+          EXPECT_EQ(std::count(first, first + one_in, one_in * kBlock), 1);
+          EXPECT_EQ(std::count(first, first + one_in, 0), one_in - 1);
+          num_first += *first > 0 ? 1 : 0;
+        }
+        for (std::int64_t block = num_groups * one_in; block < num_blocks; ++block) {
+          EXPECT_EQ(counts[static_cast<std::size_t>(block)], kBlock);
+        }
+        EXPECT_EQ(counts[static_cast<std::size_t>(num_blocks)], 17U);
       }
-      if (num_blocks % 2 != 0) {
-        EXPECT_EQ(counts[static_cast<std::size_t>(num_blocks - 1)], kBlock);
+      if (num_blocks > 1000) {
+        const double share = static_cast<double>(num_first) / (2.0 * static_cast<double>(num_blocks / one_in));
+        EXPECT_NEAR(share, 1.0 / static_cast<double>(one_in), 0.04);
       }
-      EXPECT_EQ(counts[static_cast<std::size_t>(num_blocks)], 17U);
-    }
-    if (num_blocks > 1000) {
-      EXPECT_NEAR(static_cast<double>(num_second) / static_cast<double>(num_blocks), 0.5, 0.03);
     }
   }
 }

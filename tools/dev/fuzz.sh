@@ -13,27 +13,28 @@ build=build/fuzz
 jobs=${FUZZ_JOBS:-$(nproc)}
 all=$(cd tests/fuzz && ls ./*_fuzz.cpp | sed 's|^\./||; s|_fuzz\.cpp$||')
 
-# run_target NAME SECONDS: until the time is over, or five findings. Writes "name executions seconds coverage findings".
+# run_target NAME SECONDS: until the time is over, or five findings. Writes "name executions
+# cpu-seconds coverage findings".
 run_target() {
-  local name=$1 seconds=$2 start=$SECONDS executions=0 findings=0 coverage=0 left
+  local name=$1 seconds=$2 start=$SECONDS executions=0 findings=0 coverage=0 cpu=0 left
   local log=$build/logs/$name.log corpus=$build/corpus/$name committed=tests/fuzz/corpus/$name
   mkdir -p "$corpus" "$build/logs" "$build/findings"
   local folders=("$corpus" "$build/seeds/$name")
   if [[ -d $committed ]]; then folders+=("$committed"); fi
   : >"$log"
   while left=$((seconds - (SECONDS - start))); ((left > 0 && findings < 5)); do
-    local one=$log.part
-    if ! ASAN_OPTIONS=quarantine_size_mb=16 "$build/tests/fuzz/fuzz_$name" -max_total_time="$left" \
+    local one=$log.part status=0 TIMEFORMAT='%U %S'
+    { time ASAN_OPTIONS=quarantine_size_mb=16 "$build/tests/fuzz/fuzz_$name" -max_total_time="$left" \
         -rss_limit_mb=2560 -malloc_limit_mb=1024 -timeout=60 -max_len=20000 -print_final_stats=1 \
-        -artifact_prefix="$build/findings/$name-" "${folders[@]}" >"$one" 2>&1; then
-      findings=$((findings + 1))
-    fi
+        -artifact_prefix="$build/findings/$name-" "${folders[@]}" >"$one" 2>&1; } 2>"$one.time" || status=$?
+    if ((status != 0)); then findings=$((findings + 1)); fi
+    cpu=$(awk -v so_far="$cpu" '{ print int(so_far + $1 + $2 + 0.5) }' "$one.time")
     executions=$((executions + $(sed -n 's/^stat::number_of_executed_units: *//p' "$one" | tail -1 | grep . || echo 0)))
     coverage=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$one" | tail -1 | grep . || echo "$coverage")
     cat "$one" >>"$log"
-    rm "$one"
+    rm "$one" "$one.time"
   done
-  printf '%s\t%s\t%s\t%s\t%s\n' "$name" "$executions" $((SECONDS - start)) "$coverage" "$findings"
+  printf '%s\t%s\t%s\t%s\t%s\n' "$name" "$executions" "$cpu" "$coverage" "$findings"
 }
 if [[ ${1:-} == --target ]]; then  # For the parallel runs below.
   run_target "$2" "$3"
@@ -70,7 +71,7 @@ xargs -P "$jobs" -I '{}' tools/dev/fuzz.sh --target '{}' "$seconds" <<<"${target
 sort -o $result $result
 sed "s/^/$(date -u +%Y-%m-%d)\t/" $result >>$build/history.tsv
 awk -F '\t' '
-  BEGIN { printf "%-18s %12s %9s %9s %9s %13s\n", "target", "executions", "seconds", "coverage", "findings", "hours in all" }
+  BEGIN { printf "%-18s %12s %9s %9s %9s %13s\n", "target", "executions", "CPU s", "coverage", "findings", "hours in all" }
   FILENAME ~ /history/ { hours[$2] += $4 / 3600; next }
   { printf "%-18s %12d %9d %9d %9d %13.2f\n", $1, $2, $3, $4, $5, hours[$1] }' $build/history.tsv $result
 found=$(find $build/findings -type f -newer $build/started | sort)

@@ -203,9 +203,11 @@ class Photos(tool_test.ToolTest):
         self.check_photo(["is empty"], b"", "empty.jpg")
 
     def test_huge_photos(self):
-        # Claims 1.2 GB and holds nothing; and one that is within the limit, but cut.
-        self.check_photo(["20000 x 20000 pixels"], png(20000, 20000, b"")[:33] + chunk(b"IDAT", b""))
-        self.check_photo(["cannot be decoded"], png(11000, 11000, b"", 2)[:33] + chunk(b"IDAT", zlib.compress(b"")))
+        # Claims 1.2 GB and holds nothing; one that is within the limit, and as empty; one that ends early.
+        nothing = chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+        self.check_photo(["20000 x 20000 pixels"], png(20000, 20000, b"")[:33] + nothing)
+        self.check_photo(["cannot be decoded", "too short"], png(11000, 11000, b"", 2)[:33] + nothing)
+        self.check_photo(["cannot be decoded", "ends early"], png(11000, 11000, b"", 2)[:33] + nothing[:20])
 
     def test_folders_that_are_none(self):
         (self.folder / "empty").mkdir()

@@ -142,7 +142,8 @@ TEST(Image, PngsThatAreTooShortForTheirPixelsAreErrors) {
   const std::vector<std::string> black(2000, std::string(2000, '\0'));
   const std::string whole = png_of(2000, 8, PNG_COLOR_TYPE_GRAY, black, PNG_INTERLACE_ADAM7);
   EXPECT_EQ(decode_image(as_file(whole))->image.pixels, std::vector<std::uint8_t>(2000 * 2000, 0));
-  EXPECT_EQ(error_of(whole.substr(0, 70)), "cannot be decoded as PNG (the file is too short for its pixels)");
+  const std::string without_pixels = whole.substr(0, 33) + whole.substr(whole.size() - 12);
+  EXPECT_EQ(error_of(without_pixels), "cannot be decoded as PNG (the file is too short for its pixels)");
 }
 
 TEST(Image, WrittenPngsAreReadBack) {

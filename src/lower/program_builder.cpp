@@ -2,6 +2,7 @@
 #include "lower/program_builder.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "lower/arena.hpp"
 
@@ -92,6 +93,30 @@ void ProgramBuilder::mark_complete(SlotId slot, std::string label, graph::NodeId
   add_step(std::move(step));
 }
 
+std::vector<ProgramBuilder::Part> ProgramBuilder::place_parts(std::vector<Block>& lives) const {
+  std::vector<Part> part_of(program_.slots.size());
+  for (int s = 0; s < static_cast<int>(program_.steps.size()); ++s) {
+    const Step& step = program_.steps[static_cast<std::size_t>(s)];
+    const std::vector<std::int64_t>& offsets = step.prepared.part_offsets;
+    if (offsets.empty() || step.outputs[0] == kNoSlot || !is_static_variable(step.outputs[0])) continue;
+    const SlotId whole = root(step.outputs[0]);
+    Block& life = lives[static_cast<std::size_t>(whole)];
+    if (life.first_step != s) continue;
+    for (std::size_t i = 0; i < offsets.size(); ++i) {
+      const SlotId id = step.inputs[i];
+      if (id == kNoSlot || !is_static_variable(id)) continue;
+      const auto r = static_cast<std::size_t>(root(id));
+      const auto offset = static_cast<std::size_t>(offsets[i]);
+      const bool fits =
+          std::cmp_equal(lives[r].size_bytes, slot(id).type->num_bytes()) && offset % kArenaAlignmentBytes == 0;
+      if (!fits || lives[r].last_step != s || part_of[r].whole != kNoSlot) continue;
+      part_of[r] = {whole, offset};
+      life.first_step = std::min(life.first_step, lives[r].first_step);
+    }
+  }
+  return part_of;
+}
+
 Program ProgramBuilder::finish(std::vector<SlotId> inputs, std::vector<SlotId> outputs) {
   const int last = static_cast<int>(program_.steps.size());
   std::vector<Block> lives(program_.slots.size(), Block{.size_bytes = 0, .first_step = last, .last_step = -1});
@@ -110,21 +135,23 @@ Program ProgramBuilder::finish(std::vector<SlotId> inputs, std::vector<SlotId> o
     for (SlotId id : step.completes) touch(id, s);
   }
   for (SlotId id : outputs) touch(id, last);
+  const std::vector<Part> part_of = place_parts(lives);
 
   std::vector<Block> blocks;
   std::vector<std::size_t> block_of(program_.slots.size(), 0);
   for (std::size_t i = 0; i < lives.size(); ++i) {
-    if (lives[i].last_step < lives[i].first_step) continue;
+    if (lives[i].last_step < lives[i].first_step || part_of[i].whole != kNoSlot) continue;
     block_of[i] = blocks.size();
     blocks.push_back(lives[i]);
   }
   const ArenaPlan plan = plan_arena(blocks);
   for (std::size_t i = 0; i < program_.slots.size(); ++i) {
     const auto id = static_cast<SlotId>(i);
-    const auto r = static_cast<std::size_t>(root(id));
-    if (is_static_variable(id) && lives[r].last_step >= lives[r].first_step) {
-      program_.slots[i].offset = plan.offsets[block_of[r]];
-    }
+    auto r = static_cast<std::size_t>(root(id));
+    if (!is_static_variable(id) || lives[r].last_step < lives[r].first_step) continue;
+    std::size_t offset = 0;
+    for (; part_of[r].whole != kNoSlot; r = static_cast<std::size_t>(part_of[r].whole)) offset += part_of[r].offset;
+    program_.slots[i].offset = plan.offsets[block_of[r]] + offset;
   }
   program_.arena_bytes = plan.size_bytes;
   program_.inputs = std::move(inputs);

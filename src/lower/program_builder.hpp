@@ -1,10 +1,12 @@
 // program_builder.hpp: collects slots and steps, then plans the arena.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
 #include "halfstep/result.hpp"
+#include "lower/arena.hpp"
 #include "lower/program.hpp"
 
 namespace halfstep::lower {
@@ -55,7 +57,17 @@ class ProgramBuilder {
   Program finish(std::vector<SlotId> inputs, std::vector<SlotId> outputs);
 
  private:
+  /// Where the storage group of a slot lies within another one.
+  struct Part {
+    SlotId whole = kNoSlot;  ///< A root.
+    std::size_t offset = 0;
+  };
+
   SlotId add_slot(Slot slot);
+
+  /// By root: operands that end with a step which joins them are written where their bytes will stand, if that is as
+  /// aligned as a block of their own. `lives`, by root, become those of the wholes.
+  std::vector<Part> place_parts(std::vector<Block>& lives) const;
 
   const graph::Graph& graph_;
   std::vector<SlotId> slots_;   // By ValueId.

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <vector>
 
 #include "core/tensor.hpp"
 #include "halfstep/result.hpp"
@@ -49,6 +50,9 @@ struct Prepared {
   /// `run` may be called once for each part, at the same time, with scratch of its own. What a part writes and its bits
   /// must not depend on how many there are. A call for part 0 of 1 does everything.
   bool splits = false;
+  /// Not empty: output 0 is the bytes of the operands one behind the other, operand i from part_offsets[i] on, and
+  /// `run` leaves alone what stands there already, because operand and part are the same storage.
+  std::vector<std::int64_t> part_offsets = {};
 };
 
 }  // namespace halfstep::ops

@@ -54,17 +54,22 @@ Result<Prepared> lower_concat(const LowerArgs& args) {
     std::int64_t offset;
   };
   std::vector<Part> parts;
+  std::vector<std::int64_t> part_offsets;
+  const bool one_run_each = args.shape(0).num_elements(0, axis) == 1;
   std::int64_t offset = 0;
   for (std::size_t i = 0; i < args.num_inputs(); ++i) {
     parts.push_back({part_copy(args.type(i), axis, whole_extent, Direction::kToWhole), offset});
+    if (one_run_each) part_offsets.push_back(offset);
     offset += args.shape(i)[axis] * inner_bytes;
   }
-  return Prepared{[parts = std::move(parts)](const KernelIo& io) -> Result<void> {
+  const auto run = [parts = std::move(parts)](const KernelIo& io) -> Result<void> {
     for (std::size_t i = 0; i < parts.size(); ++i) {
-      parts[i].copy.run(io.inputs[i].bytes, io.outputs[0].bytes + parts[i].offset);
+      std::byte* to = io.outputs[0].bytes + parts[i].offset;
+      if (io.inputs[i].bytes != to) parts[i].copy.run(io.inputs[i].bytes, to);
     }
     return {};
-  }};
+  };
+  return Prepared{.run = run, .part_offsets = std::move(part_offsets)};
 }
 
 // Extents along the axis, one an output.

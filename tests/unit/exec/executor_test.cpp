@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "exec/session.hpp"
@@ -48,6 +50,50 @@ TEST(Executor, StorageIsReusedOnlyWhenNobodyReadsItAgain) {
     EXPECT_THAT(values_of(executor->output(0)), ElementsAre(1.0F, 0.0F, 3.0F, 0.0F));
     EXPECT_THAT(values_of(executor->output(1)), ElementsAre(0.0F, -2.0F, 0.0F, -4.0F));
     EXPECT_THAT(values_of(executor->output(2)), ElementsAre(0.0F, 2.0F, 0.0F, 4.0F));
+  }
+}
+
+// Operands of Concat that nobody reads again are computed in its output, also of a Concat that joins it in turn; x, r
+// (which is read again), s (which begins between two cache lines) and the second t are copied.
+TEST(Executor, ConcatIsWrittenByThoseWhoMakeItsOperands) {
+  SmallGraph small;
+  small.input("x", {1, 16}).node("Relu", {"x"}, {"r"}).node("Neg", {"x"}, {"n"}).node("Abs", {"x"}, {"a"});
+  small.node("Concat", {"r", "n", "x", "a"}, {"c"});
+  small.constant("narrow", Tensor::of<float>(Shape{1, 1}, {7.0F}));
+  small.node("Neg", {"r"}, {"s"}).node("Abs", {"n2"}, {"t"}).node("Concat", {"c", "narrow", "s", "t", "t"}, {"y"});
+  small.output("y").output("r");
+  small.constant("n2", Tensor::of<float>(Shape{1, 1}, {-9.0F}));
+  for (graph::Node& node : small.graph().nodes) {
+    if (node.op_type == "Concat") node.attributes.set("axis", std::int64_t{1});
+  }
+  Result<lower::Program> program = lower::float_program(small.graph(), {});
+  ASSERT_TRUE(program.ok()) << program.error().message;
+  const auto offset_of = [&](const std::string& name) {
+    return std::ranges::find(program->slots, name, &lower::Slot::name)->offset;
+  };
+  const std::size_t c = offset_of("c");
+  EXPECT_EQ(c, offset_of("y"));
+  EXPECT_EQ(offset_of("n"), c + 64);
+  EXPECT_EQ(offset_of("a"), c + 192);
+  Result<Executor> executor = executor_of(std::move(program));
+  ASSERT_TRUE(executor.ok());
+  std::vector<float> x(16);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i) - 7.5F;
+  const Tensor input = Tensor::of<float>(Shape{1, 16}, x);
+  std::vector<float> expected;
+  const auto append = [&](auto f) {
+    for (const float v : x) expected.push_back(f(v));
+  };
+  append([](float v) { return std::max(v, 0.0F); });
+  append([](float v) { return -v; });
+  append([](float v) { return v; });
+  append([](float v) { return std::abs(v); });
+  expected.push_back(7.0F);
+  append([](float v) { return -std::max(v, 0.0F); });
+  expected.insert(expected.end(), {9.0F, 9.0F});
+  for (int run = 0; run < 2; ++run) {
+    ASSERT_TRUE(executor->run({&input, 1}).ok());
+    EXPECT_EQ(values_of(executor->output(0)), expected);
   }
 }
 

@@ -99,7 +99,7 @@ Result<Prepared> lower_gelu(const LowerArgs& args) {
 
 Result<Prepared> lower_swish(const LowerArgs& args) {
   const float alpha = args.attributes().get_float("alpha", 1.0F);
-  return map_float([alpha](float x) { return vm::times_sigmoid(x, alpha * x); });
+  return map_float([alpha](float x) { return x * vm::sigmoid(alpha * x); });
 }
 
 // Bounds are operands: scalars of the operand's own type, absent or not constant.

@@ -142,7 +142,7 @@ Result<Prepared> lower_swiglu(const LowerArgs& args) {
     using vector_math::Stream;
     vector_math::apply2(Stream{io.inputs[0].data<float>()}, Stream{io.inputs[1].data<float>()},
                         io.outputs[0].data<float>(), io.outputs[0].num_elements(),
-                        [alpha](float a, float b) { return vector_math::times_sigmoid(a, alpha * a) * b; });
+                        [alpha](float a, float b) { return a * vector_math::sigmoid(alpha * a) * b; });
     return {};
   }};
 }

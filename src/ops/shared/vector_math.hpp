@@ -6,7 +6,6 @@
 // are those that vector_math_test.cpp checks against double libm. NaN gives NaN.
 #pragma once
 
-#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <limits>
@@ -58,7 +57,7 @@ inline ExpParts exp_parts(float x) {
   return {static_cast<std::int32_t>(n_bits), r + r * r * q};
 }
 
-/// 2^n. Requires -127 <= n <= 127, of which -127 gives 0 (other n give some float).
+/// 2^n. Requires -126 <= n <= 127 (other n give some float).
 inline float power_of_two(std::int32_t n) { return std::bit_cast<float>((static_cast<std::uint32_t>(n) + 127U) << 23); }
 
 /// (atanh(s) / s - 1) / z at z = s * s, for 0 <= z <= 1/9.
@@ -151,18 +150,6 @@ inline float exp_of_negative(float x) {
 
 }  // namespace detail
 
-/// x * sigmoid(t), as x / (1 + e^-t); relative error 4e-7 for |t| <= 88; t beyond that counts as 88 or -88, which
-/// leaves x or 6e-39 of it.
-inline float times_sigmoid(float x, float t) {
-  constexpr auto kLimit = std::bit_cast<std::int32_t>(88.0F);
-  const auto bits = std::bit_cast<std::uint32_t>(t);
-  // As integers, since compilers make a division of its own of every case that float comparisons tell apart.
-  const std::int32_t magnitude = std::min(static_cast<std::int32_t>(bits & ~detail::kSignBit), kLimit);
-  const auto minus_t = std::bit_cast<float>(static_cast<std::uint32_t>(magnitude) | (~bits & detail::kSignBit));
-  const detail::ExpParts parts = detail::exp_parts(minus_t);
-  return x / (1.0F + (1.0F + parts.expm1_r) * detail::power_of_two(parts.n));
-}
-
 /// 1 / (1 + e^-x); relative error 4e-7 down to the smallest results.
 inline float sigmoid(float x) {
   const float e = detail::exp_of_negative(-detail::abs(x));
@@ -204,7 +191,7 @@ inline float gelu(float x) {
 /// Gelu by the tanh formula: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
 inline float gelu_tanh(float x) {
   // (1 + tanh y) / 2 is sigmoid(2 y), without the cancellation.
-  return times_sigmoid(x, 1.59576912F * (x + 0.044715F * x * x * x));
+  return x * sigmoid(1.59576912F * (x + 0.044715F * x * x * x));
 }
 
 /// log(1 + e^x); relative error 4e-7.

@@ -46,9 +46,6 @@ TEST(VectorMath, ErrorsStayWithinTheStatedBounds) {
   EXPECT_LT(
       worst_error([](float x) { return sigmoid(x); }, [](double x) { return 1 / (1 + std::exp(-x)); }, -87.0F, 100.0F),
       4e-7);
-  EXPECT_LT(worst_error([](float x) { return times_sigmoid(x, x); }, [](double x) { return x / (1 + std::exp(-x)); },
-                        -88.0F, 100.0F),
-            4e-7);
   EXPECT_LT(worst_error([](float x) { return tanh(x); }, [](double x) { return std::tanh(x); }, -20.0F, 20.0F), 4e-7);
   EXPECT_LT(worst_error([](float x) { return erf(x); }, [](double x) { return std::erf(x); }, -7.0F, 7.0F), 3e-7);
   EXPECT_LT(
@@ -83,9 +80,6 @@ TEST(VectorMath, SpecialValues) {
   EXPECT_EQ(sigmoid(kInfinity), 1.0F);
   EXPECT_EQ(sigmoid(-kInfinity), 0.0F);
   EXPECT_EQ(sigmoid(0.0F), 0.5F);
-  EXPECT_EQ(times_sigmoid(kInfinity, kInfinity), kInfinity);
-  EXPECT_EQ(times_sigmoid(3e38F, 3e38F), 3e38F);
-  for (const float x : {-88.5F, -100.0F, -3e30F}) EXPECT_NEAR(times_sigmoid(x, x) / x, 0.0, 1e-38);
   EXPECT_EQ(tanh(kInfinity), 1.0F);
   EXPECT_EQ(tanh(-kInfinity), -1.0F);
   EXPECT_TRUE(std::signbit(tanh(-0.0F)));
@@ -94,7 +88,7 @@ TEST(VectorMath, SpecialValues) {
   EXPECT_TRUE(std::signbit(erf(-0.0F)));
   EXPECT_EQ(gelu(kInfinity), kInfinity);
   EXPECT_EQ(gelu(-3e38F), 0.0F);
-  EXPECT_NEAR(gelu_tanh(-1e5F), 0.0, 1e-33);
+  EXPECT_EQ(gelu_tanh(-1e5F), 0.0F);
   EXPECT_EQ(softplus(kInfinity), kInfinity);
   EXPECT_EQ(softplus(-kInfinity), 0.0F);
   EXPECT_EQ(mish(3e38F), 3e38F);
@@ -102,9 +96,9 @@ TEST(VectorMath, SpecialValues) {
 }
 
 TEST(VectorMath, NanGivesNan) {
-  for (const float y : {exp(kNan), log(kNan), sigmoid(kNan), times_sigmoid(kNan, kNan), tanh(kNan), erf(kNan),
-                        gelu(kNan), gelu_tanh(kNan), softplus(kNan), mish(kNan), detail::expm1_to_60(kNan),
-                        at_most(kNan, 1.0F), at_least(kNan, 1.0F)}) {
+  for (const float y :
+       {exp(kNan), log(kNan), sigmoid(kNan), tanh(kNan), erf(kNan), gelu(kNan), gelu_tanh(kNan), softplus(kNan),
+        mish(kNan), detail::expm1_to_60(kNan), at_most(kNan, 1.0F), at_least(kNan, 1.0F)}) {
     EXPECT_TRUE(std::isnan(y));
   }
 }

@@ -103,20 +103,13 @@ Error damaged(const Decoding& decoding) {
   return {ErrorCode::kInvalidInput, std::string("cannot be decoded as PNG (") + decoding.message + ")"};
 }
 
-std::size_t big_endian(std::span<const std::byte> bytes) {
-  std::size_t number = 0;
-  for (const std::byte byte : bytes) number = number << 8U | static_cast<std::size_t>(byte);
-  return number;
-}
-
 /// Every chunk up to the last, IEND, is as long as it says: libpng makes room for some before their bytes come.
 bool has_whole_chunks(std::span<const std::byte> file) {
   constexpr std::size_t kFrame = 12;  // Length and type in front, a checksum behind.
-  constexpr std::size_t kEnd = 0x49454E44;
   for (auto rest = file.subspan(std::min(file.size(), kSignatureBytes)); rest.size() >= kFrame;) {
-    const std::size_t length = big_endian(rest.first(4));
+    const std::size_t length = png_get_uint_32(reinterpret_cast<png_const_bytep>(rest.data()));
     if (length > rest.size() - kFrame) return false;
-    if (big_endian(rest.subspan(4, 4)) == kEnd) return true;
+    if (std::memcmp(rest.data() + 4, "IEND", 4) == 0) return true;
     rest = rest.subspan(length + kFrame);
   }
   return false;

@@ -74,8 +74,6 @@ Result<FixedForm> lower_multiple(const FixedArgs& args, const ElementOperands& a
                                  const std::function<RealFactors(double)>& factors_of, std::string name) {
   const ElementOperand& x = all.operands[x_index];
   const ElementOperand& constant = all.operands[1 - x_index];
-  // No element of x, so perhaps no channel for those of the constant.
-  if (args.outputs[0].shape.num_elements() == 0) return unsupported("there is nothing to compute");
   const Arithmetic arithmetic = args.options.arithmetic;
   IntMultiple multiple;
   multiple.x = x_index;

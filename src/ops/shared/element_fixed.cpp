@@ -130,9 +130,13 @@ Result<ElementOperands> read_operands(const FixedArgs& args, std::size_t count, 
       return unsupported("operand " + std::to_string(i) + " is too large a constant without codes");
     }
   }
-  if (result.num_elements() > 0) {
-    for (ElementOperand& operand : all.operands) spread_over_channels(operand, result, all.channel_axis);
+  if (result.num_elements() == 0) {
+    // Elements of a constant meet no channel.
+    const auto is_real = [](const ElementOperand& operand) { return !operand.reals.empty(); };
+    if (std::ranges::any_of(all.operands, is_real)) return unsupported("a constant meets a tensor without elements");
+    return all;
   }
+  for (ElementOperand& operand : all.operands) spread_over_channels(operand, result, all.channel_axis);
   return all;
 }
 

@@ -1,6 +1,7 @@
 // dispatch.cpp: the public kernels, forwarded to the instruction set in use.
 #include "kernels/clamp.hpp"
 #include "kernels/kernel_table.hpp"
+#include "kernels/swish.hpp"
 
 namespace halfstep::kernels {
 
@@ -138,6 +139,8 @@ double weighted_grid_error(const double* edges, const double* weights, std::int6
 void clamp_in_place(float* x, std::int64_t count, float min, float max) {
   active_table().clamp_in_place(x, count, min, max);
 }
+
+void swish(const float* x, float* y, std::int64_t count, float alpha) { active_table().swish(x, y, count, alpha); }
 
 void int_gemm(const IntGemm& args) { active_table().int_gemm(args); }
 

@@ -47,6 +47,7 @@ struct KernelTable {
                                             std::int64_t, std::uint32_t*);
   double (*weighted_grid_error)(const double*, const double*, std::int64_t, double, double, double, double);
   void (*clamp_in_place)(float*, std::int64_t, float, float);
+  void (*swish)(const float*, float*, std::int64_t, float);
   void (*int_gemm)(const IntGemm&);
   PanelShape (*panel_shape)();
   void (*packed_gemm)(const PackedGemm&);

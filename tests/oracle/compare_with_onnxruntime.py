@@ -37,9 +37,11 @@ from qdq_file import QdqFile
 # Float: both sides round sums of thousands of terms in float32, so elements near
 # zero may be outside of 1e-4 relative or 1e-5 absolute: of blazeface_front128 0.056 %
 # are, of yolox_nano 0.029 %, of deeplabv3_mnv2 0.0003 %, elsewhere none. ONNX Runtime
-# with and without optimizations: 0.049 %, 0.010 %, 0.0008 % in the same models.
+# with and without optimizations: 0.049 %, 0.010 %, 0.0008 % in the same models. Of the range: yolox_nano, whose
+# padding makes large areas err alike, is off what float64 gives by up to 0.8e-4 in ONNX Runtime and 0.5e-4 here
+# (2 photos), so by up to 1.0e-4 from each other.
 MAX_PERCENT_OUTSIDE = 0.1
-MAX_OF_RANGE = 1e-4
+MAX_OF_RANGE = 1.3e-4
 # Quantized, end to end: this share within two steps, or, in models that amplify
 # every flipped code (see layers.py), as much as ONNX Runtime agrees with itself.
 # A step of 16 bits is so small that the order of sums alone moves outputs by several.

@@ -1,8 +1,9 @@
 // conv.cpp: float convolution as a matrix product whose panels are copied straight from the padded image.
 //
-// The input is copied once, with its padding and split by column modulo the stride (conv_plan.hpp). A panel of kPanel
-// outputs then takes, for each channel and tap, a few runs of consecutive floats: one for each row of the image that
-// the panel touches. gemm_panel.cpp computes all output channels under the panel.
+// The input is copied once, with its padding and split by column modulo the stride (conv_plan.hpp), a band of rows just
+// before the outputs that read it. A panel of kPanel outputs then takes, for each channel and tap, a few runs of
+// consecutive floats: one for each row of the image that the panel touches. gemm_panel.cpp computes all output channels
+// under the panel.
 //
 // Cost of a panel for one channel and tap: 3 loads and 3 stores, a little more where rows end, against 1.5 cycles for
 // each output channel with AVX-512: a tenth of the arithmetic for 32 output channels. A matrix of columns in memory
@@ -34,10 +35,8 @@ void copy_padded_row(const Conv& c, std::int64_t phase, std::int64_t row_floats,
   set_to_zero(to + end, row_floats - end);
 }
 
-// The rows that the outputs [first, last) read.
-void copy_padded(const Conv& c, const ConvPlan& plan, float* planes) {
-  const std::int64_t top = c.first / c.out_w * c.stride_h;
-  const std::int64_t bottom = (c.last - 1) / c.out_w * c.stride_h + (c.kernel_h - 1) * c.dilation_h + 1;
+// Rows [top, bottom) of all planes.
+void copy_padded(const Conv& c, const ConvPlan& plan, std::int64_t top, std::int64_t bottom, float* planes) {
   for (std::int64_t channel = 0; channel < c.in_channels; ++channel) {
     const float* image = c.input + channel * c.in_h * c.in_w;
     for (std::int64_t phase = 0; phase < plan.phases; ++phase, planes += plan.plane_floats) {
@@ -52,6 +51,15 @@ void copy_padded(const Conv& c, const ConvPlan& plan, float* planes) {
       }
     }
   }
+}
+
+// Outputs whose inputs stay in the second-level cache from when they are copied until they are summed; whole `columns`.
+std::int64_t band_outputs(const Conv& c, const ConvPlan& plan, std::int64_t columns) {
+  constexpr std::int64_t kBandFloats = 32 * 1024;
+  const std::int64_t row_floats = c.in_channels * plan.phases * plan.row_floats * c.stride_h;
+  const std::int64_t rows = kBandFloats / row_floats;
+  const std::int64_t outputs = (rows < 1 ? 1 : rows) * c.out_w / columns * columns;
+  return outputs < columns ? columns : outputs;
 }
 
 // Consecutive columns of a panel, and where in the planes their inputs begin.
@@ -116,7 +124,6 @@ void conv(const Conv& c, float* scratch) {
   const ConvPlan plan = plan_conv(c);
   auto* taps = reinterpret_cast<std::int64_t*>(scratch + plan.num_floats);
   plan_conv_taps(c, plan, taps);
-  copy_padded(c, plan, scratch);
   const PanelSource source{scratch, plan.phases * plan.plane_floats, taps, c.kernel_h * c.kernel_w};
   alignas(64) float packed[kMaxDepth * kPanel + kLanes];
   const std::int64_t k = c.in_channels * source.num_taps;
@@ -127,7 +134,16 @@ void conv(const Conv& c, float* scratch) {
   p.m = c.out_channels;
   p.row_bias = c.bias;
   const std::int64_t columns = packed_columns(k, p.c_stride);
-  for (std::int64_t first = c.first; first < c.last; first += columns) {
+  const std::int64_t band = band_outputs(c, plan, columns);
+  std::int64_t copied = c.first / c.out_w * c.stride_h;  // Rows in front of it are there, or are not needed.
+  for (std::int64_t first = c.first, next_band = first; first < c.last; first += columns) {
+    if (first == next_band) {
+      next_band = first + band;
+      const std::int64_t last = next_band < c.last ? next_band : c.last;
+      const std::int64_t bottom = (last - 1) / c.out_w * c.stride_h + (c.kernel_h - 1) * c.dilation_h + 1;
+      copy_padded(c, plan, copied, bottom, scratch);
+      copied = bottom;
+    }
     p.columns = c.last - first < columns ? c.last - first : columns;
     p.c = c.output + first;
     for (std::int64_t at = 0; at < k; at += kMaxDepth) {

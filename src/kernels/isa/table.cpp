@@ -34,6 +34,7 @@ const KernelTable kTable = {
     .dyadic_bin_counts_of_part = &dyadic_bin_counts_of_part,
     .weighted_grid_error = &weighted_grid_error,
     .clamp_in_place = &clamp_in_place,
+    .swish = &swish,
     .int_gemm = &int_gemm,
     .panel_shape = &panel_shape,
     .packed_gemm = &packed_gemm,

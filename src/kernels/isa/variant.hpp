@@ -53,6 +53,7 @@ std::int64_t dyadic_bin_counts_of_part(const float* x, std::int64_t count, std::
 double weighted_grid_error(const double* edges, const double* weights, std::int64_t count, double scale, double lowest,
                            double highest, double clip_weight);
 void clamp_in_place(float* x, std::int64_t count, float min, float max);
+void swish(const float* x, float* y, std::int64_t count, float alpha);
 void int_gemm(const IntGemm& args);
 PanelShape panel_shape();
 void packed_gemm(const PackedGemm& args);

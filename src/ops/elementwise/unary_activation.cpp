@@ -1,6 +1,7 @@
 // unary_activation.cpp: activation functions of neural networks.
 #include <string>
 
+#include "kernels/swish.hpp"
 #include "ops/elementwise/cast.hpp"
 #include "ops/elementwise/unary.hpp"
 
@@ -99,7 +100,16 @@ Result<Prepared> lower_gelu(const LowerArgs& args) {
 
 Result<Prepared> lower_swish(const LowerArgs& args) {
   const float alpha = args.attributes().get_float("alpha", 1.0F);
-  return map_float([alpha](float x) { return x * vm::sigmoid(alpha * x); });
+  return Prepared{.run = [alpha](const KernelIo& io) -> Result<void> {
+                    if (!has_output(io)) return {};
+                    const Share share = share_of_elements(io, io.inputs[0].num_elements());
+                    kernels::swish(io.inputs[0].data<float>() + share.begin, io.outputs[0].data<float>() + share.begin,
+                                   share.end - share.begin, alpha);
+                    return {};
+                  },
+                  .scratch_bytes = 0,
+                  .clamps = false,
+                  .splits = true};
 }
 
 // Bounds are operands: scalars of the operand's own type, absent or not constant.

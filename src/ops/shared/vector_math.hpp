@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "kernels/exp_terms.hpp"
+
 namespace halfstep::ops::vector_math {
 
 /// condition ? a : b, without a branch: with floating-point traps observable, as
@@ -27,8 +29,8 @@ inline float at_least(float x, float bound) { return select(x < bound, bound, x)
 namespace detail {
 
 inline constexpr std::uint32_t kSignBit = 0x80000000U;
-inline constexpr float kLn2High = 0.693359375F;  ///< 10 significant bits: n * kLn2High is exact for |n| < 2^14.
-inline constexpr float kLn2Low = -2.12194440e-4F;
+using kernels::kLn2High;
+using kernels::kLn2Low;
 
 inline float abs(float x) { return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & ~kSignBit); }
 
@@ -43,17 +45,16 @@ struct ExpParts {
   float expm1_r;
 };
 inline ExpParts exp_parts(float x) {
-  // Adding 1.5 * 2^23 leaves round(x / ln 2) in the low bits of the sum.
-  constexpr float kMagic = 12582912.0F;
-  const float shifted = x * 1.44269504F + kMagic;
-  const float n = shifted - kMagic;
+  const float shifted = x * kernels::kLog2OfE + kernels::kToInteger;
+  const float n = shifted - kernels::kToInteger;
   const float r = (x - n * kLn2High) - n * kLn2Low;
-  float q = 0.00139465788F;
-  q = q * r + 0.00836665928F;
-  q = q * r + 0.0416662805F;
-  q = q * r + 0.16666542F;
-  q = q * r + 0.5F;
-  const std::uint32_t n_bits = std::bit_cast<std::uint32_t>(shifted) - std::bit_cast<std::uint32_t>(kMagic);
+  float q = kernels::kExpTerms[0];
+  q = q * r + kernels::kExpTerms[1];
+  q = q * r + kernels::kExpTerms[2];
+  q = q * r + kernels::kExpTerms[3];
+  q = q * r + kernels::kExpTerms[4];
+  const std::uint32_t n_bits =
+      std::bit_cast<std::uint32_t>(shifted) - std::bit_cast<std::uint32_t>(kernels::kToInteger);
   return {static_cast<std::int32_t>(n_bits), r + r * r * q};
 }
 

@@ -118,6 +118,8 @@ struct QuantizationOptions {
   /// grid.
   bool wide_keeps_range = false;
   bool wide_has_one_grid = false;
+  /// act_range is for whole tensors: grids for each channel are min-max.
+  bool channels_keep_range = false;
   bool trim_flat = false;     ///< Grids end where Swish and its like, their only readers, are flat.
   bool align_inputs = false;  ///< Inputs of Add and Concat share a grid where that costs less error.
 

@@ -28,6 +28,8 @@ class EffortOptions {
     if (undecided("act_quantizer_calibration")) {
       request_.options.act_range.method = activation_method();
       request_.options.wide_keeps_range = true;
+      const bool has_channels = request_.options.act_per_channel != ActPerChannel::kNone;
+      if (has_channels && undecided("act_per_channel_calibration")) request_.options.channels_keep_range = true;
       request_.tuning.range_choices = range_choices(best);
     }
     const bool coarse = !affine || request_.options.weight_bits < 8;

@@ -350,12 +350,13 @@ Result<void> check_given(const QuantizationOptions& options, const GivenNames& g
     bool has_effect;
     std::string_view needs;
   };
-  const std::array<Parameter, 5> parameters{{
+  const std::array<Parameter, 6> parameters{{
       {"percentile_calibration_value", act_percentile || param_percentile, "act_quantizer_calibration percentile"},
       {"percentile_act_range_shrink", act_percentile, "act_quantizer_calibration percentile"},
       {"percentile_wt_range_shrink", param_percentile, "param_quantizer_calibration percentile"},
       {"moving_average_constant", options.act_range.method == RangeMethod::kMovingAverage,
        "act_quantizer_calibration moving-average"},
+      {"act_per_channel_calibration", options.act_per_channel != ActPerChannel::kNone, "act_per_channel depthwise"},
       {"mean_std_factor", any_mean_std, "act_quantizer_calibration mean-std"},
   }};
   for (const Parameter& parameter : parameters) {

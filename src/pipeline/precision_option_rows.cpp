@@ -34,6 +34,7 @@ std::optional<std::string> get_named(const Options& options) {
   return std::string(name_of(options.*Member));
 }
 
+constexpr char kMinMax[] = "min-max";
 constexpr char kTrimFlat[] = "trim_flat";
 constexpr char kAlignInputs[] = "align_inputs";
 constexpr std::array kSchemas{Schema::kAsymmetric, Schema::kSymmetric, Schema::kUnsignedSymmetric};
@@ -60,6 +61,15 @@ std::optional<std::string> get_strict(const Options& options) {
 std::optional<std::string> get_act_per_channel(const Options& options) {
   if (options.act_per_channel == ActPerChannel::kNone) return std::nullopt;
   return get_named<&Options::act_per_channel>(options);
+}
+
+Result<void> set_channel_calibration(Options& options, const std::string& text) {
+  options.channels_keep_range = text == kMinMax;
+  return {};
+}
+std::optional<std::string> get_channel_calibration(const Options& options) {
+  if (!options.channels_keep_range) return std::nullopt;
+  return kMinMax;
 }
 
 // Ranges.
@@ -224,7 +234,7 @@ std::optional<std::string> get_steps(const Options& options) {
 }  // namespace
 
 std::span<const OptionRow<QuantizationOptions>> grid_rows() {
-  static const std::array<OptionRow<Options>, 22> kRows{{
+  static const std::array<OptionRow<Options>, 23> kRows{{
       {.name = "act_bitwidth",
        .kind = OptionKind::kWord,
        .values = {"8", "16", "32"},
@@ -365,6 +375,16 @@ std::span<const OptionRow<QuantizationOptions>> grid_rows() {
                "nothing there; not given: by `--effort`",
        .set = set_named<&Options::act_per_channel, kActPerChannel>,
        .get = get_act_per_channel},
+      {.name = "act_per_channel_calibration",
+       .kind = OptionKind::kWord,
+       .values = {"same", kMinMax},
+       .type = "METHOD",
+       .help =
+           "how the range of a channel of an activation is chosen: same, as `--act_quantizer_calibration` says, or "
+           "min-max, which takes less time; not given: by `--effort` if that decides `--act_quantizer_calibration`, "
+           "too, else same",
+       .set = set_channel_calibration,
+       .get = get_channel_calibration},
       {.name = "trim_flat",
        .kind = OptionKind::kBoolean,
        .default_text = "false",

@@ -19,11 +19,12 @@ void for_each_row(Request& request, const Visit& visit) {
 }
 
 /// What a search decides itself.
-constexpr std::array<std::string_view, 6> kSearched{"algorithms",
+constexpr std::array<std::string_view, 7> kSearched{"algorithms",
                                                     "effort",
                                                     "act_quantizer_calibration",
                                                     "param_quantizer_calibration",
                                                     "act_per_channel",
+                                                    "act_per_channel_calibration",
                                                     "percentile_calibration_value"};
 
 /// Empty, that is the default, unless something decided the option.

@@ -88,6 +88,7 @@ void put(const Scheme& scheme, TuneRequest& request) {
   request.options.act_range = {.method = scheme.activations, .percentile = scheme.percentile};
   request.options.param_range = {.method = scheme.weights};
   request.options.act_per_channel = scheme.act_per_channel;
+  request.options.channels_keep_range = false;
   request.tuning.algorithms = algorithms_of(scheme.algorithms);
   request.tuning.range_choices.clear();  // A scheme is what it says.
 }

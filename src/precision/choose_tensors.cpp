@@ -38,6 +38,7 @@ class Chooser {
         channels_(options.act_per_channel),
         wide_keeps_range_(options.wide_keeps_range),
         wide_has_one_grid_(options.wide_has_one_grid),
+        channels_keep_range_(options.channels_keep_range),
         links_(graph::links_of(graph)),
         needed_(graph.values.size()),
         encoded_(graph.values.size()) {
@@ -271,6 +272,7 @@ class Chooser {
       if (plan_.of(id).source != Source::kObserved || shares[v] || !may_have_channels(id)) continue;
       if (wide_has_one_grid_ && is_ordered_wide(id)) continue;
       plan_.of(id).axis = kActivationChannelAxis;
+      if (channels_keep_range_) plan_.of(id).rule = RangeRule{};
       plan_.of(id).why += ", read by depthwise convolutions only: a grid for each channel";
     }
   }
@@ -294,6 +296,7 @@ class Chooser {
   ActPerChannel channels_;
   bool wide_keeps_range_;
   bool wide_has_one_grid_;
+  bool channels_keep_range_;
   graph::Links links_;
   std::vector<Part> parts_;    // By NodeId.
   std::vector<bool> needed_;   // By ValueId: an operator with integer form reads it, perhaps through data movement.

@@ -170,6 +170,7 @@ class Explain(tool_test.ToolTest):
         self.assertEqual(options["act_quantizer_calibration"], ("percentile", "effort"))
         self.assertEqual(options["param_quantizer_calibration"], ("min-max", "effort"))
         self.assertEqual(options["act_per_channel"], ("depthwise", "effort"))
+        self.assertEqual(options["act_per_channel_calibration"], ("min-max", "effort"))
         self.assertEqual(options["algorithms"], ("bias-correction", "effort"))
         self.assertEqual(self.explain("--effort", "default")["algorithms"], options["algorithms"])
 
@@ -193,7 +194,8 @@ class Explain(tool_test.ToolTest):
         options = self.explain("--search", "true", "--time_budget", 5, "--weights_bitwidth", 4)
         self.assertEqual(options["search"], ("true", "command line"))
         self.assertEqual(options["time_budget"], ("5", "command line"))
-        for name in ("algorithms", "act_quantizer_calibration", "param_quantizer_calibration", "act_per_channel"):
+        for name in ("algorithms", "act_quantizer_calibration", "param_quantizer_calibration", "act_per_channel",
+                     "act_per_channel_calibration"):
             self.assertEqual(options[name], ("several", "search"), name)
         self.assertNotIn("effort", options)
 

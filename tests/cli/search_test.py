@@ -101,7 +101,7 @@ class Search(tool_test.ToolTest):
         search = ("--search", "true")
         for name, value in (("algorithms", "round"), ("algorithms", "none"), ("effort", "best"),
                             ("act_quantizer_calibration", "mse"), ("param_quantizer_calibration", "mse"),
-                            ("act_per_channel", "none")):
+                            ("act_per_channel", "none"), ("act_per_channel_calibration", "same")):
             with self.subTest(name=name, value=value):
                 check([f"--search tries several values of --{name}, and a command line sets it"], *search, f"--{name}",
                       value)

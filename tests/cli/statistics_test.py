@@ -99,13 +99,14 @@ class Exact(tool_test.ToolTest):
 
     def test_default_effort_chooses_ranges_from_them(self):
         files = self.shards(2, options=())
-        for options, method in (((), "percentile"), (("--effort", "best"), "percentile"),
-                                (("--scale", "power_of_two"), "mse")):
+        by_channel = ("percentile", "--act_per_channel_calibration", "min-max")
+        for options, method in (((), by_channel), (("--effort", "best"), by_channel),
+                                (("--scale", "power_of_two"), ("mse",))):
             with self.subTest(options=options):
                 run = ("quantize", "--quiet", "--validate", 0, *options, "--output_path")
                 self.assert_succeeds(*run, "in.onnx", "--statistics_in", *files, MODEL)
                 self.assert_succeeds(*run, "list.onnx", "--input_list", self.samples, "--algorithms", "none",
-                                     "--act_quantizer_calibration", method, MODEL)
+                                     "--act_quantizer_calibration", *method, MODEL)
                 for kind in ("onnx", "encodings.json"):
                     self.assertEqual((self.work / f"in.{kind}").read_bytes(), (self.work / f"list.{kind}").read_bytes())
 

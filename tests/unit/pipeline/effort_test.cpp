@@ -40,10 +40,11 @@ TEST(Effort, DefaultIsPercentilesGridsByChannelAndBiases) {
   EXPECT_EQ(plain.request.options.act_range.method, RangeMethod::kPercentile);
   EXPECT_EQ(plain.request.options.param_range.method, RangeMethod::kMinMax);
   EXPECT_EQ(plain.request.options.act_per_channel, ActPerChannel::kDepthwise);
+  EXPECT_TRUE(plain.request.options.channels_keep_range);
   EXPECT_THAT(plain.request.tuning.algorithms, ElementsAre(Algorithm::kBiasCorrection));
   EXPECT_FALSE(plain.request.tuning.asked_for);
-  for (const char* name :
-       {"act_quantizer_calibration", "param_quantizer_calibration", "act_per_channel", "algorithms"}) {
+  for (const char* name : {"act_quantizer_calibration", "param_quantizer_calibration", "act_per_channel",
+                           "act_per_channel_calibration", "algorithms"}) {
     EXPECT_EQ(plain.source(name), OptionSource::kEffort) << name;
   }
   EXPECT_EQ(decided({{"effort", "default"}}).request.options, plain.request.options);
@@ -85,6 +86,8 @@ TEST(Effort, WhatIsDecidedStays) {
   EXPECT_THAT(mine.request.tuning.algorithms, IsEmpty());
   EXPECT_EQ(mine.request.options.act_range.method, RangeMethod::kEntropy);
   EXPECT_EQ(mine.request.options.act_per_channel, ActPerChannel::kNone);
+  EXPECT_FALSE(decided({{"act_quantizer_calibration", "percentile"}}).request.options.channels_keep_range);
+  EXPECT_FALSE(decided({{"act_per_channel_calibration", "same"}}).request.options.channels_keep_range);
   EXPECT_EQ(mine.source("algorithms"), OptionSource::kCommandLine);
   // An older spelling stands for the method.
   EXPECT_EQ(decided({{"act_quantizer", "tf"}}).request.options.act_range.method, RangeMethod::kMinMax);

@@ -55,9 +55,10 @@ Error error_of(const std::optional<Recipe>& recipe, const GivenOptions& command_
   return origins.ok() ? Error{} : origins.error();
 }
 
-/// Off by default, and never decided by --effort.
+/// Off by default, and never decided by --effort, or only where that decides an option that recipes have.
 const std::set<std::string_view> kAboutSingleTensors{"depthwise_params_16bit", "first_layer_params_16bit",
-                                                     "float_bias_bitwidth", "block_size", "strict_symmetric"};
+                                                     "float_bias_bitwidth",    "block_size",
+                                                     "strict_symmetric",       "act_per_channel_calibration"};
 
 TEST(Recipes, ShippedOnesAreCompleteAndLegal) {
   ASSERT_GE(shipped().size(), 10u);

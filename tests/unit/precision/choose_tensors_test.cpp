@@ -211,5 +211,25 @@ TEST(ChooseTensors, WeightsAloneWithActivationsOf32Bits) {
   EXPECT_EQ(blocked.at("w").block_size, 32);
 }
 
+TEST(ChooseTensors, GridsByChannelKeepTheWholeRangeIfSaidSo) {
+  GraphBuilder g;
+  g.input("x").constant("w", Tensor::of<float>({2, 1, 1, 1}, {1.0F, 2.0F}));
+  g.node("Conv", {"x", "w"}, {"c"}).node("Conv", {"c", "w"}, {"y"}).output("y");
+  g.last_node().attributes.set("group", std::int64_t{2});
+  ops::Facts facts = float_facts(g.graph());
+  facts[static_cast<std::size_t>(g.value("c"))].type = TensorType{DType::kFloat32, {1, 2, 4, 4}};
+  Options options;
+  options.act_per_channel = ActPerChannel::kDepthwise;
+  options.act_range.method = RangeMethod::kPercentile;
+  for (const bool keeps : {false, true}) {
+    options.channels_keep_range = keeps;
+    const Plan plan = choose_tensors(g.graph(), facts, options, {});
+    const TensorPlan& c = plan.of(g.value("c"));
+    EXPECT_EQ(c.axis, 1);
+    EXPECT_EQ(c.rule.method, keeps ? RangeMethod::kMinMax : RangeMethod::kPercentile);
+    EXPECT_EQ(plan.of(g.value("x")).rule.method, RangeMethod::kPercentile);
+  }
+}
+
 }  // namespace
 }  // namespace halfstep::precision

@@ -13,6 +13,7 @@
 #include "pipeline/float_steps.hpp"
 #include "pipeline/sample_split.hpp"
 #include "tune/analytic_bias.hpp"
+#include "tune/equalize.hpp"
 #include "tune/judge.hpp"
 #include "tune/options.hpp"
 #include "tune/sweep_layers.hpp"
@@ -29,7 +30,10 @@ constexpr std::size_t kOutlookSamples = 24;
 class ModelTuner {
  public:
   ModelTuner(const TuneRequest& request, const Observer& observer)
-      : request_(request), observer_(observer), split_(split_of(request.samples.count)) {}
+      : request_(request),
+        observer_(observer),
+        split_(split_of(request.samples.count)),
+        will_equalize_(std::ranges::count(request.tuning.algorithms, Algorithm::kEqualize) > 0) {}
 
   Result<TunedModel> run() {
     if (split_.held_out.empty()) {
@@ -113,12 +117,24 @@ class ModelTuner {
     return {};
   }
 
+  /// What equalizing will ask for is seen in the same pass.
   Result<Calibration> calibrated(const graph::Graph& graph) {
     return calibrate(graph, *request_.given, request_.shapes, request_.options,
                      [&](const ops::Facts& facts, const precision::Plan& plan) {
-                       return request_.observe(graph, precision::watches_of(graph, facts, plan), request_.samples);
+                       std::vector<calib::Watch> watches = precision::watches_of(graph, facts, plan);
+                       if (will_equalize_) {
+                         const auto more = tune::watches_for_equalizing(graph, facts, request_.given->encodings);
+                         watches = watches_of_both(std::move(watches), more);
+                         saw_for_equalizing_ = std::ranges::all_of(more, [&](const calib::Watch& watch) {
+                           const auto both = std::ranges::find(watches, watch.value, &calib::Watch::value);
+                           return both->channel_axis == watch.channel_axis;
+                         });
+                       }
+                       return request_.observe(graph, watches, request_.samples);
                      });
   }
+
+  bool rounds() const { return std::ranges::count(request_.tuning.algorithms, Algorithm::kRound) > 0; }
 
   Result<void> run_algorithms() {
     std::vector<Algorithm> swept;
@@ -201,11 +217,14 @@ class ModelTuner {
                       .imported = request_.given->encodings,
                       .weight_shrink = 100.0 - request_.options.param_range.percentile,
                       .calibration = tuned_.calibration};
-    request.observe = [&](const std::vector<calib::Watch>& watches) {
+    const bool equalizes = algorithm == Algorithm::kEqualize;
+    request.observe = [&](const std::vector<calib::Watch>& watches) -> Result<calib::Observations> {
+      if (equalizes && saw_for_equalizing_) return tuned_.calibration.seen;
       return request_.observe(tuned_.float_graph, watches, request_.samples);
     };
     Result<ChangedFloat> changed = run_float_step(request);
     if (!changed.ok()) return changed.error();
+    if (equalizes) will_equalize_ = saw_for_equalizing_ = false;
     report::TuningStep step;
     step.algorithms = tune::name_of(algorithm);
     step.did = std::move(changed->did);
@@ -240,7 +259,8 @@ class ModelTuner {
       return after.error();
     }
     const bool few = judge_->num_samples() < tune::kFewJudges;
-    const double needed_db = changes_function ? tune::kClearGainDb : few ? tune::kGainOfFewDb : -tune::kNoLossDb;
+    const double may_lose_db = equalizes && rounds() ? tune::kLossBeforeRoundingDb : tune::kNoLossDb;
+    const double needed_db = changes_function ? tune::kClearGainDb : few ? tune::kGainOfFewDb : -may_lose_db;
     if (!judged(std::move(step), *outlook_, *after, start, undo, needed_db)) return {};
     outlook_ = *std::move(after);
     return rescore();
@@ -368,6 +388,8 @@ class ModelTuner {
   TuneRequest request_;
   const Observer& observer_;
   Split split_;
+  bool will_equalize_;
+  bool saw_for_equalizing_ = false;  // tuned_.calibration.seen has it.
   exec::SampleSource held_out_;
   std::optional<tune::Judge> judge_;
   FixedPointOptions fixed_;

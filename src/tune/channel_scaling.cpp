@@ -2,6 +2,7 @@
 #include "tune/channel_scaling.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace halfstep::tune {
@@ -21,6 +22,24 @@ void for_each_pair(const ScalableLinear& linear, const std::vector<float>& table
     const std::int64_t first = o / linear.out_per_group() * linear.in_per_group();
     for (std::int64_t i = 0; i < linear.in_per_group(); ++i, ++entry) f(o, first + i, static_cast<double>(*entry));
   }
+}
+
+/// The largest of row[i] * factors[i], or of row[i] without factors; 0 if there are none. Several maxima side by side,
+/// none of which waits for another.
+double largest_scaled(const float* row, const double* factors, std::int64_t count) {
+  constexpr int kSide = 4;
+  std::array<double, kSide> largest{};
+  const auto look = [&](std::int64_t i, int side) {
+    const double value = factors == nullptr ? double{row[i]} : double{row[i]} * factors[i];
+    double& so_far = largest[static_cast<std::size_t>(side)];
+    so_far = value > so_far ? value : so_far;
+  };
+  std::int64_t i = 0;
+  for (; i + kSide <= count; i += kSide) {
+    for (int side = 0; side < kSide; ++side) look(i + side, side);
+  }
+  for (; i < count; ++i) look(i, 0);
+  return *std::ranges::max_element(largest);
 }
 
 void raise_to(std::vector<double>& peaks, const std::vector<double>& others) {
@@ -47,14 +66,18 @@ void ChannelScaling::read_weight(const ScalableLinear& linear) {
   if (!is_new) return;
   const auto row_size = static_cast<std::size_t>(linear.in_per_group());
   std::vector<float>& peak = at->second.peak;
-  std::vector<float>& energy = at->second.energy;
   peak.resize(row_size * static_cast<std::size_t>(linear.out_channels));
-  energy.resize(peak.size());
+  std::vector<float> energy(peak.size());
   const float* weight = graph::constant_of(graph_, linear.weight)->data<float>();
   for_each_weight(linear, [&](std::size_t position, std::size_t in, std::size_t out) {
     const std::size_t entry = out * row_size + in % row_size;
     peak[entry] = std::max(peak[entry], std::abs(weight[position]));
     energy[entry] += weight[position] * weight[position];
+  });
+  std::vector<double>& columns = at->second.column_energy;
+  columns.resize(static_cast<std::size_t>(linear.in_channels));
+  for_each_pair(linear, energy, [&](std::int64_t, std::int64_t in, double squares) {
+    columns[static_cast<std::size_t>(in)] += squares;
   });
 }
 
@@ -68,10 +91,12 @@ std::vector<double> ChannelScaling::row_peaks(const ScalableLinear& linear) cons
   const std::vector<double>* columns = factors_of(node.inputs[0]);
   const std::vector<double>* rows = factors_of(node.outputs[0]);
   std::vector<double> peaks(static_cast<std::size_t>(linear.out_channels));
-  for_each_pair(linear, tables_.at(linear.node).peak, [&](std::int64_t out, std::int64_t in, double peak) {
-    double& largest = peaks[static_cast<std::size_t>(out)];
-    largest = std::max(largest, peak * factor_or_one(columns, in));
-  });
+  const float* row = tables_.at(linear.node).peak.data();
+  for (std::int64_t o = 0; o < linear.out_channels; ++o, row += linear.in_per_group()) {
+    const std::int64_t first = o / linear.out_per_group() * linear.in_per_group();
+    const double* factors = columns == nullptr ? nullptr : columns->data() + first;
+    peaks[static_cast<std::size_t>(o)] = largest_scaled(row, factors, linear.in_per_group());
+  }
   for (std::size_t o = 0; rows != nullptr && o < peaks.size(); ++o) peaks[o] /= (*rows)[o];
   return peaks;
 }
@@ -91,9 +116,7 @@ std::vector<double> ChannelScaling::column_peaks(const ScalableLinear& linear) c
 
 std::vector<double> ChannelScaling::column_energies(const ScalableLinear& linear) const {
   const std::vector<double>* columns = factors_of(graph_.node(linear.node).inputs[0]);
-  std::vector<double> sums(static_cast<std::size_t>(linear.in_channels));
-  for_each_pair(linear, tables_.at(linear.node).energy,
-                [&](std::int64_t, std::int64_t in, double energy) { sums[static_cast<std::size_t>(in)] += energy; });
+  std::vector<double> sums = tables_.at(linear.node).column_energy;
   for (std::size_t i = 0; i < sums.size(); ++i) {
     const double gain = linear.gain * factor_or_one(columns, static_cast<std::int64_t>(i));
     sums[i] *= gain * gain;

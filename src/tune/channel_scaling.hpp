@@ -39,11 +39,11 @@ class ChannelScaling {
   std::vector<double> reader_peaks(std::size_t group) const;
 
  private:
-  /// [out_channels, in_channels / groups], row-major: over the taps that join two channels. The bits of float32 are
-  /// enough to choose factors by.
   struct WeightTables {
+    /// [out_channels, in_channels / groups], row-major: over the taps that join two channels. The bits of float32 are
+    /// enough to choose factors by.
     std::vector<float> peak;
-    std::vector<float> energy;
+    std::vector<double> column_energy;  ///< [in_channels]: the sum of the squares that read each.
   };
   void read_weight(const ScalableLinear& linear);
 

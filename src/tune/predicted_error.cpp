@@ -119,10 +119,14 @@ std::vector<double> ErrorPredictor::row_input_power(const ScalableLinear& linear
   std::vector<double> sums(static_cast<std::size_t>(linear.out_channels));
   const auto power = power_of(graph_.node(linear.node).inputs[0]);
   if (!power) return sums;
-  for (std::size_t o = 0; o < sums.size(); ++o) {
-    const auto first = power->begin() + static_cast<std::int64_t>(o) / linear.out_per_group() * linear.in_per_group();
-    sums[o] = std::accumulate(first, first + linear.in_per_group(), 0.0) * static_cast<double>(linear.num_taps) *
-              square(linear.gain);
+  auto sum = sums.begin();
+  auto first = power->begin();
+  for (std::int64_t group = 0; group < linear.groups; ++group) {
+    const auto last = first + linear.in_per_group();
+    const double of_group =
+        std::accumulate(first, last, 0.0) * static_cast<double>(linear.num_taps) * square(linear.gain);
+    sum = std::fill_n(sum, linear.out_per_group(), of_group);
+    first = last;
   }
   return sums;
 }

@@ -184,7 +184,7 @@ class Explain(tool_test.ToolTest):
         best = self.explain("--effort", "best")
         self.assertEqual(best["effort"], ("best", "command line"))
         self.assertEqual(best["algorithms"], ("equalize,round,bias-correction", "effort"))
-        self.assertEqual(best["tuning_samples"], ("160", "effort"))
+        self.assertEqual(best["tuning_samples"], ("64", "effort"))
         shifts = self.explain("--effort", "best", "--scale", "power_of_two", "--act_quantizer_calibration", "sqnr")
         self.assertEqual(shifts["param_quantizer_calibration"], ("mse", "effort"))
         self.assertEqual(shifts["act_quantizer_calibration"], ("sqnr", "command line"))

@@ -56,7 +56,7 @@ TEST(Effort, BestRunsEverythingOnMoreSamples) {
   EXPECT_THAT(best.request.tuning.algorithms,
               ElementsAre(Algorithm::kEqualize, Algorithm::kRound, Algorithm::kBiasCorrection));
   EXPECT_EQ(best.source("tuning_samples"), OptionSource::kEffort);
-  EXPECT_GT(best.request.tuning.num_samples, TuningOptions{}.num_samples);
+  EXPECT_GT(best.request.tuning.num_samples, decided({}).request.tuning.num_samples);
 }
 
 TEST(Effort, CoarseGridsAreWorthEveryAlgorithmAndSearchedRanges) {

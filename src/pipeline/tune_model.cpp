@@ -33,7 +33,7 @@ class ModelTuner {
       : request_(request),
         observer_(observer),
         split_(split_of(request.samples.count)),
-        will_equalize_(std::ranges::count(request.tuning.algorithms, Algorithm::kEqualize) > 0) {}
+        will_equalize_(asks_for(Algorithm::kEqualize)) {}
 
   Result<TunedModel> run() {
     if (split_.held_out.empty()) {
@@ -46,7 +46,7 @@ class ModelTuner {
     judge_.emplace(*std::move(judge));
     tuned_.num_held_out = judge_->num_samples();
     tuned_.act_range = request_.options.act_range;
-    const bool corrects = std::ranges::count(request_.tuning.algorithms, Algorithm::kBiasCorrection) > 0;
+    const bool corrects = asks_for(Algorithm::kBiasCorrection);
     tuned_.float_graph = corrects ? tune::with_biases(*request_.graph) : *request_.graph;
     Result<Calibration> base = calibrated(tuned_.float_graph);
     if (!base.ok()) return base.error();
@@ -134,7 +134,7 @@ class ModelTuner {
                      });
   }
 
-  bool rounds() const { return std::ranges::count(request_.tuning.algorithms, Algorithm::kRound) > 0; }
+  bool asks_for(Algorithm algorithm) const { return std::ranges::count(request_.tuning.algorithms, algorithm) > 0; }
 
   Result<void> run_algorithms() {
     std::vector<Algorithm> swept;
@@ -178,9 +178,8 @@ class ModelTuner {
   /// Where biases will be corrected, a model is judged as it will be then, roughly: what equalizing moves is seen
   /// better once the means are right.
   Result<tune::Score> outlook() const {
-    const auto& all = request_.tuning.algorithms;
-    const bool corrects = std::ranges::count(all, Algorithm::kBiasCorrection) > 0 &&
-                          tune::is_swept(Algorithm::kBiasCorrection, request_.tuning);
+    const bool corrects =
+        asks_for(Algorithm::kBiasCorrection) && tune::is_swept(Algorithm::kBiasCorrection, request_.tuning);
     if (!corrects) return judge_->score(tuned_.calibration.model, fixed_);
     Result<std::vector<std::int64_t>> places = swept_places();
     if (!places.ok()) return places.error();
@@ -259,7 +258,7 @@ class ModelTuner {
       return after.error();
     }
     const bool few = judge_->num_samples() < tune::kFewJudges;
-    const double may_lose_db = equalizes && rounds() ? tune::kLossBeforeRoundingDb : tune::kNoLossDb;
+    const double may_lose_db = equalizes && asks_for(Algorithm::kRound) ? tune::kLossBeforeRoundingDb : tune::kNoLossDb;
     const double needed_db = changes_function ? tune::kClearGainDb : few ? tune::kGainOfFewDb : -may_lose_db;
     if (!judged(std::move(step), *outlook_, *after, start, undo, needed_db)) return {};
     outlook_ = *std::move(after);

@@ -39,9 +39,10 @@ from qdq_file import QdqFile
 # are, of yolox_nano 0.029 %, of deeplabv3_mnv2 0.0003 %, elsewhere none. ONNX Runtime
 # with and without optimizations: 0.049 %, 0.010 %, 0.0008 % in the same models. Of the range: yolox_nano, whose
 # padding makes large areas err alike, is off what float64 gives by up to 0.8e-4 in ONNX Runtime and 0.5e-4 here
-# (2 photos), so by up to 1.0e-4 from each other.
+# (2 photos), so by up to 1.0e-4 from each other: its limit alone is wider.
 MAX_PERCENT_OUTSIDE = 0.1
-MAX_OF_RANGE = 1.3e-4
+MAX_OF_RANGE = {"yolox_nano": 1.3e-4}
+MAX_OF_RANGE_ELSE = 1e-4
 # Quantized, end to end: this share within two steps, or, in models that amplify
 # every flipped code (see layers.py), as much as ONNX Runtime agrees with itself.
 # A step of 16 bits is so small that the order of sums alone moves outputs by several.
@@ -119,7 +120,8 @@ def check_float(checks, tools, case, folder):
     ours = tools.outputs(case, case.model, "float", folder / "float")
     errors = agreement.float_errors(ours, agreement.run_onnxruntime(case.model, case.feeds(), True, tools.num_threads))
     checks.note(f"float      {errors}")
-    checks.expect(errors.percent_outside <= MAX_PERCENT_OUTSIDE and errors.worst_of_range <= MAX_OF_RANGE,
+    limit = MAX_OF_RANGE.get(case.name, MAX_OF_RANGE_ELSE)
+    checks.expect(errors.percent_outside <= MAX_PERCENT_OUTSIDE and errors.worst_of_range <= limit,
                   f"float: {errors}; {errors.place}")
 
 

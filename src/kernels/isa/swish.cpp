@@ -3,21 +3,15 @@
 // Cost: a division and some twenty other instructions a vector, so a nanosecond for one value or less: what follows a
 // convolution of few channels takes a third as long as that.
 #include "kernels/exp_terms.hpp"
-#include "kernels/isa/lanes.hpp"
+#include "kernels/isa/float16.hpp"
 #include "kernels/isa/variant.hpp"
 
 namespace halfstep::kernels::HALFSTEP_ISA {
 namespace {
 
-// NaN passes both.
-inline Floats limited(Floats t, float low, float high) {
-  const Floats raised = t < spread_lanes(low) ? spread_lanes(low) : t;
-  return raised > spread_lanes(high) ? spread_lanes(high) : raised;
-}
-
 // Where t is limited, 2^n is 0 or infinite, and the result as it should be.
 inline Floats swish_of(Floats x, float alpha) {
-  const Floats t = limited(-alpha * x, -88.0F, 89.0F);
+  const Floats t = at_most(at_least(-alpha * x, spread_lanes(-88.0F)), spread_lanes(89.0F));
   const Floats shifted = t * kLog2OfE + kToInteger;
   const Floats n = shifted - kToInteger;
   const Floats r = (t - n * kLn2High) - n * kLn2Low;

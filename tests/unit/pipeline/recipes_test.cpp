@@ -56,9 +56,9 @@ Error error_of(const std::optional<Recipe>& recipe, const GivenOptions& command_
 }
 
 /// Off by default, and never decided by --effort, or only where that decides an option that recipes have.
-const std::set<std::string_view> kAboutSingleTensors{"depthwise_params_16bit", "first_layer_params_16bit",
-                                                     "float_bias_bitwidth",    "block_size",
-                                                     "strict_symmetric",       "act_per_channel_calibration"};
+const std::set<std::string_view> kMayBeLeftOut{"depthwise_params_16bit", "first_layer_params_16bit",
+                                               "float_bias_bitwidth",    "block_size",
+                                               "strict_symmetric",       "act_per_channel_calibration"};
 
 TEST(Recipes, ShippedOnesAreCompleteAndLegal) {
   ASSERT_GE(shipped().size(), 10u);
@@ -69,7 +69,7 @@ TEST(Recipes, ShippedOnesAreCompleteAndLegal) {
     const Resolved result = resolved(*recipe, {});
     for (const auto& row : precision_options()) {
       const bool is_parameter = row.kind != OptionKind::kWord && row.kind != OptionKind::kBoolean;
-      if (is_parameter || kAboutSingleTensors.contains(row.name) || !row.decides.empty()) continue;
+      if (is_parameter || kMayBeLeftOut.contains(row.name) || !row.decides.empty()) continue;
       EXPECT_EQ(result.source(std::string(row.name)), OptionSource::kRecipe) << name << ": " << row.name;
     }
   }

@@ -27,8 +27,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::string Quoted::operator()(std::string_view text) const {
-  std::string result = "'";
+std::string printable(std::string_view text) {
+  std::string result;
   for (char c : text.substr(0, kMaxShownChars)) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
       char escaped[5];
@@ -39,8 +39,10 @@ std::string Quoted::operator()(std::string_view text) const {
     }
   }
   if (text.size() > kMaxShownChars) result += "...";
-  return result + "'";
+  return result;
 }
+
+std::string Quoted::operator()(std::string_view text) const { return "'" + printable(text) + "'"; }
 
 std::string nearest_name(std::string_view name, std::span<const std::string> candidates) {
   std::string best;

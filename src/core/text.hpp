@@ -7,8 +7,10 @@
 
 namespace halfstep {
 
-/// quoted(text) is "'text'": a name as messages show it, control characters escaped, long ones shortened. A function
-/// object, so that a std::string argument never finds std::quoted().
+/// `text` as messages show it: control characters escaped, shortened if it is long.
+std::string printable(std::string_view text);
+
+/// quoted(text) is "'text'", printable. A function object, so that a std::string argument never finds std::quoted().
 struct Quoted {
   std::string operator()(std::string_view text) const;
 };

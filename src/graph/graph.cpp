@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "core/text.hpp"
 #include "graph/node_words.hpp"
 
 namespace halfstep::graph {
@@ -12,7 +13,7 @@ std::string to_string(const std::vector<Dim>& dims) {
   std::string text = "[";
   for (const Dim& dim : dims) {
     if (text.size() > 1) text += ", ";
-    text += dim.fixed() ? std::to_string(dim.extent) : dim.symbol.empty() ? "?" : dim.symbol;
+    text += dim.fixed() ? std::to_string(dim.extent) : dim.symbol.empty() ? "?" : printable(dim.symbol);
   }
   return text + "]";
 }

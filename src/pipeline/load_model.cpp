@@ -83,10 +83,10 @@ Result<RawModel> read_model(const ModelSource& source, const Observer& observer)
     io::InputSpec declared = spec;
     declared.fixed.reset();
     if (Result<void> fits = io::check_fits(declared, *spec.fixed); !fits.ok()) {
-      return Error{ErrorCode::kUsage, "--input_dim " + spec.name + ": " + fits.error().message};
+      return Error{ErrorCode::kUsage, "--input_dim " + printable(spec.name) + ": " + fits.error().message};
     }
     if (Result<void> sane = check_shape(*spec.fixed, spec.dtype); !sane.ok()) {
-      return Error{ErrorCode::kUsage, "--input_dim " + spec.name + ": " + sane.error().message};
+      return Error{ErrorCode::kUsage, "--input_dim " + printable(spec.name) + ": " + sane.error().message};
     }
   }
   return model;

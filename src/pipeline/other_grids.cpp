@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "calib/range_estimators.hpp"
+#include "core/text.hpp"
 #include "ops/operands.hpp"
 #include "precision/parameter_grids.hpp"
 
@@ -102,7 +103,7 @@ Result<QuantizedGraph> with_new_ranges(const QuantizedGraph& model, const Names&
     const GridRequest request = request_of(at->second.encoding, seen->moments.min < 0.0F);
     const RealRange range = calib::estimate_range(*seen, request, {.method = method});
     const Result<FittedGrid> fitted = fit_grid(range, request);
-    if (!fitted.ok()) return fitted.error().at("activation '" + name + "'");
+    if (!fitted.ok()) return fitted.error().at("activation " + quoted(name));
     Result<Encoding> encoding = encoding_of(*fitted);
     if (!encoding.ok()) return encoding.error();
     at->second.encoding = *std::move(encoding);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "calib/range_estimators.hpp"
+#include "core/text.hpp"
 #include "encoding/range_to_encoding.hpp"
 #include "halfstep/options.hpp"
 #include "pipeline/option_parts.hpp"
@@ -221,7 +222,7 @@ Result<void> set_steps(Options& options, const std::string& text) {
   if (ends.size() != 2 || !ends[0] || !ends[1]) {
     return Error{
         ErrorCode::kUsage,
-        "--restrict_quantization_steps takes two integers in one argument, e.g. \"-0x80 0x7F\", not '" + text + "'"};
+        "--restrict_quantization_steps takes two integers in one argument, e.g. \"-0x80 0x7F\", not " + quoted(text)};
   }
   options.restricted_steps = IntGrid{*ends[0], *ends[1]};
   return {};

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "core/errors.hpp"
+#include "core/text.hpp"
 #include "io/onnx/canonical_rules.hpp"
 
 namespace halfstep::io {
@@ -21,7 +22,7 @@ Result<void> to_asymmetric(Rewriter& rewriter, Node& node, ValueId scales) {
   // Early exporters wrote the mode as the standard's drafts spelled it.
   std::string mode = node.attributes.get_string("mode", "nearest");
   if (mode == "bilinear") mode = "linear";
-  if (mode != "nearest" && mode != "linear") return unsupported("mode '" + mode + "' is not supported");
+  if (mode != "nearest" && mode != "linear") return unsupported("mode " + quoted(mode) + " is not supported");
   node.op_type = "Resize";
   node.inputs = {node.inputs[0], kNoValue, scales};
   node.attributes.set("mode", mode);

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "core/text.hpp"
+
 namespace halfstep::io {
 namespace {
 
@@ -38,20 +40,21 @@ Result<Known> known_part(const InputSpec& spec, const std::vector<std::int64_t>&
 
 // "--input_dim data 1,3,H,W", in the words of the declaration.
 std::string option_for(const InputSpec& spec, const std::vector<std::int64_t>& extents) {
-  std::string text = "--input_dim " + spec.name + " ";
+  std::string text = "--input_dim " + printable(spec.name) + " ";
   for (std::size_t i = 0; i < extents.size(); ++i) {
     if (i > 0) text += ",";
     if (extents[i] >= 0) {
       text += std::to_string(extents[i]);
     } else {
-      text += (*spec.dims)[i].symbol.empty() ? "?" : (*spec.dims)[i].symbol;
+      text += (*spec.dims)[i].symbol.empty() ? "?" : printable((*spec.dims)[i].symbol);
     }
   }
   return text;
 }
 
 Error rank_unknown(const InputSpec& spec) {
-  return {ErrorCode::kUsage, "has no declared shape to fit: give --input_dim " + spec.name + " and the extents"};
+  return {ErrorCode::kUsage,
+          "has no declared shape to fit: give --input_dim " + printable(spec.name) + " and the extents"};
 }
 
 Error several_unknown(const InputSpec& spec, const std::vector<std::int64_t>& extents) {
@@ -129,7 +132,7 @@ std::string describe(const InputSpec& spec) {
     if (dim.extent >= 0) {
       text += std::to_string(dim.extent);
     } else {
-      text += dim.symbol.empty() ? "?" : dim.symbol;
+      text += dim.symbol.empty() ? "?" : printable(dim.symbol);
     }
   }
   return text + "]";

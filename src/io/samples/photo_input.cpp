@@ -52,8 +52,8 @@ Result<PhotoSize> size_of(const InputSpec& spec, const Preprocess& preprocess, P
   const PhotoSize size{found.height >= 0 || !asked ? found.height : asked->height,
                        found.width >= 0 || !asked ? found.width : asked->width};
   if (size.height < 0 || size.width < 0) {
-    return usage("is " + describe(spec) + ", which leaves the size of photos open: give --input_dim " + spec.name +
-                 " with numbers");
+    return usage("is " + describe(spec) + ", which leaves the size of photos open: give --input_dim " +
+                 printable(spec.name) + " with numbers");
   }
   if (asked && size != *asked) {
     return usage("is " + describe(spec) + ", and the preprocessing makes photos of " + std::to_string(asked->height) +
@@ -160,7 +160,7 @@ Result<PhotoInput> photo_input(const InputSpec& spec, const Preprocess& preproce
   }
   if (rank != 3 && rank != 4) {
     return usage("is " + describe(spec) + "; photos become [1, C, H, W], [1, H, W, C] or these without the 1" +
-                 (spec.dims ? "" : ": give --input_dim " + spec.name + " with numbers"));
+                 (spec.dims ? "" : ": give --input_dim " + printable(spec.name) + " with numbers"));
   }
   if (rank == 4 && extents[0] >= 0 && extents[0] != 1) {
     return usage("is a batch of " + std::to_string(extents[0]) + ", and a sample is one photo");

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/errors.hpp"
+#include "core/text.hpp"
 
 namespace halfstep::ops {
 namespace {
@@ -41,8 +42,7 @@ Result<AutoPad> auto_pad_of(const NodeArgs& args) {
   if (name == "VALID") return AutoPad::kValid;
   if (name == "SAME_UPPER") return AutoPad::kSameUpper;
   if (name == "SAME_LOWER") return AutoPad::kSameLower;
-  return invalid("attribute auto_pad is '" + name.substr(0, 40) +
-                 "', expected NOTSET, VALID, SAME_UPPER or SAME_LOWER");
+  return invalid("attribute auto_pad is " + quoted(name) + ", expected NOTSET, VALID, SAME_UPPER or SAME_LOWER");
 }
 
 Result<void> check_operands(const NodeArgs& args) {

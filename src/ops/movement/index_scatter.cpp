@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "core/errors.hpp"
+#include "core/text.hpp"
 #include "ops/movement/index_ops.hpp"
 #include "ops/movement/index_support.hpp"
 #include "ops/op_def.hpp"
@@ -18,7 +19,7 @@ Result<Reduction> reduction_of(const NodeArgs& args) {
   if (name == "mul") return Reduction::kMul;
   if (name == "min") return Reduction::kMin;
   if (name == "max") return Reduction::kMax;
-  return invalid("reduction is '" + name.substr(0, 40) + "', expected none, add, mul, min or max");
+  return invalid("reduction is " + quoted(name) + ", expected none, add, mul, min or max");
 }
 
 // Integers wrap as they do in the file format's reference: computed in

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "core/errors.hpp"
+#include "core/text.hpp"
 #include "ops/movement/index_ops.hpp"
 #include "ops/movement/index_support.hpp"
 #include "ops/op_def.hpp"
@@ -25,7 +26,7 @@ Result<Inferred> infer_tensor_scatter(const NodeArgs& args) {
   }
   const std::string mode = args.attributes().get_string("mode", "linear");
   if (mode != "linear" && mode != "circular") {
-    return invalid("mode is '" + mode.substr(0, 40) + "', expected linear or circular");
+    return invalid("mode is " + quoted(mode) + ", expected linear or circular");
   }
   return Inferred::one(args.type(0));
 }

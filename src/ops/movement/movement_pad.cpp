@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "core/errors.hpp"
+#include "core/text.hpp"
 #include "ops/movement/movement_ops.hpp"
 #include "ops/movement/movement_support.hpp"
 #include "ops/op_def.hpp"
@@ -53,7 +54,7 @@ Result<Mode> mode_of(const NodeArgs& args) {
   if (name == "reflect") return Mode::kReflect;
   if (name == "edge") return Mode::kEdge;
   if (name == "wrap") return Mode::kWrap;
-  return invalid("mode is '" + name.substr(0, 40) + "', expected constant, reflect, edge or wrap");
+  return invalid("mode is " + quoted(name) + ", expected constant, reflect, edge or wrap");
 }
 
 Result<PadAxis> plan_axis(Mode mode, int axis, std::int64_t extent, std::int64_t before, std::int64_t after) {

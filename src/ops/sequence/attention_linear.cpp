@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/errors.hpp"
+#include "core/text.hpp"
 #include "ops/sequence/attention_extras.hpp"
 
 namespace halfstep::ops {
@@ -26,7 +27,7 @@ struct LinearPlan {
 Result<void> set_rule(const NodeArgs& args, LinearPlan& plan) {
   const std::string rule = args.attributes().get_string("update_rule", "gated_delta");
   if (rule != "linear" && rule != "gated" && rule != "delta" && rule != "gated_delta") {
-    return invalid("update_rule is '" + rule + "', expected linear, gated, delta or gated_delta");
+    return invalid("update_rule is " + quoted(rule) + ", expected linear, gated, delta or gated_delta");
   }
   plan.decays = rule == "gated" || rule == "gated_delta";
   plan.corrects = rule == "delta" || rule == "gated_delta";

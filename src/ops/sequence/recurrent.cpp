@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "core/errors.hpp"
+#include "core/text.hpp"
 #include "ops/families.hpp"
 #include "ops/op_def.hpp"
 #include "ops/sequence/recurrent_kernel.hpp"
@@ -21,7 +22,7 @@ Result<std::vector<bool>> directions_of(const std::string& direction) {
   if (direction == "forward") return std::vector<bool>{false};
   if (direction == "reverse") return std::vector<bool>{true};
   if (direction == "bidirectional") return std::vector<bool>{false, true};
-  return invalid("direction is '" + direction + "', expected forward, reverse or bidirectional");
+  return invalid("direction is " + quoted(direction) + ", expected forward, reverse or bidirectional");
 }
 
 Result<void> check_operands(const NodeArgs& args, const RecurrentPlan& plan) {

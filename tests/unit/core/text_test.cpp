@@ -8,6 +8,11 @@
 namespace halfstep {
 namespace {
 
+TEST(Printable, EscapesControlCharacters) {
+  EXPECT_EQ(printable("batch"), "batch");
+  EXPECT_EQ(printable("N\n"), "N\\x0a");
+}
+
 TEST(Quoted, EscapesControlCharactersAndShortens) {
   EXPECT_EQ(halfstep::quoted("conv/1:0"), "'conv/1:0'");
   EXPECT_EQ(halfstep::quoted("a\nb"), "'a\\x0ab'");

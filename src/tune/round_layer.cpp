@@ -72,7 +72,8 @@ Result<RoundedLayer> round_layer(const LayerRequest& request) {
                                                   .start = start.params(),
                                                   .lowest_scales = request.lowest_scales,
                                                   .scale = request.scale,
-                                                  .settings = request.settings});
+                                                  .settings = request.settings,
+                                                  .num_threads = request.num_threads});
   if (!rounded.ok()) return rounded.error();
   Result<Encoding> encoding = start.axis()
                                   ? Encoding::per_channel(start.grid(), *start.axis(), std::move(rounded->params))

@@ -20,6 +20,7 @@ struct LayerRequest {
   ScaleKind scale = ScaleKind::kAffine;
   std::span<const double> lowest_scales = {};  ///< As many as the encoding has, or none: no scale goes below.
   RoundSettings settings = {};
+  int num_threads = 1;
 };
 
 struct RoundedLayer {

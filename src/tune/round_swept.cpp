@@ -90,7 +90,8 @@ Result<RoundedSwept> round_swept(const SweptLayer& layer, QuantizedGraph& model,
                                                     .moments = gram->moments,
                                                     .scale = rule.scale,
                                                     .lowest_scales = lowest,
-                                                    .settings = rule.settings});
+                                                    .settings = rule.settings,
+                                                    .num_threads = num_threads});
   if (!rounded.ok() && rounded.error().code == ErrorCode::kUnsupported) return left(rounded.error().message);
   if (!rounded.ok()) return rounded.error();
   const auto changed = [&]() -> Result<void> {

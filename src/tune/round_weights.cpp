@@ -3,12 +3,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <new>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "core/errors.hpp"
+#include "core/ordered_parallel.hpp"
 #include "numerics/rounding.hpp"
 #include "tune/compensated_rounding.hpp"
 
@@ -20,27 +24,38 @@ constexpr double kCandidateStep = 0.025;  // Factors 1, 0.975, ..., 0.4.
 constexpr int kPowerCandidates = 4;       // Factors 1, 1/2, 1/4, 1/8.
 constexpr double kForbiddenRange = std::numeric_limits<double>::infinity();
 
-// Rows of one group, and the grids they are on.
-struct WeightRows {
-  const WeightGroup* group;
-  Compensation compensation;
-  Eigen::Index first;  // Number of its first row among all rows.
+constexpr Eigen::Index kBlockRows = 64;
+constexpr std::size_t kJobsOfThread = 8;  // Blocks take longer or shorter: so a thread that is done early helps.
+
+// Some rows of one group.
+struct RowBlock {
+  std::size_t group;
+  Eigen::Index first_of_group;  // Number of its first row in the group.
+  Eigen::Index first;           // And among all rows.
+  Eigen::MatrixXd weights;      // [rows, K]
 };
 
-// One outcome for all rows: codes by group, errors by row.
+// One outcome for all rows: codes by block, errors by row.
 struct RoundOutcome {
   std::vector<Eigen::MatrixXd> codes;
-  std::vector<double> errors;
+  Eigen::VectorXd errors;
 };
 
 class Rounder {
  public:
   explicit Rounder(const RoundRequest& request, std::vector<QuantParams> start)
-      : request_(request), start_(std::move(start)) {
-    for (const WeightGroup& group : request.groups) {
-      sets_.push_back({&group, Compensation(*group.moments, request.settings.damping), num_rows_});
-      num_rows_ += group.weights.rows();
+      : request_(request), start_(std::move(start)), compensations_(request.groups.size()) {
+    for (std::size_t g = 0; g < request.groups.size(); ++g) {
+      const Eigen::MatrixXd& weights = request.groups[g].weights;
+      for (Eigen::Index first = 0; first < weights.rows(); first += kBlockRows) {
+        const Eigen::Index count = std::min(kBlockRows, weights.rows() - first);
+        blocks_.push_back({g, first, num_rows_ + first, weights.middleRows(first, count)});
+      }
+      num_rows_ += weights.rows();
     }
+    in_parallel(request.groups.size(), [&](std::size_t g) {
+      compensations_[g].emplace(*request.groups[g].moments, request.settings.damping);
+    });
   }
 
   RoundedWeights run() const {
@@ -48,19 +63,38 @@ class Rounder {
     RoundedWeights result;
     RoundOutcome best = nearest();
     result.params = start_;
-    result.error_before = std::accumulate(best.errors.begin(), best.errors.end(), 0.0);
+    result.error_before = best.errors.sum();
     for (const std::vector<QuantParams>& params : ranges) keep_better(params, compensated(params), best, result.params);
-    result.error_after = std::accumulate(best.errors.begin(), best.errors.end(), 0.0);
-    for (const Eigen::MatrixXd& codes : best.codes) result.codes.push_back(codes.cast<int>());
+    result.error_after = best.errors.sum();
+    for (const WeightGroup& group : request_.groups) {
+      result.codes.emplace_back(group.weights.rows(), group.weights.cols());
+    }
+    for (std::size_t b = 0; b < blocks_.size(); ++b) {
+      const RowBlock& block = blocks_[b];
+      result.codes[block.group].middleRows(block.first_of_group, block.weights.rows()) = best.codes[b].cast<int>();
+    }
     return result;
   }
 
  private:
+  // Calls run(i) for i in [0, count) on all threads: each call writes only what is its own.
+  void in_parallel(std::size_t count, const std::function<void(std::size_t)>& run) const {
+    const std::size_t num_jobs = std::min(count, kJobsOfThread * static_cast<std::size_t>(request_.num_threads));
+    const auto run_job = [&](std::int64_t job, int) -> Result<void> {
+      const auto j = static_cast<std::size_t>(job);
+      for (std::size_t i = j * count / num_jobs; i < (j + 1) * count / num_jobs; ++i) run(i);
+      return {};
+    };
+    const auto nothing = [](std::int64_t, int) -> Result<void> { return {}; };
+    const auto ran = ordered_parallel_for(static_cast<std::int64_t>(num_jobs), request_.num_threads, run_job, nothing);
+    if (!ran.ok()) throw std::bad_alloc();  // What became this error on its way out of the thread.
+  }
+
   std::size_t grid_of(Eigen::Index row) const { return start_.size() == 1 ? 0 : static_cast<std::size_t>(row); }
 
-  std::vector<QuantParams> params_of(const WeightRows& set, const std::vector<QuantParams>& params) const {
+  std::vector<QuantParams> params_of(const RowBlock& block, const std::vector<QuantParams>& params) const {
     std::vector<QuantParams> rows;
-    for (Eigen::Index i = 0; i < set.group->weights.rows(); ++i) rows.push_back(params[grid_of(set.first + i)]);
+    for (Eigen::Index i = 0; i < block.weights.rows(); ++i) rows.push_back(params[grid_of(block.first + i)]);
     return rows;
   }
 
@@ -86,36 +120,34 @@ class Rounder {
   // What compensation would leave of the errors on `params`, by grid.
   std::vector<double> predicted(const std::vector<QuantParams>& params) const {
     std::vector<double> errors(start_.size(), 0.0);
-    for (const WeightRows& set : sets_) {
-      const std::vector<QuantParams> rows = params_of(set, params);
-      const Eigen::MatrixXd& weights = set.group->weights;
-      const Eigen::MatrixXd e = code_errors(weights, nearest_codes(weights, request_.grid, rows), rows);
-      const Eigen::VectorXd left = e.cwiseAbs2() * set.compensation.uncompensated();
-      for (Eigen::Index i = 0; i < left.size(); ++i) errors[grid_of(set.first + i)] += left[i];
+    for (const RowBlock& block : blocks_) {
+      const std::vector<QuantParams> rows = params_of(block, params);
+      const Eigen::MatrixXd e = code_errors(block.weights, nearest_codes(block.weights, request_.grid, rows), rows);
+      const Eigen::VectorXd left = e.cwiseAbs2() * compensations_[block.group]->uncompensated();
+      for (Eigen::Index i = 0; i < left.size(); ++i) errors[grid_of(block.first + i)] += left[i];
     }
     return errors;
   }
 
   // The ranges worth rounding on, best first: entry t holds every grid's t-th best.
   std::vector<std::vector<QuantParams>> best_ranges() const {
-    const int count = num_candidates();
-    const int trials = std::min(count, request_.settings.trials);
-    std::vector<std::vector<QuantParams>> candidates;
-    std::vector<std::vector<double>> errors;
-    for (int c = 0; c < count; ++c) {
-      candidates.push_back(candidate(c));
-      std::vector<QuantParams>& params = candidates.back();
+    const auto count = static_cast<std::size_t>(num_candidates());
+    const std::size_t trials = std::min(count, static_cast<std::size_t>(request_.settings.trials));
+    std::vector<std::vector<QuantParams>> candidates(count);
+    std::vector<std::vector<double>> errors(count);
+    in_parallel(count, [&](std::size_t c) {
+      candidates[c] = candidate(static_cast<int>(c));
       std::vector<double> banned(start_.size(), 0.0);
       for (std::size_t g = 0; g < start_.size(); ++g) {
-        if (allowed(g, params[g].scale)) continue;
+        if (allowed(g, candidates[c][g].scale)) continue;
         banned[g] = kForbiddenRange;
-        params[g] = start_[g];
+        candidates[c][g] = start_[g];
       }
-      errors.push_back(count == 1 ? banned : predicted(params));
-      for (std::size_t g = 0; g < start_.size(); ++g) errors.back()[g] += banned[g];
-    }
-    std::vector<std::vector<QuantParams>> ranges(static_cast<std::size_t>(trials), start_);
-    std::vector<std::size_t> order(static_cast<std::size_t>(count));
+      errors[c] = count == 1 ? banned : predicted(candidates[c]);
+      for (std::size_t g = 0; g < start_.size(); ++g) errors[c][g] += banned[g];
+    });
+    std::vector<std::vector<QuantParams>> ranges(trials, start_);
+    std::vector<std::size_t> order(count);
     for (std::size_t g = 0; g < start_.size(); ++g) {
       std::iota(order.begin(), order.end(), std::size_t{0});
       std::stable_sort(order.begin(), order.end(),
@@ -125,43 +157,45 @@ class Rounder {
     return ranges;
   }
 
-  RoundOutcome nearest() const {
-    RoundOutcome outcome;
-    for (const WeightRows& set : sets_) {
-      const std::vector<QuantParams> rows = params_of(set, start_);
-      outcome.codes.push_back(nearest_codes(set.group->weights, request_.grid, rows));
-      const Eigen::VectorXd errors =
-          row_errors(code_errors(set.group->weights, outcome.codes.back(), rows), *set.group->moments);
-      outcome.errors.insert(outcome.errors.end(), errors.begin(), errors.end());
-    }
+  // `round` gives a block its codes on its rows' params, and the errors these leave.
+  RoundOutcome outcome_on(
+      const std::vector<QuantParams>& params,
+      const std::function<Eigen::VectorXd(const RowBlock&, RowParams, Eigen::MatrixXd& codes)>& round) const {
+    RoundOutcome outcome{std::vector<Eigen::MatrixXd>(blocks_.size()), Eigen::VectorXd(num_rows_)};
+    in_parallel(blocks_.size(), [&](std::size_t b) {
+      const RowBlock& block = blocks_[b];
+      outcome.errors.segment(block.first, block.weights.rows()) =
+          round(block, params_of(block, params), outcome.codes[b]);
+    });
     return outcome;
   }
 
+  RoundOutcome nearest() const {
+    return outcome_on(start_, [&](const RowBlock& block, RowParams rows, Eigen::MatrixXd& codes) {
+      codes = nearest_codes(block.weights, request_.grid, rows);
+      return row_errors(code_errors(block.weights, codes, rows), *request_.groups[block.group].moments);
+    });
+  }
+
   RoundOutcome compensated(const std::vector<QuantParams>& params) const {
-    RoundOutcome outcome;
-    for (const WeightRows& set : sets_) {
-      const std::vector<QuantParams> rows = params_of(set, params);
-      outcome.codes.push_back(set.compensation.round(set.group->weights, request_.grid, rows));
-      const Eigen::VectorXd errors = descend(set.group->weights, *set.group->moments, request_.grid, rows,
-                                             request_.settings.descent_rounds, outcome.codes.back());
-      outcome.errors.insert(outcome.errors.end(), errors.begin(), errors.end());
-    }
-    return outcome;
+    return outcome_on(params, [&](const RowBlock& block, RowParams rows, Eigen::MatrixXd& codes) {
+      codes = compensations_[block.group]->round(block.weights, request_.grid, rows);
+      return descend(block.weights, *request_.groups[block.group].moments, request_.grid, rows,
+                     request_.settings.descent_rounds, codes);
+    });
   }
 
   // Replaces what `best` has on each grid where `tried`, on `params`, has less error.
   void keep_better(const std::vector<QuantParams>& params, const RoundOutcome& tried, RoundOutcome& best,
                    std::vector<QuantParams>& best_params) const {
     std::vector<double> gain(start_.size(), 0.0);
-    for (std::size_t row = 0; row < tried.errors.size(); ++row) {
-      gain[grid_of(static_cast<Eigen::Index>(row))] += best.errors[row] - tried.errors[row];
-    }
-    for (std::size_t s = 0; s < sets_.size(); ++s) {
-      for (Eigen::Index i = 0; i < tried.codes[s].rows(); ++i) {
-        const Eigen::Index row = sets_[s].first + i;
+    for (Eigen::Index row = 0; row < num_rows_; ++row) gain[grid_of(row)] += best.errors[row] - tried.errors[row];
+    for (std::size_t b = 0; b < blocks_.size(); ++b) {
+      for (Eigen::Index i = 0; i < tried.codes[b].rows(); ++i) {
+        const Eigen::Index row = blocks_[b].first + i;
         if (!(gain[grid_of(row)] > 0.0)) continue;
-        best.codes[s].row(i) = tried.codes[s].row(i);
-        best.errors[static_cast<std::size_t>(row)] = tried.errors[static_cast<std::size_t>(row)];
+        best.codes[b].row(i) = tried.codes[b].row(i);
+        best.errors[row] = tried.errors[row];
         best_params[grid_of(row)] = params[grid_of(row)];
       }
     }
@@ -169,7 +203,8 @@ class Rounder {
 
   const RoundRequest& request_;
   std::vector<QuantParams> start_;
-  std::vector<WeightRows> sets_;
+  std::vector<RowBlock> blocks_;
+  std::vector<std::optional<Compensation>> compensations_;  // One a group.
   Eigen::Index num_rows_ = 0;
 };
 

@@ -7,7 +7,7 @@
 //             costs rows * K a candidate instead of rows * K^2. The zero point stays: both ends shrink alike.
 //   codes     column by column, each error compensated by the columns to come (Compensation::round).
 //   descent   codes one by one, and in short rows two by two, by the undamped H (descend()).
-// Runs on the calling thread, in a fixed order.
+// Rows go in blocks of a fixed size, whatever the number of threads: the same codes for any.
 #pragma once
 
 #include <Eigen/Core>
@@ -40,6 +40,7 @@ struct RoundRequest {
   std::span<const double> lowest_scales;  ///< As many as `start`: no scale goes below; or none.
   ScaleKind scale = ScaleKind::kAffine;   ///< kPowerOfTwo: scales are `start`'s times 2^0, 2^-1, 2^-2, 2^-3.
   RoundSettings settings = {};
+  int num_threads = 1;
 };
 
 struct RoundedWeights {

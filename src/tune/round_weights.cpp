@@ -79,7 +79,8 @@ class Rounder {
  private:
   // Calls run(i) for i in [0, count) on all threads: each call writes only what is its own.
   void in_parallel(std::size_t count, const std::function<void(std::size_t)>& run) const {
-    const std::size_t num_jobs = std::min(count, kJobsOfThread * static_cast<std::size_t>(request_.num_threads));
+    const auto num_threads = static_cast<std::size_t>(std::max(1, request_.num_threads));
+    const std::size_t num_jobs = std::min(count, kJobsOfThread * num_threads);
     const auto run_job = [&](std::int64_t job, int) -> Result<void> {
       const auto j = static_cast<std::size_t>(job);
       for (std::size_t i = j * count / num_jobs; i < (j + 1) * count / num_jobs; ++i) run(i);

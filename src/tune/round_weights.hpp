@@ -40,7 +40,7 @@ struct RoundRequest {
   std::span<const double> lowest_scales;  ///< As many as `start`: no scale goes below; or none.
   ScaleKind scale = ScaleKind::kAffine;   ///< kPowerOfTwo: scales are `start`'s times 2^0, 2^-1, 2^-2, 2^-3.
   RoundSettings settings = {};
-  int num_threads = 1;
+  int num_threads = 1;  ///< The result is the same for any.
 };
 
 struct RoundedWeights {

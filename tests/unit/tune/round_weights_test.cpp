@@ -226,6 +226,35 @@ TEST(RoundWeights, DeadAndUncorrelatedColumnsAreRoundedToNearest) {
   }
 }
 
+// More rows than one block, one scale for all of them or one each; groups of several sizes.
+TEST(RoundWeights, ThreadsDoNotMatter) {
+  std::mt19937 rng(1014);
+  const Eigen::MatrixXd wide = random_moments(rng, 12);
+  const Eigen::MatrixXd narrow = random_moments(rng, 3);
+  const std::vector<WeightGroup> groups = {
+      {random_matrix(rng, 150, 12), &wide}, {random_matrix(rng, 1, 3), &narrow}, {random_matrix(rng, 64, 12), &wide}};
+  const IntGrid grid = signed_grid(4);
+  std::vector<QuantParams> by_row;
+  for (const WeightGroup& group : groups) {
+    for (const QuantParams& p : row_params(group.weights, grid)) by_row.push_back(p);
+  }
+  for (const std::vector<QuantParams>& start : {by_row, std::vector<QuantParams>{{0.4F, 0}}}) {
+    RoundRequest request{
+        .groups = groups, .grid = grid, .start = start, .lowest_scales = {}, .settings = {.trials = 2}};
+    const auto alone = round_weights(request);
+    ASSERT_TRUE(alone.ok());
+    expect_sound(request, *alone);
+    for (const int num_threads : {2, 5}) {
+      request.num_threads = num_threads;
+      const auto rounded = round_weights(request);
+      ASSERT_TRUE(rounded.ok());
+      EXPECT_EQ(rounded->codes, alone->codes);
+      EXPECT_EQ(rounded->params, alone->params);
+      EXPECT_EQ(rounded->error_after, alone->error_after);
+    }
+  }
+}
+
 TEST(RoundWeights, RefusesWhatDoesNotFit) {
   const Eigen::MatrixXd moments = Eigen::MatrixXd::Identity(3, 3);
   const std::vector<WeightGroup> wrong = {{Eigen::MatrixXd::Ones(2, 4), &moments}};

@@ -26,7 +26,7 @@ void for_each_pair(const ScalableLinear& linear, const std::vector<float>& table
 }
 
 /// The largest of row[i] * factors[i], or of row[i] without factors; 0 if there are none. By vectors of the compiler:
-/// it makes none of a comparison by itself, and this is half of what equalizing costs.
+/// it makes none of a comparison by itself.
 double largest_scaled(const float* row, const double* factors, std::int64_t count) {
   using Floats [[gnu::vector_size(4 * sizeof(float))]] = float;
   using Doubles [[gnu::vector_size(4 * sizeof(double))]] = double;

@@ -38,16 +38,14 @@ Result<Known> known_part(const InputSpec& spec, const std::vector<std::int64_t>&
   return known;
 }
 
+std::string symbol_of(const DeclaredDim& dim) { return dim.symbol.empty() ? "?" : printable(dim.symbol); }
+
 // "--input_dim data 1,3,H,W", in the words of the declaration.
 std::string option_for(const InputSpec& spec, const std::vector<std::int64_t>& extents) {
   std::string text = "--input_dim " + printable(spec.name) + " ";
   for (std::size_t i = 0; i < extents.size(); ++i) {
     if (i > 0) text += ",";
-    if (extents[i] >= 0) {
-      text += std::to_string(extents[i]);
-    } else {
-      text += (*spec.dims)[i].symbol.empty() ? "?" : printable((*spec.dims)[i].symbol);
-    }
+    text += extents[i] >= 0 ? std::to_string(extents[i]) : symbol_of((*spec.dims)[i]);
   }
   return text;
 }
@@ -129,11 +127,7 @@ std::string describe(const InputSpec& spec) {
   for (std::size_t i = 0; i < spec.dims->size(); ++i) {
     const DeclaredDim& dim = (*spec.dims)[i];
     if (i > 0) text += ", ";
-    if (dim.extent >= 0) {
-      text += std::to_string(dim.extent);
-    } else {
-      text += dim.symbol.empty() ? "?" : printable(dim.symbol);
-    }
+    text += dim.extent >= 0 ? std::to_string(dim.extent) : symbol_of(dim);
   }
   return text + "]";
 }

@@ -103,12 +103,7 @@ inline std::int64_t weight_index(const Geometry& g, std::int64_t oc, std::int64_
 inline Problem problem_of(const Geometry& g, Operand x, Operand w) {
   Problem p;
   p.node = make_node(g.transpose ? "ConvTranspose" : "Conv", 2);
-  Ints pads = g.pad_begin;
-  pads.insert(pads.end(), g.pad_end.begin(), g.pad_end.end());
-  p.node.attributes.set("strides", g.stride);
-  p.node.attributes.set("dilations", g.dilation);
-  p.node.attributes.set("pads", pads);
-  p.node.attributes.set("group", g.groups);
+  set_windows(p.node, g.stride, g.dilation, g.pad_begin, g.pad_end, g.groups);
   p.operands = {std::move(x), std::move(w)};
   p.y_shape = g.y_shape();
   p.num_channels = g.groups * g.group_out;

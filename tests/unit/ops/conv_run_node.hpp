@@ -24,6 +24,16 @@ inline graph::Node make_node(std::string type, std::size_t num_inputs) {
   return node;
 }
 
+/// The attributes of Conv and ConvTranspose that say where windows lie, and their groups.
+inline void set_windows(graph::Node& node, const Ints& strides, const Ints& dilations, Ints pad_begin,
+                        const Ints& pad_end, std::int64_t groups) {
+  node.attributes.set("strides", strides);
+  node.attributes.set("dilations", dilations);
+  pad_begin.insert(pad_begin.end(), pad_end.begin(), pad_end.end());
+  node.attributes.set("pads", std::move(pad_begin));
+  node.attributes.set("group", groups);
+}
+
 /// Output 0 of `node`. The scratch and the output are filled with NaN bits first.
 inline Result<Tensor> run_node(const graph::Node& node, const std::vector<Tensor>& operands) {
   std::vector<const TensorType*> types;

@@ -18,6 +18,7 @@ using conv_testing::Ints;
 using conv_testing::make_node;
 using conv_testing::random_tensor;
 using conv_testing::run_node;
+using conv_testing::set_windows;
 
 // A drawn problem; per axis values in the order of the attributes.
 struct Problem {
@@ -71,12 +72,7 @@ Problem draw_problem(std::mt19937& rng, bool transpose) {
   p.b = random_tensor(rng, Shape{p.groups * p.group_out});
   p.has_bias = draw(rng, 0, 1) == 0;
   p.node = make_node(transpose ? "ConvTranspose" : "Conv", p.has_bias ? 3 : 2);
-  Ints pads = p.pad_begin;
-  pads.insert(pads.end(), p.pad_end.begin(), p.pad_end.end());
-  p.node.attributes.set("strides", p.stride);
-  p.node.attributes.set("dilations", p.dilation);
-  p.node.attributes.set("pads", pads);
-  p.node.attributes.set("group", p.groups);
+  set_windows(p.node, p.stride, p.dilation, p.pad_begin, p.pad_end, p.groups);
   if (transpose) p.node.attributes.set("output_padding", p.output_padding);
   if (draw(rng, 0, 1) == 0) p.node.attributes.set("kernel_shape", p.kernel);
   if (draw(rng, 0, 2) == 0) p.node.clamp = graph::FusedClamp{-0.5F, 1.0F, "relu", "pre"};
